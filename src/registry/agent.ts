@@ -1,0 +1,24 @@
+import type { AgentId, LogIndex } from '../core/ids.ts';
+
+/** What the log knows of an agent: `up` until drained, lost or deregistered. What it is doing right now is volatile and not in the log. */
+export type AgentState = 'up' | 'draining' | 'down';
+
+export interface Agent {
+  readonly id: AgentId;
+  /** Rises with every registration; a holder of an older one is refused. */
+  readonly generation: number;
+  readonly capabilities: readonly string[];
+  readonly swarms: readonly string[];
+  readonly concurrency: number;
+  readonly weight: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ttlMs: number;
+  readonly role: 'primary' | 'backup' | undefined;
+  readonly group: string | undefined;
+  /** Name of the node that took the registration. */
+  readonly node: string;
+  readonly state: AgentState;
+  /** Tasks assigned, running or cancelling at it. */
+  readonly load: number;
+  readonly registeredIndex: LogIndex;
+}

@@ -1,0 +1,110 @@
+import { assert, defined } from '../core/assert.ts';
+
+/** Items in one chunk before it is halved: an insertion moves at most this many references, a few hundred nanoseconds. */
+const maxChunk = 512;
+
+/**
+ * Items kept in order under a total order, as chunks of at most 512: adding, deleting and seeking cost two binary searches and one short move, also
+ * with a million items. Two items that compare as 0 are the same item. What the order reads of an item must not change while the item is in the list.
+ * Not to be changed while it is iterated.
+ */
+export class SortedList<T> {
+  readonly #compare: (a: T, b: T) => number;
+  /** None is empty. Bounded by what the owner adds. */
+  readonly #chunks: T[][] = [];
+  #size = 0;
+
+  constructor(compare: (a: T, b: T) => number) {
+    this.#compare = compare;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  first(): T | undefined {
+    return this.#chunks[0]?.[0];
+  }
+
+  add(item: T): void {
+    this.#size += 1;
+    if (this.#chunks.length === 0) {
+      this.#chunks.push([item]);
+      return;
+    }
+    const at = Math.min(this.#chunkOf(item), this.#chunks.length - 1);
+    const chunk = defined(this.#chunks[at], 'a chunk within bounds');
+    const position = this.#positionIn(chunk, item);
+    const there = chunk[position];
+    assert(there === undefined || this.#compare(there, item) !== 0, 'an item is in a sorted list once');
+    if (position === chunk.length) chunk.push(item);
+    else chunk.splice(position, 0, item);
+    if (chunk.length > maxChunk) this.#split(at, chunk, position === chunk.length - 1);
+  }
+
+  /** True if the item was there. */
+  delete(item: T): boolean {
+    const at = this.#chunkOf(item);
+    const chunk = this.#chunks[at];
+    if (chunk === undefined) return false;
+    const position = this.#positionIn(chunk, item);
+    const there = chunk[position];
+    if (there === undefined || this.#compare(there, item) !== 0) return false;
+    if (position === 0) chunk.shift();
+    else if (position === chunk.length - 1) chunk.pop();
+    else chunk.splice(position, 1);
+    if (chunk.length === 0) this.#chunks.splice(at, 1);
+    this.#size -= 1;
+    return true;
+  }
+
+  [Symbol.iterator](): Generator<T, void, undefined> {
+    return this.from(() => false);
+  }
+
+  /** The items in order, without the leading ones for which `isBefore` holds. */
+  *from(isBefore: (item: T) => boolean): Generator<T, void, undefined> {
+    let at = this.#firstChunk((chunk) => !isBefore(defined(chunk.at(-1), 'no chunk is empty')));
+    let position = firstIndex(this.#chunks[at]?.length ?? 0, (i) => !isBefore(this.#item(at, i)));
+    for (; at < this.#chunks.length; at++) {
+      const chunk = defined(this.#chunks[at], 'a chunk within bounds');
+      for (; position < chunk.length; position++) yield this.#item(at, position);
+      position = 0;
+    }
+  }
+
+  /** The chunk that holds the item, if it is there: the first one that does not end before it. */
+  #chunkOf(item: T): number {
+    return this.#firstChunk((chunk) => this.#compare(defined(chunk.at(-1), 'no chunk is empty'), item) >= 0);
+  }
+
+  #firstChunk(holds: (chunk: T[]) => boolean): number {
+    return firstIndex(this.#chunks.length, (i) => holds(defined(this.#chunks[i], 'a chunk within bounds')));
+  }
+
+  #positionIn(chunk: T[], item: T): number {
+    return firstIndex(chunk.length, (i) => this.#compare(defined(chunk[i], 'an item within bounds'), item) >= 0);
+  }
+
+  #item(chunk: number, position: number): T {
+    return defined(this.#chunks[chunk]?.[position], 'an item within bounds');
+  }
+
+  /** Items that come in order fill each chunk: only the new last item moves on. Otherwise both halves keep room. */
+  #split(at: number, chunk: T[], atItsEnd: boolean): void {
+    const rest = chunk.splice(atItsEnd ? chunk.length - 1 : chunk.length >> 1);
+    this.#chunks.splice(at + 1, 0, rest);
+  }
+}
+
+/** The first index in [0, length) for which `holds`, which stays true once true; `length` when none. */
+function firstIndex(length: number, holds: (index: number) => boolean): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
