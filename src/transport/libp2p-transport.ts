@@ -1,0 +1,270 @@
+// oxlint-disable-next-line import/no-unassigned-import -- it patches a global, and must do so before libp2p is loaded
+import '../core/polyfill.ts';
+import { createLibp2p } from 'libp2p';
+import type { Libp2p } from 'libp2p';
+import { peerIdFromString } from '@libp2p/peer-id';
+import { assert } from '../core/assert.ts';
+import type { NodeId } from '../core/ids.ts';
+import { nodeId } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import { nodeIdOf } from './identity.ts';
+import { libp2pSettings, openTimeoutMs, peerProtocol, toMultiaddr } from './libp2p-settings.ts';
+import type { HostPort } from './libp2p-settings.ts';
+import type { Connection, Ed25519PrivateKey, Stream } from './libp2p-types.ts';
+import type { TransportCounters } from './link.ts';
+import { PeerLink } from './link.ts';
+import type { TransportLimits } from './send-queue.ts';
+import { defaultTransportLimits } from './send-queue.ts';
+import type { Transport, TransportHandlers, TransportStats } from './transport.ts';
+
+/**
+ * Connections one member may have: one dialled by each side, and as many again for the moment in which old ones are replaced. Beyond that the oldest
+ * is closed, because a peer that lost its connections without a word opens new ones.
+ */
+const maxConnectionsPerMember = 4;
+
+const strangerLogIntervalMs = 1000;
+
+export interface TransportMember extends HostPort {
+  readonly nodeId: NodeId;
+}
+
+export interface Libp2pTransportInit {
+  readonly privateKey: Ed25519PrivateKey;
+  readonly listen: HostPort;
+  /** Who may connect and is dialled. This node's own entry is ignored. */
+  readonly members: readonly TransportMember[];
+  readonly handlers: TransportHandlers;
+  readonly logger: Logger;
+  readonly clusterId: string;
+  readonly limits?: Partial<TransportLimits>;
+}
+
+/** The transport between daemons. Nothing is told to the handlers once `stop` has been called. */
+export interface PeerTransport extends Transport {
+  /** The TCP port it listens on. */
+  readonly port: number;
+  /** The new members: links to those who are not among them are closed, the others stay as they are. A changed address counts from the next dial. */
+  setMembers(members: readonly TransportMember[]): void;
+  /** For each member other than this node, whether the link is up. */
+  links(): ReadonlyMap<NodeId, boolean>;
+  /** Closes the connections to a peer, which has gone silent, and dials it afresh. */
+  dropLink(peer: NodeId): void;
+  /** For tests and demonstrations: refuses and drops every connection with exactly these peers, until the next call. `cut([])` restores all. */
+  cut(peers: readonly NodeId[]): void;
+}
+
+/** The transport cannot listen where it was told to. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly code: 'port_in_use' | 'cannot_listen';
+
+  constructor(code: ListenError['code'], message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** @throws ListenError if the address cannot be listened on. */
+export async function startLibp2pTransport(init: Libp2pTransportInit): Promise<PeerTransport> {
+  const transport = new Libp2pTransport(init);
+  await transport.start();
+  return transport;
+}
+
+class Libp2pTransport implements PeerTransport {
+  readonly #init: Libp2pTransportInit;
+  readonly #self: NodeId;
+  readonly #limits: TransportLimits;
+  readonly #protocol: string;
+  readonly #counters: TransportCounters = {
+    framesSent: 0,
+    framesReceived: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    framesDropped: 0,
+    strangersRefused: 0,
+    badStreams: 0,
+  };
+  /** One for each configured member, as are the addresses. */
+  readonly #links = new Map<NodeId, PeerLink>();
+  readonly #addresses = new Map<NodeId, HostPort>();
+  #cut: ReadonlySet<NodeId> = new Set();
+  #node: Libp2p | undefined;
+  #port = 0;
+  #stopped: Promise<void> | undefined;
+  #strangersLoggedMs = -Infinity;
+
+  constructor(init: Libp2pTransportInit) {
+    this.#init = init;
+    this.#self = nodeIdOf(init.privateKey);
+    this.#limits = { ...defaultTransportLimits, ...init.limits };
+    this.#protocol = peerProtocol(init.clusterId);
+  }
+
+  async start(): Promise<void> {
+    const { listen, privateKey, members } = this.#init;
+    const node = await createLibp2p(
+      libp2pSettings(privateKey, listen, {
+        denyInboundEncryptedConnection: (peer) => this.#denies(nodeId(peer.toString())),
+      }),
+    );
+    this.#node = node;
+    this.setMembers(members);
+    // The handler is there before the first connection can be. A peer needs one stream; the others are for the moment in which it replaces that.
+    await node.handle(this.#protocol, (stream, connection) => this.#accept(stream, connection), { maxInboundStreams: 4 });
+    node.addEventListener('connection:open', ({ detail }) => this.#onConnection(detail));
+    try {
+      await node.start();
+    } catch (error) {
+      throw listenError(listen, error);
+    }
+    this.#port = listen.port === 0 ? portOf(node) : listen.port;
+    for (const link of this.#links.values()) link.start();
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get stats(): TransportStats {
+    return { ...this.#counters };
+  }
+
+  send(to: NodeId, frame: Uint8Array): void {
+    this.#links.get(to)?.send(frame);
+  }
+
+  setMembers(members: readonly TransportMember[]): void {
+    if (this.#stopped !== undefined) return;
+    const others = new Map(members.filter((member) => member.nodeId !== this.#self).map((member) => [member.nodeId, member]));
+    for (const [peer, link] of this.#links) {
+      if (others.has(peer)) continue;
+      this.#links.delete(peer);
+      this.#addresses.delete(peer);
+      void link.suspend('not a member any more');
+    }
+    for (const [peer, { host, port }] of others) {
+      this.#addresses.set(peer, { host, port });
+      if (this.#links.has(peer)) continue;
+      const link = this.#newLink(peer);
+      this.#links.set(peer, link);
+      if (this.#port !== 0 && !this.#cut.has(peer)) link.start();
+    }
+  }
+
+  links(): ReadonlyMap<NodeId, boolean> {
+    return new Map([...this.#links].map(([peer, link]) => [peer, link.up]));
+  }
+
+  dropLink(peer: NodeId): void {
+    this.#links.get(peer)?.drop('dropped by the node');
+  }
+
+  cut(peers: readonly NodeId[]): void {
+    const cut = new Set(peers);
+    this.#cut = cut;
+    for (const [peer, link] of this.#links) {
+      if (cut.has(peer)) void link.suspend('cut');
+      else link.start();
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const links = [...this.#links.values()];
+    this.#links.clear();
+    const retired = links.map((link) => link.retire());
+    // libp2p waits up to half a second for each connection to close in good order, then aborts it.
+    await Promise.all([this.#node?.stop(), ...retired]);
+  }
+
+  #newLink(peer: NodeId): PeerLink {
+    const { handlers, logger } = this.#init;
+    return new PeerLink({
+      peer,
+      handlers,
+      logger,
+      limits: this.#limits,
+      counters: this.#counters,
+      open: (signal) => this.#open(peer, signal),
+      disconnect: (reason) => {
+        for (const connection of this.#connections(peer)) connection.abort(new Error(reason));
+      },
+    });
+  }
+
+  /** Opens a stream on the newest connection with the peer, whoever dialled it, or on a fresh one. A connection that fails is never tried again. */
+  async #open(peer: NodeId, stopped: AbortSignal): Promise<Stream> {
+    const address = this.#addresses.get(peer);
+    const node = this.#node;
+    assert(node !== undefined && address !== undefined, 'only members are dialled, once libp2p runs');
+    const signal = AbortSignal.any([stopped, AbortSignal.timeout(openTimeoutMs)]);
+    const existing = this.#connections(peer).findLast((connection) => connection.status === 'open');
+    // `force` because libp2p would otherwise hand back a connection it has, which may be half dead.
+    const connection = existing ?? (await node.dial(toMultiaddr(address, peer), { signal, force: true }));
+    try {
+      return await connection.newStream(this.#protocol, { signal });
+    } catch (error) {
+      connection.abort(new Error('no stream could be opened on it'));
+      throw error;
+    }
+  }
+
+  #accept(stream: Stream, connection: Connection): void {
+    const peer = nodeId(connection.remotePeer.toString());
+    const link = this.#cut.has(peer) ? undefined : this.#links.get(peer);
+    if (link === undefined) stream.abort(new Error('not a member'));
+    else link.accept(stream, connection);
+  }
+
+  #onConnection(connection: Connection): void {
+    const peer = nodeId(connection.remotePeer.toString());
+    const link = this.#cut.has(peer) ? undefined : this.#links.get(peer);
+    if (link === undefined) {
+      // The members changed, or the peer was cut, while the connection was being made.
+      connection.abort(new Error('not a member'));
+      return;
+    }
+    for (const old of this.#connections(peer).slice(0, -maxConnectionsPerMember)) old.abort(new Error('too many connections'));
+    link.hurry();
+  }
+
+  #connections(peer: NodeId): Connection[] {
+    return [...(this.#node?.getConnections(peerIdFromString(peer)) ?? [])];
+  }
+
+  #denies(peer: NodeId): boolean {
+    if (this.#links.has(peer)) return this.#cut.has(peer);
+    this.#counters.strangersRefused++;
+    const nowMs = performance.now();
+    if (nowMs - this.#strangersLoggedMs >= strangerLogIntervalMs) {
+      this.#strangersLoggedMs = nowMs;
+      this.#init.logger.warn({ peer, refusedSoFar: this.#counters.strangersRefused }, 'connection of a stranger refused');
+    }
+    return true;
+  }
+}
+
+function portOf(node: Libp2p): number {
+  const tcpPart = node
+    .getMultiaddrs()
+    .flatMap((address) => address.getComponents())
+    .find((part) => part.name === 'tcp');
+  const port = Number(tcpPart?.value);
+  assert(Number.isInteger(port) && port > 0, 'a started transport listens on a port');
+  return port;
+}
+
+// libp2p tells the system's error only within the text of its own.
+function listenError({ host, port }: HostPort, cause: unknown): ListenError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (text.includes('EADDRINUSE'))
+    return new ListenError('port_in_use', `cannot listen on ${host}:${port}: the port is already in use`, { cause });
+  const reason = /\bE[A-Z]{4,}\b/.exec(text)?.[0] ?? text.split('\n', 1)[0];
+  return new ListenError('cannot_listen', `cannot listen on ${host}:${port}: ${reason}`, { cause });
+}

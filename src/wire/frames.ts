@@ -1,0 +1,341 @@
+import { unreachable } from '../core/assert.ts';
+import { copyBytes } from '../core/bytes.ts';
+import { failure, failureCode, type Failure } from '../core/errors.ts';
+import { agentId, nodeId, taskId, type AgentId, type TaskId } from '../core/ids.ts';
+import type { Configuration, Entry, RaftMessage, SnapshotMeta } from '../raft/messages.ts';
+import {
+  maxCommandBytes,
+  maxCommandsPerEntry,
+  maxEntryBytes,
+  maxErrorLength,
+  maxFrameBytes,
+  maxNameLength,
+  maxTags,
+  snapshotChunkBytes,
+} from './limits.ts';
+import { pack, unpack } from './pack.ts';
+import { FieldReader } from './reader.ts';
+
+/** Version of the frames between nodes. A node drops and counts what it doesn't speak. */
+export const wireVersion = 1;
+
+/** What an agent says of itself with a heartbeat; every field may be absent. */
+export interface Report {
+  readonly status?: 'available' | 'busy' | 'draining' | undefined;
+  readonly load?: number | undefined;
+  readonly latencyMs?: number | undefined;
+  readonly successRate?: number | undefined;
+}
+
+/** What only the leader can answer, because it is kept in its memory and not in the log. Every question may be asked again. */
+export type Question =
+  | { readonly kind: 'beat'; readonly agent: AgentId; readonly generation: number; readonly report: Report }
+  | { readonly kind: 'taskBeat'; readonly task: TaskId; readonly fence: number; readonly progress: number | undefined }
+  /** "This agent has so many open slots at my node"; 0 withdraws them. Answered after a round of scheduling. */
+  | {
+      readonly kind: 'claim';
+      readonly agent: AgentId;
+      readonly generation: number;
+      readonly slots: number;
+      readonly types: readonly string[] | undefined;
+    };
+
+export type Reply =
+  | { readonly kind: 'beat'; readonly ttlMs: number; readonly cancelled: readonly TaskId[] }
+  | { readonly kind: 'taskBeat'; readonly leaseMs: number; readonly cancelRequested: boolean }
+  /** The agent's tasks are known once `index` is applied. */
+  | { readonly kind: 'claim'; readonly index: number }
+  | { readonly kind: 'failure'; readonly failure: Failure };
+
+/** One agent's newest sign of life, as the leader tells its followers. Advisory. */
+export interface Sighting {
+  readonly agent: AgentId;
+  readonly generation: number;
+  readonly ageMs: number;
+  readonly report: Report;
+}
+
+export type Frame =
+  | { readonly kind: 'raft'; readonly messages: readonly RaftMessage[] }
+  /** Commands for the leader. There is no reply: the sender sees them applied, or sends them again. */
+  | { readonly kind: 'forward'; readonly commands: readonly Uint8Array[] }
+  | { readonly kind: 'ask'; readonly questions: readonly { readonly id: number; readonly question: Question }[] }
+  | { readonly kind: 'reply'; readonly replies: readonly { readonly id: number; readonly reply: Reply }[] }
+  | { readonly kind: 'sightings'; readonly sightings: readonly Sighting[] }
+  /** "I am here": the link is alive in this direction. */
+  | { readonly kind: 'ping' };
+
+const kinds = ['raft', 'forward', 'ask', 'reply', 'sightings', 'ping'] as const;
+/** Messages, commands or questions of one frame. */
+const maxItems = maxCommandsPerEntry;
+
+/** `clusterTag`: the first bytes of the cluster's id; frames of another cluster are refused. */
+export function encodeFrame(clusterTag: number, frame: Frame): Uint8Array {
+  return pack([wireVersion, clusterTag, kinds.indexOf(frame.kind), ...frameFields(frame)]);
+}
+
+/** Reads a frame of anyone, or says in a word why not. Bytes that are kept are copied out of the lent frame. */
+export function decodeFrame(clusterTag: number, bytes: Uint8Array): Frame | 'too_large' | 'malformed' | 'version' | 'cluster' {
+  if (bytes.length > maxFrameBytes) return 'too_large';
+  const reader = new FieldReader(unpack(bytes));
+  const version = reader.int();
+  if (version !== wireVersion) return version === 0 ? 'malformed' : 'version';
+  if (reader.int() !== clusterTag) return 'cluster';
+  const frame = readFrame(kinds[reader.int(0, kinds.length)], reader);
+  return frame !== undefined && reader.ok ? frame : 'malformed';
+}
+
+function frameFields(frame: Frame): readonly unknown[] {
+  switch (frame.kind) {
+    case 'raft':
+      return [frame.messages.map(messageFields)];
+    case 'forward':
+      return [frame.commands];
+    case 'ask':
+      return [frame.questions.map(({ id, question }) => [id, ...questionFields(question)])];
+    case 'reply':
+      return [frame.replies.map(({ id, reply }) => [id, ...replyFields(reply)])];
+    case 'sightings':
+      return [frame.sightings.map((s) => [s.agent, s.generation, s.ageMs, ...reportFields(s.report)])];
+    case 'ping':
+      return [];
+    default:
+      return unreachable(frame);
+  }
+}
+
+function readFrame(kind: Frame['kind'] | undefined, r: FieldReader): Frame | undefined {
+  switch (kind) {
+    case 'raft':
+      return { kind, messages: r.list(maxItems, readMessage) };
+    case 'forward':
+      return { kind, commands: readCommands(r) };
+    case 'ask':
+      return { kind, questions: r.list(maxItems, (i) => ({ id: i.int(), question: readQuestion(i) })) };
+    case 'reply':
+      return { kind, replies: r.list(maxItems, (i) => ({ id: i.int(), reply: readReply(i) })) };
+    case 'sightings':
+      return { kind, sightings: r.list(65_536, readSighting) };
+    case 'ping':
+      return { kind };
+    case undefined:
+      return undefined;
+    default:
+      return unreachable(kind);
+  }
+}
+
+function readCommands(r: FieldReader): Uint8Array[] {
+  const value = r.any();
+  const isCommand = (item: unknown): item is Uint8Array => item instanceof Uint8Array && item.length <= maxCommandBytes;
+  if (Array.isArray(value) && value.length <= maxItems && value.every(isCommand)) return value.map(copyBytes);
+  r.reject();
+  return [];
+}
+
+const reportFields = (report: Report): readonly unknown[] => [
+  report.status ?? null,
+  report.load ?? null,
+  report.latencyMs ?? null,
+  report.successRate ?? null,
+];
+
+function readReport(r: FieldReader): Report {
+  return {
+    status: r.optional(() => r.oneOf(['available', 'busy', 'draining'])),
+    load: r.optional(() => r.number(0, 1e9)),
+    latencyMs: r.optional(() => r.number(0, 1e9)),
+    successRate: r.optional(() => r.number(0, 1)),
+  };
+}
+
+const anyAgent = agentId('none');
+const anyTask = taskId('none');
+// A bad name is remembered by the reader and the frame is dropped: the stand-in never gets out.
+const agent = (r: FieldReader) => r.name(agentId) ?? anyAgent;
+const task = (r: FieldReader) => r.name(taskId) ?? anyTask;
+
+function readSighting(r: FieldReader): Sighting {
+  return { agent: agent(r), generation: r.int(), ageMs: r.int(), report: readReport(r) };
+}
+
+function questionFields(question: Question): readonly unknown[] {
+  switch (question.kind) {
+    case 'beat':
+      return ['beat', question.agent, question.generation, ...reportFields(question.report)];
+    case 'taskBeat':
+      return ['taskBeat', question.task, question.fence, question.progress ?? null];
+    case 'claim':
+      return ['claim', question.agent, question.generation, question.slots, question.types ?? null];
+    default:
+      return unreachable(question);
+  }
+}
+
+function readQuestion(r: FieldReader): Question {
+  const kind = r.oneOf(['beat', 'taskBeat', 'claim']) ?? 'beat';
+  switch (kind) {
+    case 'beat':
+      return { kind, agent: agent(r), generation: r.int(), report: readReport(r) };
+    case 'taskBeat':
+      return { kind, task: task(r), fence: r.int(), progress: r.optional(() => r.number(-1e9, 1e9)) };
+    case 'claim':
+      return {
+        kind,
+        agent: agent(r),
+        generation: r.int(),
+        slots: r.int(0, 10_000),
+        types: r.optional(() => r.texts(maxTags, maxNameLength)),
+      };
+    default:
+      return unreachable(kind);
+  }
+}
+
+function replyFields(reply: Reply): readonly unknown[] {
+  switch (reply.kind) {
+    case 'beat':
+      return ['beat', reply.ttlMs, reply.cancelled];
+    case 'taskBeat':
+      return ['taskBeat', reply.leaseMs, reply.cancelRequested];
+    case 'claim':
+      return ['claim', reply.index];
+    case 'failure':
+      return ['failure', reply.failure.code, reply.failure.detail, reply.failure.data ?? null];
+    default:
+      return unreachable(reply);
+  }
+}
+
+function readReply(r: FieldReader): Reply {
+  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'failure']) ?? 'claim';
+  switch (kind) {
+    case 'beat':
+      return { kind, ttlMs: r.int(), cancelled: r.names(10_000, taskId) };
+    case 'taskBeat':
+      return { kind, leaseMs: r.int(), cancelRequested: r.boolean() };
+    case 'claim':
+      return { kind, index: r.int() };
+    case 'failure': {
+      const code = failureCode(r.text(maxNameLength));
+      const detail = r.text(maxErrorLength);
+      const data = r.any();
+      return { kind, failure: failure(code, detail, typeof data === 'object' && data !== null ? { ...data } : undefined) };
+    }
+    default:
+      return unreachable(kind);
+  }
+}
+
+const types = [
+  'RequestVote',
+  'RequestVoteResponse',
+  'AppendEntries',
+  'AppendEntriesResponse',
+  'Heartbeat',
+  'HeartbeatResponse',
+  'InstallSnapshot',
+  'InstallSnapshotResponse',
+  'TimeoutNow',
+  'ReadIndex',
+  'ReadIndexResponse',
+] as const satisfies readonly RaftMessage['type'][];
+const typeNumbers = new Map<RaftMessage['type'], number>(types.map((type, number) => [type, number]));
+const entryKinds = ['noop', 'command', 'configuration'] as const;
+
+function messageFields(m: RaftMessage): readonly unknown[] {
+  const head = [typeNumbers.get(m.type), m.term];
+  switch (m.type) {
+    case 'RequestVote':
+      return [...head, m.preVote, m.lastLogIndex, m.lastLogTerm, m.transfer];
+    case 'RequestVoteResponse':
+      return [...head, m.preVote, m.voteGranted];
+    case 'AppendEntries':
+      return [
+        ...head,
+        m.prevLogIndex,
+        m.prevLogTerm,
+        m.leaderCommit,
+        m.entries.map((e) => [e.term, e.index, e.count, entryKinds.indexOf(e.kind), e.data]),
+      ];
+    case 'AppendEntriesResponse':
+      return [...head, m.success, m.index, m.conflictIndex, m.conflictTerm];
+    case 'Heartbeat':
+      return [...head, m.leaderCommit, m.context];
+    case 'HeartbeatResponse':
+    case 'ReadIndex':
+      return [...head, m.context];
+    case 'InstallSnapshot':
+      return [...head, snapshotFields(m.snapshot), m.chunk, m.chunks, m.data];
+    case 'InstallSnapshotResponse':
+      return [...head, m.index, m.nextChunk];
+    case 'TimeoutNow':
+      return head;
+    case 'ReadIndexResponse':
+      return [...head, m.context, m.index];
+    default:
+      return unreachable(m);
+  }
+}
+
+function readMessage(r: FieldReader): RaftMessage {
+  const type = types[r.int(0, types.length - 1)] ?? 'TimeoutNow';
+  const term = r.int();
+  switch (type) {
+    case 'RequestVote':
+      return { type, term, preVote: r.boolean(), lastLogIndex: r.int(), lastLogTerm: r.int(), transfer: r.boolean() };
+    case 'RequestVoteResponse':
+      return { type, term, preVote: r.boolean(), voteGranted: r.boolean() };
+    case 'AppendEntries':
+      return { type, term, prevLogIndex: r.int(), prevLogTerm: r.int(), leaderCommit: r.int(), entries: r.list(maxItems, readEntry) };
+    case 'AppendEntriesResponse':
+      return { type, term, success: r.boolean(), index: r.int(), conflictIndex: r.int(), conflictTerm: r.int() };
+    case 'Heartbeat':
+      return { type, term, leaderCommit: r.int(), context: r.int() };
+    case 'HeartbeatResponse':
+    case 'ReadIndex':
+      return { type, term, context: r.int() };
+    case 'InstallSnapshot':
+      return { type, term, snapshot: readSnapshot(r), chunk: r.int(), chunks: r.int(1), data: copyBytes(r.bytes(8 * snapshotChunkBytes)) };
+    case 'InstallSnapshotResponse':
+      return { type, term, index: r.int(), nextChunk: r.int() };
+    case 'TimeoutNow':
+      return { type, term };
+    case 'ReadIndexResponse':
+      return { type, term, context: r.int(), index: r.int() };
+    default:
+      return unreachable(type);
+  }
+}
+
+function readEntry(r: FieldReader): Entry {
+  const term = r.int();
+  const index = r.int(1);
+  const count = r.int(1, maxCommandsPerEntry);
+  const kind = entryKinds[r.int(0, entryKinds.length - 1)] ?? 'noop';
+  // Copied: the log keeps it, and the frame's buffer is only lent.
+  const data = copyBytes(r.bytes(maxEntryBytes + maxCommandBytes));
+  if (count > index) r.reject();
+  return { term, index, count, kind, data };
+}
+
+function snapshotFields(meta: SnapshotMeta): readonly unknown[] {
+  const { voters, outgoing, learners, learnersNext, autoLeave } = meta.configuration;
+  return [meta.index, meta.term, voters, outgoing, learners, learnersNext, autoLeave];
+}
+
+function readSnapshot(r: FieldReader): SnapshotMeta {
+  const fields = new FieldReader(r.any());
+  const index = fields.int(1);
+  const term = fields.int(1);
+  const members = () => fields.names(1024, nodeId);
+  const configuration: Configuration = {
+    voters: members(),
+    outgoing: members(),
+    learners: members(),
+    learnersNext: members(),
+    autoLeave: fields.boolean(),
+  };
+  if (!fields.ok) r.reject();
+  return { index, term, configuration };
+}
