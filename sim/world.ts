@@ -1,0 +1,310 @@
+import { nodeId, type NodeId } from '../src/core/ids.ts';
+import type { Logger } from '../src/core/logger.ts';
+import { SeededRandom } from '../src/core/random.ts';
+import { Replica, ticksPerHeartbeat } from '../src/node/replica.ts';
+import type { Entry, HardState } from '../src/raft/messages.ts';
+import { type DiskImage, emptyDisk, MemoryStore } from '../src/storage/memory-store.ts';
+import type { RaftStore, StoredState } from '../src/storage/store.ts';
+import { EventQueue } from './event-queue.ts';
+import { History } from './history.ts';
+import { VirtualNetwork } from './network.ts';
+import { Trace } from './trace.ts';
+import { hold } from './violation.ts';
+import { Workload } from './workload.ts';
+
+const heartbeatMs = 100;
+const tickUs = (heartbeatMs * 1000) / ticksPerHeartbeat;
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A disk's speed, in microseconds per write. */
+export interface DiskFaults {
+  readonly minWriteUs: number;
+  readonly maxWriteUs: number;
+}
+
+export const calmDisk: DiskFaults = { minWriteUs: 100, maxWriteUs: 500 };
+
+const storedState = ({ snapshot, ...disk }: DiskImage): StoredState => ({
+  ...disk,
+  snapshot: snapshot === undefined ? undefined : { meta: snapshot.meta, chunks: snapshot.chunks.length },
+});
+
+interface SimulatedNode {
+  readonly id: NodeId;
+  disk: DiskImage;
+  store: MemoryStore | undefined;
+  replica: Replica | undefined;
+  paused: boolean;
+  /** Rises with every start: what was scheduled by an earlier life does nothing. */
+  life: number;
+  /** Work that a paused node has not got to. */
+  held: (() => void)[];
+  /** The node's wall clock against true time, in milliseconds. */
+  clockOffsetMs: number;
+  ledTerm: number;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly snapshotBytes: number;
+  /** Told every event as a line of text. */
+  readonly onLine?: ((line: string) => void) | undefined;
+}
+
+/** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */
+export class World {
+  readonly queue = new EventQueue();
+  readonly random: SeededRandom;
+  readonly network: VirtualNetwork;
+  readonly history = new History();
+  readonly trace: Trace;
+  readonly workload: Workload;
+  readonly counts = { crashes: 0, restarts: 0, partitions: 0, pauses: 0, snapshots: 0, installs: 0 };
+  disks: DiskFaults = calmDisk;
+  readonly #options: WorldOptions;
+  readonly #nodes: SimulatedNode[];
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    this.random = new SeededRandom(options.seed);
+    this.trace = new Trace(() => this.queue.nowUs, options.onLine);
+    this.network = new VirtualNetwork(this.queue, this.random, (from, to, frame) => this.#deliver(from, to, frame));
+    this.#nodes = Array.from({ length: options.nodes }, (_, i) => ({
+      id: nodeId(`n${i + 1}`),
+      disk: emptyDisk,
+      store: undefined,
+      replica: undefined,
+      paused: false,
+      life: 0,
+      held: [],
+      clockOffsetMs: 0,
+      ledTerm: 0,
+    }));
+    this.workload = new Workload({
+      queue: this.queue,
+      random: this.random,
+      replica: (node) => (this.#at(node).paused ? undefined : this.#at(node).replica),
+      nodes: options.nodes,
+      acknowledged: (index) => this.#checkDurable(index),
+    });
+  }
+
+  get size(): number {
+    return this.#nodes.length;
+  }
+
+  replica(node: number): Replica | undefined {
+    return this.#at(node).replica;
+  }
+
+  isUp(node: number): boolean {
+    return this.#at(node).replica !== undefined;
+  }
+
+  isPaused(node: number): boolean {
+    return this.#at(node).paused;
+  }
+
+  /** Runs events, and checks the world after each, until this virtual time. */
+  runUntil(untilUs: number): void {
+    while (this.queue.step(untilUs)) this.#check();
+  }
+
+  // What can be done to nodes.
+
+  start(index: number): void {
+    const node = this.#at(index);
+    if (node.replica !== undefined) return;
+    const life = ++node.life;
+    const alive = (job: () => void) => (): void => {
+      if (node.life !== life) return;
+      if (node.paused) node.held.push(job);
+      else job();
+    };
+    this.trace.event('start', index);
+    const store = new MemoryStore(node.disk, (job) => {
+      const { minWriteUs, maxWriteUs } = this.disks;
+      this.queue.after(minWriteUs + this.random.below(maxWriteUs - minWriteUs + 1), alive(job));
+    });
+    node.store = store;
+    node.replica = new Replica(
+      {
+        id: node.id,
+        members: this.#nodes.map(({ id }) => id),
+        clusterTag: 7,
+        heartbeatMs,
+        electionTimeoutMs: 10 * heartbeatMs,
+        snapshotBytes: this.#options.snapshotBytes,
+        requestTimeoutMs: 5000,
+      },
+      {
+        send: (to, frame) => {
+          const target = this.#nodes.findIndex(({ id }) => id === to);
+          this.network.send(index, target, frame);
+        },
+        store: this.#watched(node, store),
+        clock: {
+          monotonicMs: () => this.queue.nowUs / 1000,
+          unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
+        },
+        random: this.random,
+        logger: silent,
+        defer: (job) => this.queue.after(1, alive(job)),
+        onFatal: (error) => {
+          throw error;
+        },
+        onApplied: (entry) => this.#onApplied(index, entry),
+      },
+      storedState(node.disk),
+      node.disk.snapshot?.chunks ?? [],
+    );
+    const tick = (): void => {
+      if (node.life !== life) return;
+      if (!node.paused) node.replica?.tick();
+      this.queue.after(tickUs, tick);
+    };
+    this.queue.after(this.random.below(tickUs), tick);
+  }
+
+  /** The process is gone at once. Writes in flight reach the disk or not; peers may hear their connections break. */
+  crash(index: number): void {
+    const node = this.#at(index);
+    if (node.replica === undefined || node.store === undefined) return;
+    this.counts.crashes++;
+    this.trace.event('crash', index);
+    this.counts.snapshots += node.replica.counters.snapshotsTaken;
+    this.counts.installs += node.replica.counters.snapshotsInstalled;
+    node.disk = node.store.crash(this.random.below(node.store.inFlight + 1));
+    node.replica = undefined;
+    node.store = undefined;
+    node.paused = false;
+    node.held = [];
+    node.life++;
+    this.#nodes.forEach((peer, i) => {
+      // A killed process resets its connections; a machine without power doesn't.
+      if (i !== index && this.random.below(2) === 0) this.queue.after(1000, () => peer.replica?.onLink(node.id, false));
+    });
+  }
+
+  pause(index: number): void {
+    const node = this.#at(index);
+    if (node.replica === undefined || node.paused) return;
+    this.counts.pauses++;
+    this.trace.event('pause', index);
+    node.paused = true;
+  }
+
+  resume(index: number): void {
+    const node = this.#at(index);
+    if (!node.paused) return;
+    this.trace.event('resume', index);
+    node.paused = false;
+    for (const job of node.held.splice(0)) this.queue.after(1, job);
+  }
+
+  jumpClock(index: number, byMs: number): void {
+    this.trace.event('clock', index, byMs);
+    this.#at(index).clockOffsetMs += byMs;
+  }
+
+  /** All faults end; everybody comes back. */
+  heal(): void {
+    this.network.heal();
+    this.disks = calmDisk;
+    for (let i = 0; i < this.size; i++) {
+      this.resume(i);
+      this.start(i);
+    }
+  }
+
+  // What is seen.
+
+  #deliver(from: number, to: number, frame: Uint8Array): void {
+    const node = this.#at(to);
+    if (node.replica === undefined) return;
+    this.trace.event('frame', to, from, frame.length);
+    const { life } = node;
+    const job = (): void => {
+      if (node.life === life) node.replica?.onFrame(this.#at(from).id, frame);
+    };
+    // A paused process finds its sockets full when it wakes, up to a point.
+    if (!node.paused) job();
+    else if (node.held.length < 10_000) node.held.push(job);
+  }
+
+  #onApplied(index: number, entry: Entry): void {
+    this.trace.event('apply', index, entry.index, entry.term);
+    this.trace.bytes(entry.data);
+    this.history.onApplied(this.#at(index).id, entry);
+  }
+
+  /** Term and vote never go back on a disk, and a vote once given in a term stays (Raft figure 2, persistent state). */
+  #watched(node: SimulatedNode, store: MemoryStore): RaftStore {
+    const check = (before: HardState, after: HardState | undefined): void => {
+      if (after === undefined) return;
+      hold(
+        after.currentTerm >= before.currentTerm,
+        'monotonic-term',
+        () => `${node.id} saved term ${after.currentTerm} after ${before.currentTerm}`,
+      );
+      const isSame = after.currentTerm > before.currentTerm || before.votedFor === undefined || before.votedFor === after.votedFor;
+      hold(isSame, 'one-vote-per-term', () => `${node.id} voted for ${before.votedFor} and ${after.votedFor} in term ${after.currentTerm}`);
+    };
+    return {
+      save: (batch, done) => {
+        check(store.durable.hardState, batch.hardState);
+        const { entries, compactedIndex, compactedTerm } = store.durable;
+        const [first] = batch.entries ?? [];
+        const from = first === undefined ? 0 : first.index - first.count;
+        const before = from === compactedIndex ? compactedTerm : entries.findLast(({ index }) => index === from)?.term;
+        this.history.onSaved(node.id, batch.entries ?? [], before);
+        store.save(batch, done);
+      },
+      saveSnapshot: (meta, chunks, done) => store.saveSnapshot(meta, chunks, done),
+      compact: (at, term, done) => store.compact(at, term, done),
+      readChunk: (at, chunk, done) => store.readChunk(at, chunk, done),
+      get logBytes() {
+        return store.logBytes;
+      },
+      close: () => store.close(),
+    };
+  }
+
+  #check(): void {
+    for (const node of this.#nodes) {
+      const { replica } = node;
+      if (replica === undefined) continue;
+      const { raft } = replica;
+      hold(
+        raft.commitIndex >= replica.appliedIndex,
+        'applied-is-committed',
+        () => `${node.id} applied ${replica.appliedIndex} of ${raft.commitIndex}`,
+      );
+      if (raft.role !== 'leader' || node.ledTerm === raft.term) continue;
+      node.ledTerm = raft.term;
+      this.trace.event('leader', this.#nodes.indexOf(node), raft.term);
+      this.history.onLeader(node.id, raft.term);
+      this.history.onElected(node.id, raft.term, raft.status().lastIndex, (index) => raft.termAt(index));
+    }
+  }
+
+  /** Durable before acknowledged: a majority of disks, the crashed ones' included, holds the entry or a snapshot that covers it. */
+  #checkDurable(index: number): void {
+    const holders = this.#nodes.filter((node) => {
+      const image = node.store?.durable ?? node.disk;
+      return (image.entries.at(-1)?.index ?? image.compactedIndex) >= index;
+    });
+    hold(
+      holders.length * 2 > this.size,
+      'durable-before-acknowledged',
+      () => `index ${index} was acknowledged, but only ${holders.length} disks hold it`,
+    );
+  }
+
+  #at(index: number): SimulatedNode {
+    const node = this.#nodes[index];
+    if (node === undefined) throw new RangeError(`there is no node ${index}`);
+    return node;
+  }
+}

@@ -1,0 +1,109 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { RaftStore, SaveBatch, Done } from '../storage/store.ts';
+import { taskStates } from '../tasks/task.ts';
+import type { TransportStats } from '../transport/transport.ts';
+import type { Replica } from './replica.ts';
+
+/** Everything a node tells Prometheus. Read from the parts at scrape time; only the disk's waits are observed as they happen. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #fsync: Histogram;
+
+  constructor(version: string) {
+    const build = new Gauge({
+      name: 'quorate_build_info',
+      help: 'Always 1; the labels say what runs',
+      labelNames: ['version', 'node'],
+      registers: [this.#registry],
+    });
+    build.set({ version, node: process.version }, 1);
+    this.#fsync = new Histogram({
+      name: 'quorate_storage_fsync_duration_seconds',
+      help: 'From the start of a write of the log to its being on stable storage',
+      buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+      registers: [this.#registry],
+    });
+  }
+
+  /** The same store, with its writes timed. */
+  timed(store: RaftStore): RaftStore {
+    const fsync = this.#fsync;
+    return {
+      save(batch: SaveBatch, done: Done): void {
+        const end = fsync.startTimer();
+        store.save(batch, (error) => {
+          end();
+          done(error);
+        });
+      },
+      saveSnapshot: (meta, chunks, done) => store.saveSnapshot(meta, chunks, done),
+      compact: (index, term, done) => store.compact(index, term, done),
+      readChunk: (index, chunk, done) => store.readChunk(index, chunk, done),
+      get logBytes() {
+        return store.logBytes;
+      },
+      close: () => store.close(),
+    };
+  }
+
+  watch(replica: Replica, store: RaftStore, transport: TransportStats): void {
+    const gauge = (name: string, help: string, read: () => number): void => {
+      new Gauge({ name, help, registers: [this.#registry], collect: gaugeReader(read) });
+    };
+    const counter = (name: string, help: string, read: () => number): void => {
+      new Counter({ name, help, registers: [this.#registry], collect: counterReader(read) });
+    };
+    gauge('quorate_raft_has_leader', '1 when this node knows a leader', () => (replica.raft.leader === undefined ? 0 : 1));
+    gauge('quorate_raft_is_leader', '1 when this node is the leader', () => (replica.raft.role === 'leader' ? 1 : 0));
+    gauge('quorate_raft_term', 'Current term', () => replica.raft.term);
+    gauge('quorate_raft_commit_index', 'Index known to be on a majority', () => replica.raft.commitIndex);
+    gauge('quorate_raft_applied_index', 'Index that the state machine has reached', () => replica.appliedIndex);
+    gauge('quorate_raft_proposals_pending', 'Commands of this node that wait for their outcome', () => replica.pendingCommands);
+    counter('quorate_raft_proposals_applied_total', 'Commands applied', () => replica.counters.commandsApplied);
+    counter('quorate_raft_leader_changes_total', 'Changes of the leader this node has seen', () => replica.counters.leaderChanges);
+    counter('quorate_raft_snapshots_taken_total', 'Snapshots of the state written here', () => replica.counters.snapshotsTaken);
+    counter('quorate_raft_snapshots_installed_total', 'Snapshots received from a leader', () => replica.counters.snapshotsInstalled);
+    counter('quorate_turns_total', 'Turns of the replica', () => replica.counters.turns);
+    gauge('quorate_storage_log_bytes', 'Bytes of log since the last compaction', () => store.logBytes);
+    counter('quorate_peer_frames_sent_total', 'Frames sent to peers', () => transport.framesSent);
+    counter('quorate_peer_frames_received_total', 'Frames received from peers', () => transport.framesReceived);
+    counter(
+      'quorate_peer_frames_dropped_total',
+      'Frames dropped: queue full, malformed, or of another cluster',
+      () => transport.framesDropped + replica.counters.framesDropped,
+    );
+    counter(
+      'quorate_peer_strangers_refused_total',
+      'Connections refused because the peer is not a member',
+      () => transport.strangersRefused,
+    );
+    counter('quorate_peer_bad_streams_total', 'Streams closed because of bytes that are not frames', () => transport.badStreams);
+    gauge('quorate_agents', 'Agents registered', () => replica.state.registry.size);
+    gauge('quorate_keys', 'Keys stored', () => replica.state.keys.size);
+    new Gauge({
+      name: 'quorate_tasks',
+      help: 'Tasks by state',
+      labelNames: ['state'],
+      registers: [this.#registry],
+      collect() {
+        const counts = replica.state.tasks.counts();
+        for (const state of taskStates) this.set({ state }, counts[state]);
+      },
+    });
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}
+
+const gaugeReader = (read: () => number) =>
+  function collect(this: Gauge): void {
+    this.set(read());
+  };
+
+const counterReader = (read: () => number) =>
+  function collect(this: Counter): void {
+    this.reset();
+    this.inc(read());
+  };

@@ -1,0 +1,409 @@
+import '../core/polyfill.ts';
+import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { QuorateError, failure, type Failure } from '../core/errors.ts';
+import type { AgentId, LogIndex, TaskId } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Agent } from '../registry/agent.ts';
+import { openLevelStore } from '../storage/level-store.ts';
+import type { RaftStore, StoredState } from '../storage/store.ts';
+import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
+import type { StateEvent } from '../tasks/events.ts';
+import type { ClusterState } from '../tasks/state.ts';
+import { isTerminal, type Task } from '../tasks/task.ts';
+import { loadIdentity } from '../transport/identity.ts';
+import { startLibp2pTransport } from '../transport/libp2p-transport.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { Question, Reply } from '../wire/frames.ts';
+import { clusterTag, type Genesis } from './genesis.ts';
+import { Metrics } from './metrics.ts';
+import { Replica, ticksPerHeartbeat } from './replica.ts';
+import type {
+  AgentQuery,
+  AgentReport,
+  AgentView,
+  Answer,
+  ClaimedTask,
+  ClaimRequest,
+  Consistency,
+  Health,
+  HeartbeatAnswer,
+  NodeService,
+  NodeStatus,
+  Page,
+  ReadPoint,
+  RequestOptions,
+  TaskHeartbeatAnswer,
+} from './service.ts';
+
+export const version = '0.1.0';
+
+export interface NodeConfig {
+  /** Holds the store; of this node alone. */
+  readonly dataDir: string;
+  readonly genesis: Genesis;
+  /** This node's name in the genesis. */
+  readonly name: string;
+  /** The node's libp2p key, protobuf-encoded Ed25519. Its peer id must be the member's. */
+  readonly privateKey: Uint8Array;
+  readonly peerHost: string;
+  readonly peerPort: number;
+  /** 10 or more. Less finds dead nodes sooner and costs traffic. */
+  readonly heartbeatMs: number;
+  /** At least 5 heartbeats. Less elects sooner and mistakes more pauses for deaths. */
+  readonly electionTimeoutMs: number;
+  /** Bytes of log that trigger a snapshot. */
+  readonly snapshotBytes: number;
+  readonly requestTimeoutMs?: number;
+  readonly logger: Logger;
+  /** The node can't go on: its disk failed or an invariant broke. The process should end. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/**
+ * Starts a node: opens the store, rebuilds the state, listens to its peers and lets time run, in this order; `stop` undoes it in reverse. What had
+ * started is stopped again when a later part fails.
+ *
+ * @throws StorageError when the data directory is damaged, in use or another node's; Error when the port is taken or the key isn't the member's.
+ */
+export async function startNode(config: NodeConfig): Promise<Node> {
+  const member = config.genesis.members.find(({ name }) => name === config.name);
+  if (member === undefined) throw new Error(`the genesis of cluster ${config.genesis.clusterId} has no member named ${config.name}`);
+  const { nodeId: id } = loadIdentity(config.privateKey);
+  if (id !== member.nodeId)
+    throw new Error(`the key in ${config.dataDir} is of node ${id}, but the genesis says that ${config.name} is ${member.nodeId}`);
+  const { store, state } = await openLevelStore({
+    directory: join(config.dataDir, 'store'),
+    identity: { clusterId: config.genesis.clusterId, nodeId: id },
+    logger: config.logger,
+  });
+  try {
+    const chunks = await snapshotChunks(store, state);
+    return await Node.start(config, store, state, chunks);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function snapshotChunks(store: RaftStore, { snapshot }: StoredState): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  if (snapshot === undefined) return chunks;
+  while (chunks.length < snapshot.chunks) {
+    chunks.push(
+      await new Promise<Uint8Array>((resolve, reject) => {
+        store.readChunk(snapshot.meta.index, chunks.length, (error, data) => {
+          if (data === undefined) reject(error ?? new Error(`chunk ${chunks.length} of the snapshot is missing`));
+          else resolve(data);
+        });
+      }),
+    );
+  }
+  return chunks;
+}
+
+/** A running node: a `Replica` with real sockets, a real disk and real time, and the requests of its front doors as promises. */
+export class Node implements NodeService {
+  readonly #config: NodeConfig;
+  readonly #store: RaftStore;
+  readonly #replica: Replica;
+  readonly #metrics: Metrics;
+  #transport: Transport | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #commitAtStart: LogIndex;
+
+  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, chunks: readonly Uint8Array[]) {
+    this.#config = config;
+    this.#metrics = new Metrics(version);
+    this.#store = this.#metrics.timed(store);
+    this.#commitAtStart = stored.hardState.commitIndex;
+    const { genesis, heartbeatMs, electionTimeoutMs, snapshotBytes, logger } = config;
+    const self = genesis.members.find(({ name }) => name === config.name);
+    if (self === undefined) throw new Error(`no member named ${config.name}`);
+    this.#replica = new Replica(
+      {
+        id: self.nodeId,
+        members: genesis.members.map(({ nodeId }) => nodeId),
+        clusterTag: clusterTag(genesis.clusterId),
+        heartbeatMs,
+        electionTimeoutMs,
+        snapshotBytes,
+        requestTimeoutMs: config.requestTimeoutMs ?? 5000,
+      },
+      {
+        send: (to, frame) => this.#transport?.send(to, frame),
+        store: this.#store,
+        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+        random: { below: (bound) => randomInt(bound) },
+        logger,
+        defer: (job) => void setImmediate(job),
+        onFatal: (error) => config.onFatal(error),
+      },
+      stored,
+      chunks,
+    );
+  }
+
+  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, chunks: readonly Uint8Array[]): Promise<Node> {
+    const node = new Node(config, store, stored, chunks);
+    const replica = node.#replica;
+    const transport = await startLibp2pTransport({
+      privateKey: loadIdentity(config.privateKey).privateKey,
+      listen: { host: config.peerHost, port: config.peerPort },
+      clusterId: config.genesis.clusterId,
+      members: config.genesis.members
+        .filter(({ nodeId }) => nodeId !== replica.id)
+        .map(({ nodeId, peer }) => ({ nodeId, ...address(peer) })),
+      handlers: { onFrame: (from, frame) => replica.onFrame(from, frame), onLink: (peer, up) => replica.onLink(peer, up) },
+      logger: config.logger,
+    });
+    node.#transport = transport;
+    node.#metrics.watch(replica, store, transport.stats);
+    // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
+    node.#timer = setInterval(() => replica.tick(), config.heartbeatMs / ticksPerHeartbeat);
+    return node;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#replica.stop();
+    await this.#transport?.stop();
+    await this.#store.close();
+  }
+
+  /** The running replica, for benchmarks and tests of this package. */
+  get replica(): Replica {
+    return this.#replica;
+  }
+
+  status(): NodeStatus {
+    const { genesis, name } = this.#config;
+    const { raft, links, appliedIndex } = this.#replica;
+    const { voters, learners } = raft.configuration;
+    const nowMs = performance.now();
+    const leader = genesis.members.find(({ nodeId }) => nodeId === raft.leader);
+    const members = genesis.members.filter(({ nodeId }) => voters.includes(nodeId) || learners.includes(nodeId));
+    return {
+      nodeId: this.#replica.id,
+      name,
+      clusterId: genesis.clusterId,
+      version,
+      role: roleOf(raft.role, learners.includes(this.#replica.id)),
+      term: raft.term,
+      leader: leader === undefined ? null : { nodeId: leader.nodeId, http: leader.http },
+      commitIndex: raft.commitIndex,
+      appliedIndex,
+      members: members.map((member) => ({ ...member, voter: voters.includes(member.nodeId) })),
+      partition: {
+        state: links.state(voters, nowMs),
+        reachable: members.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
+      },
+      durability: 'sync',
+    };
+  }
+
+  readiness(): Health {
+    const { raft, links, appliedIndex } = this.#replica;
+    const minority = links.isMinority(raft.configuration.voters, performance.now());
+    const checks = [
+      {
+        name: 'leader',
+        ok: raft.leader !== undefined,
+        detail: raft.leader === undefined ? 'no leader is known' : `leader is ${raft.leader}`,
+      },
+      {
+        name: 'applied',
+        ok: appliedIndex >= this.#commitAtStart,
+        detail: `applied ${appliedIndex} of ${this.#commitAtStart} known at start`,
+      },
+      {
+        name: 'quorum',
+        ok: !minority,
+        detail: minority ? 'only a minority of the voters can be reached' : 'a majority of the voters can be reached',
+      },
+    ];
+    return { ok: checks.every(({ ok }) => ok), checks };
+  }
+
+  metrics(): Promise<string> {
+    return this.#metrics.text();
+  }
+
+  submit(command: Command, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<CommandResult> {
+    return settle((done) => this.#replica.submit(command, options.idempotencyKey, options.timeoutMs, done), options.signal, true);
+  }
+
+  submitAll(commands: readonly Command[], options: RequestOptions = {}): Promise<readonly CommandResult[]> {
+    return Promise.all(commands.map((command) => this.submit(command, options)));
+  }
+
+  submitEncoded(command: SessionCommand, bytes: Uint8Array, done: (answer: Answer<CommandResult>) => void): void {
+    this.#replica.submitEncoded(command, bytes, done);
+  }
+
+  readPoint(consistency: Consistency, options: RequestOptions = {}): Promise<ReadPoint> {
+    return settle((done) => this.#replica.read(consistency, options.timeoutMs, done), options.signal, false);
+  }
+
+  state(): ClusterState {
+    return this.#replica.state;
+  }
+
+  agent(id: AgentId): AgentView | undefined {
+    const agent = this.#replica.state.registry.get(id);
+    return agent === undefined ? undefined : this.#view(agent, performance.now());
+  }
+
+  agents(query: AgentQuery, limit: number, cursor: string | undefined): Page<AgentView> {
+    const nowMs = performance.now();
+    const items: AgentView[] = [];
+    for (const agent of this.#replica.state.registry.query(query, cursor)) {
+      const view = this.#view(agent, nowMs);
+      if (query.status !== undefined && view.status !== query.status) continue;
+      if (items.length === limit) return { items, cursor: items.at(-1)?.agent.id };
+      items.push(view);
+    }
+    return { items, cursor: undefined };
+  }
+
+  #view(agent: Agent, nowMs: number): AgentView {
+    const { liveness } = this.#replica;
+    const lastSeenMs = liveness.lastSeenMs(agent, nowMs);
+    return {
+      agent,
+      status: liveness.status(agent, nowMs),
+      lastSeenMs: lastSeenMs === undefined ? undefined : Math.round(lastSeenMs),
+      report: liveness.report(agent),
+    };
+  }
+
+  async heartbeat(agent: AgentId, generation: number, report: AgentReport, options: RequestOptions = {}): Promise<HeartbeatAnswer> {
+    const reply = await this.#ask({ kind: 'beat', agent, generation, report }, options);
+    if (reply.kind !== 'beat') throw refused(reply);
+    // Known here at once, before the leader's word of it comes back.
+    this.#replica.liveness.beat(agent, generation, report, performance.now());
+    return { ttlMs: reply.ttlMs, commands: reply.cancelled.map((taskId) => ({ type: 'cancel', taskId })) };
+  }
+
+  async taskHeartbeat(
+    task: TaskId,
+    fence: number,
+    progress: number | undefined,
+    options: RequestOptions = {},
+  ): Promise<TaskHeartbeatAnswer> {
+    const reply = await this.#ask({ kind: 'taskBeat', task, fence, progress }, options);
+    if (reply.kind !== 'taskBeat') throw refused(reply);
+    return { leaseMs: reply.leaseMs, cancelRequested: reply.cancelRequested };
+  }
+
+  #ask(question: Question, options: RequestOptions): Promise<Reply> {
+    return settle<Reply>(
+      (done) =>
+        this.#replica.ask(question, options.timeoutMs, (reply) =>
+          done(reply.kind === 'failure' ? { ok: false, failure: reply.failure } : { ok: true, value: reply }),
+        ),
+      options.signal,
+      false,
+    );
+  }
+
+  claim(request: ClaimRequest, options: RequestOptions = {}): Promise<readonly ClaimedTask[]> {
+    return settle((done) => this.#replica.claim(request, done), options.signal, false);
+  }
+
+  async waitForTask(task: TaskId, waitMs: number, signal?: AbortSignal): Promise<Task | undefined> {
+    const ended = (): boolean => {
+      const found = this.#replica.state.tasks.get(task);
+      return found === undefined || isTerminal(found.state);
+    };
+    await this.#until(ended, (event) => event.kind === 'task' && event.task === task, waitMs, signal);
+    return this.#replica.state.tasks.get(task);
+  }
+
+  async waitForKey(key: string, than: LogIndex, waitMs: number, signal?: AbortSignal): Promise<void> {
+    const newer = (): boolean => (this.#replica.state.keys.get(key)?.version ?? 0) > than;
+    let deleted = false;
+    await this.#until(
+      () => deleted || newer(),
+      (event) => {
+        if (event.kind !== 'key' || event.key !== key) return false;
+        deleted = event.version === undefined;
+        return true;
+      },
+      waitMs,
+      signal,
+    );
+  }
+
+  /** Resolves when `condition` holds after an event that `concerns` it, or after `waitMs`. */
+  #until(
+    condition: () => boolean,
+    concerns: (event: StateEvent) => boolean,
+    waitMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (waitMs <= 0 || signal?.aborted === true || condition()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        unsubscribe();
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, waitMs);
+      const unsubscribe = this.#replica.events.subscribe((events) => {
+        if (events.some(concerns) && condition()) end();
+      });
+      signal?.addEventListener('abort', end);
+    });
+  }
+
+  eventsAfter(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean } {
+    return this.#replica.events.after(index);
+  }
+
+  subscribe(listener: (events: readonly StateEvent[]) => void): () => void {
+    return this.#replica.events.subscribe(listener);
+  }
+}
+
+/** A callback's answer as a promise. An abort ends the wait; a write that was on its way may still take effect. */
+function settle<T>(
+  begin: (done: (answer: Answer<T>) => void) => (() => void) | void,
+  signal: AbortSignal | undefined,
+  isWrite: boolean,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let giveUp: (() => void) | undefined;
+    const onAbort = (): void => {
+      giveUp?.();
+      const detail = isWrite ? 'the request was given up; the command may still take effect' : 'the request was given up';
+      reject(new QuorateError(failure('aborted', detail)));
+    };
+    if (signal?.aborted === true) return onAbort();
+    signal?.addEventListener('abort', onAbort);
+    const end = begin((answer) => {
+      signal?.removeEventListener('abort', onAbort);
+      if (answer.ok) resolve(answer.value);
+      else reject(new QuorateError(answer.failure));
+    });
+    if (typeof end === 'function') giveUp = end;
+    return undefined;
+  });
+}
+
+const refused = (reply: Reply): QuorateError => {
+  const why: Failure = reply.kind === 'failure' ? reply.failure : failure('internal', 'the leader answered another question');
+  return new QuorateError(why);
+};
+
+function roleOf(role: string, isLearner: boolean): NodeStatus['role'] {
+  if (isLearner) return 'learner';
+  if (role === 'leader' || role === 'follower') return role;
+  return 'candidate';
+}
+
+function address(peer: string): { host: string; port: number } {
+  const at = peer.lastIndexOf(':');
+  return { host: peer.slice(0, at), port: Number(peer.slice(at + 1)) };
+}

@@ -1,0 +1,740 @@
+import { assert } from '../core/assert.ts';
+import type { Clock } from '../core/clock.ts';
+import { failure } from '../core/errors.ts';
+import type { LogIndex, NodeId, Term } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Random } from '../core/random.ts';
+import type { Configuration, Entry, SnapshotMeta } from '../raft/messages.ts';
+import { Raft } from '../raft/raft.ts';
+import type { Ready, SnapshotSend } from '../raft/ready.ts';
+import type { RaftStore, StoredState } from '../storage/store.ts';
+import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
+import type { StateEvent } from '../tasks/events.ts';
+import { ClusterState } from '../tasks/state.ts';
+import type { SnapshotRecord } from '../tasks/snapshot.ts';
+import { decodeEntry, decodeSessionCommand, encodeEntry, encodeSessionCommand } from '../wire/commands.ts';
+import { decodeFrame, type Frame, type Question, type Reply } from '../wire/frames.ts';
+import { maxCommandsPerEntry, maxEntryBytes } from '../wire/limits.ts';
+import { decodeSnapshot, encodeSnapshot } from '../wire/snapshot.ts';
+import { Claims } from './claims.ts';
+import { EventLog } from './event-log.ts';
+import { LeaderDuties } from './leader-duties.ts';
+import { Links } from './links.ts';
+import { Liveness } from './liveness.ts';
+import { NodeSession } from './node-session.ts';
+import { Outbox } from './outbox.ts';
+import { Proposals } from './proposals.ts';
+import { Questions } from './questions.ts';
+import { Reads } from './reads.ts';
+import type { Answer, ClaimedTask, ClaimRequest, Consistency, ReadPoint } from './service.ts';
+
+/** Ticks in one heartbeat interval: the grain of all timers of a replica. */
+export const ticksPerHeartbeat = 5;
+
+export interface ReplicaOptions {
+  readonly id: NodeId;
+  /** Nodes of the cluster, this one included. */
+  readonly members: readonly NodeId[];
+  readonly clusterTag: number;
+  readonly heartbeatMs: number;
+  readonly electionTimeoutMs: number;
+  /** Bytes of log after which the state is saved as a snapshot and the log is cut. More costs memory and a longer start; less costs disk writes. */
+  readonly snapshotBytes: number;
+  /** How long a request waits for a leader and an answer when it doesn't say. */
+  readonly requestTimeoutMs: number;
+}
+
+/** The world as a replica needs it. The daemon gives it libp2p, LevelDB and the machine's clocks; the simulator its own. */
+export interface ReplicaPorts {
+  send(to: NodeId, frame: Uint8Array): void;
+  readonly store: RaftStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Runs the job soon, after what has already arrived: one turn serves all of it. */
+  defer(job: () => void): void;
+  /** The disk failed or an invariant broke: the node must stop. */
+  onFatal(error: Error): void;
+  /** Told every entry as it is applied: for the simulator's checks. */
+  onApplied?(entry: Entry): void;
+}
+
+/** What is counted, for metrics. */
+export interface ReplicaCounters {
+  turns: number;
+  framesDropped: number;
+  commandsApplied: number;
+  leaderChanges: number;
+  snapshotsTaken: number;
+  snapshotsInstalled: number;
+}
+
+/** Frames that wait while the disk works; the oldest are dropped when there are more (the protocol repairs that). */
+const maxInbox = 16_384;
+
+/**
+ * One node's part in the cluster, without its sockets, files and clocks: Raft, the replicated state machine and the requests that wait for them.
+ *
+ * It works in turns that never overlap. A turn takes in all that has arrived, hands new commands to Raft as one entry, sends what may leave before the
+ * disk is done, starts one synced write and applies what is committed while the disk works. Acknowledgements and votes leave when the write is done;
+ * what arrives meanwhile waits for the next turn. Everything here is synchronous, so that the simulator runs it as it is.
+ */
+export class Replica {
+  readonly id: NodeId;
+  readonly counters: ReplicaCounters = {
+    turns: 0,
+    framesDropped: 0,
+    commandsApplied: 0,
+    leaderChanges: 0,
+    snapshotsTaken: 0,
+    snapshotsInstalled: 0,
+  };
+  readonly liveness = new Liveness();
+  readonly events: EventLog;
+  readonly #options: ReplicaOptions;
+  readonly #ports: ReplicaPorts;
+  readonly #raft: Raft;
+  readonly #duties = new LeaderDuties(this.liveness);
+  readonly #links: Links;
+  readonly #outbox: Outbox;
+  readonly #proposals = new Proposals();
+  readonly #session: NodeSession;
+  readonly #questions = new Questions();
+  readonly #reads = new Reads();
+  readonly #claims: Claims;
+  #state: ClusterState;
+  #inbox: { readonly from: NodeId; readonly frame: Uint8Array }[] = [];
+  #lostLinks: NodeId[] = [];
+  #tickPending = false;
+  #ticks = 0;
+  #saving = false;
+  #turnDeferred = false;
+  #stopped = false;
+  #leader: NodeId | undefined;
+  #serving = false;
+  #leaderHeardMs: number;
+  #appliedIndex: LogIndex;
+  #appliedTerm: Term;
+  #lastTs: number;
+  #ownCommands: Uint8Array[] = [];
+  #snapshotting = false;
+  #snapshotSize = 0;
+  /** Replies of this turn, by the node that asked. */
+  #replies = new Map<NodeId, { id: number; reply: Reply }[]>();
+
+  constructor(options: ReplicaOptions, ports: ReplicaPorts, stored: StoredState, snapshotChunks: readonly Uint8Array[]) {
+    this.id = options.id;
+    this.#options = options;
+    this.#ports = ports;
+    this.#outbox = new Outbox(options.clusterTag, (to, frame) => ports.send(to, frame));
+    this.#links = new Links(options.id, options.electionTimeoutMs, ports.clock.monotonicMs());
+    this.#leaderHeardMs = ports.clock.monotonicMs();
+    this.#session = new NodeSession(this.#proposals, () =>
+      Array.from({ length: 4 }, () =>
+        ports.random
+          .below(2 ** 32)
+          .toString(16)
+          .padStart(8, '0'),
+      ).join(''),
+    );
+    this.#claims = new Claims({
+      ask: (question, done) => this.#ask(question, done),
+      started: (task) => this.#propose({ op: 'StartTask', task: task.id, fence: task.fence }),
+    });
+    const snapshot = stored.snapshot?.meta;
+    this.#state = stored.snapshot === undefined ? new ClusterState() : ClusterState.restore(records(snapshotChunks));
+    this.#lastTs = this.#state.ts;
+    this.#appliedIndex = snapshot?.index ?? 0;
+    this.#appliedTerm = snapshot?.term ?? 0;
+    this.events = new EventLog(this.#appliedIndex);
+    this.#raft = new Raft(raftOptions(options, ports.random), {
+      hardState: stored.hardState,
+      configuration: snapshot?.configuration ?? votersOnly(options.members),
+      snapshot: { index: this.#appliedIndex, term: this.#appliedTerm },
+      compacted: { index: stored.compactedIndex, term: stored.compactedTerm },
+      entries: stored.entries,
+      appliedIndex: this.#appliedIndex,
+    });
+    if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
+    this.#deferTurn();
+  }
+
+  // What happens to the node.
+
+  tick(): void {
+    this.#tickPending = true;
+    this.#deferTurn();
+  }
+
+  /** A frame of a member. The bytes are only lent. */
+  onFrame(from: NodeId, frame: Uint8Array): void {
+    if (this.#inbox.length >= maxInbox) {
+      this.#inbox.shift();
+      this.counters.framesDropped++;
+    }
+    // While the disk works the frame has to wait, longer than its buffer is ours.
+    this.#inbox.push({ from, frame: new Uint8Array(frame) });
+    this.#deferTurn();
+  }
+
+  onLink(peer: NodeId, up: boolean): void {
+    if (up) {
+      this.#links.heard(peer, this.#ports.clock.monotonicMs());
+    } else {
+      this.#links.lost(peer);
+      this.#lostLinks.push(peer);
+    }
+    this.#deferTurn();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    const detail = 'this node is stopping';
+    this.#proposals.failAll('unavailable', detail);
+    this.#questions.failAll('unavailable', detail);
+    this.#reads.failAll('unavailable', detail);
+  }
+
+  // What is asked of it.
+
+  /** Proposes under this node's own session. */
+  submit(
+    command: Command,
+    idempotencyKey: string | undefined,
+    timeoutMs: number | undefined,
+    done: (answer: Answer<CommandResult>) => void,
+  ): void {
+    const refused = this.#refusal();
+    if (refused !== undefined) return done({ ok: false, failure: refused });
+    this.#session.submit(command, idempotencyKey, this.#deadline(timeoutMs), done);
+    this.#deferTurn();
+  }
+
+  /** Proposes a command of a client's own session, already encoded. */
+  submitEncoded(command: SessionCommand, bytes: Uint8Array, done: (answer: Answer<CommandResult>) => void): void {
+    const refused = this.#refusal();
+    if (refused !== undefined) return done({ ok: false, failure: refused });
+    this.#proposals.add(command, bytes, this.#deadline(undefined), done);
+    this.#deferTurn();
+  }
+
+  read(consistency: Consistency, timeoutMs: number | undefined, done: (answer: Answer<ReadPoint>) => void): void {
+    if (consistency === 'local' || (consistency === 'leader' && this.#serving)) return done({ ok: true, value: this.#readPoint() });
+    const refused = this.#refusal();
+    if (refused !== undefined) return done({ ok: false, failure: refused });
+    this.#reads.add(this.#deadline(timeoutMs), (answer) => done(answer.ok ? { ok: true, value: this.#readPoint() } : answer));
+    this.#deferTurn();
+  }
+
+  /** Asks the leader what only its memory knows. */
+  ask(question: Question, timeoutMs: number | undefined, done: (reply: Reply) => void): void {
+    const refused = this.#refusal();
+    if (refused !== undefined) return done({ kind: 'failure', failure: refused });
+    this.#questions.ask(question, this.#deadline(timeoutMs), done);
+    this.#deferTurn();
+  }
+
+  /** Returns a function that gives up the claim. */
+  claim(request: ClaimRequest, done: (answer: Answer<readonly ClaimedTask[]>) => void): () => void {
+    const refused = this.#refusal();
+    if (refused !== undefined) {
+      done({ ok: false, failure: refused });
+      return () => {};
+    }
+    return this.#claims.open(request, this.#ports.clock.monotonicMs(), done);
+  }
+
+  // What can be seen of it.
+
+  get state(): ClusterState {
+    return this.#state;
+  }
+
+  get raft(): Pick<Raft, 'status' | 'role' | 'term' | 'leader' | 'commitIndex' | 'configuration' | 'termAt'> {
+    return this.#raft;
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+
+  get appliedTerm(): Term {
+    return this.#appliedTerm;
+  }
+
+  /** True on a leader that has applied an entry of its own term, and with it all that was committed before. */
+  get isServing(): boolean {
+    return this.#serving;
+  }
+
+  get links(): Links {
+    return this.#links;
+  }
+
+  get pendingCommands(): number {
+    return this.#proposals.size;
+  }
+
+  // Turns.
+
+  #deferTurn(): void {
+    if (this.#turnDeferred || this.#stopped) return;
+    this.#turnDeferred = true;
+    this.#ports.defer(() => {
+      this.#turnDeferred = false;
+      if (this.#saving || this.#stopped) return;
+      this.#guard(() => this.#turn());
+    });
+  }
+
+  /** A broken invariant stops the node: it must not go on with a memory that contradicts itself. */
+  #guard(job: () => void): void {
+    try {
+      job();
+    } catch (error) {
+      this.#stopped = true;
+      this.#ports.onFatal(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #turn(): void {
+    assert(!this.#saving, 'turns do not overlap');
+    this.counters.turns++;
+    const nowMs = this.#ports.clock.monotonicMs();
+    for (const { from, frame } of this.#inbox.splice(0)) this.#take(from, frame, nowMs);
+    for (const peer of this.#lostLinks.splice(0)) this.#raft.reportUnreachable(peer);
+    if (this.#tickPending) {
+      this.#tickPending = false;
+      this.#raft.tick();
+      this.#onTick(nowMs);
+    }
+    this.#work(nowMs);
+  }
+
+  #work(nowMs: number): void {
+    for (;;) {
+      this.#noticeLeader(nowMs);
+      this.#askLeader(nowMs);
+      if (this.#serving) this.#duties.schedule(this.#state, this.#now(), (command) => this.#proposeNow(command));
+      this.#flushReplies();
+      this.#proposeAll();
+      if (this.#reads.hasQueued && this.#leader !== undefined) this.#raft.readIndex(this.#reads.beginRound(nowMs));
+      const ready = this.#raft.takeReady();
+      if (ready === undefined) break;
+      this.#begin(ready, nowMs);
+      if (this.#saving) break;
+      this.#finish(ready);
+    }
+    this.#outbox.flush();
+    this.#maybeSnapshot();
+  }
+
+  /** Everything of a Ready that doesn't wait for the disk; and the disk's work is started. */
+  #begin(ready: Ready, nowMs: number): void {
+    for (const { to, message } of ready.messages) this.#outbox.raft(to, message);
+    for (const send of ready.snapshotSends) this.#sendChunk(send);
+    for (const { context, index } of ready.readStates) this.#reads.onReadState(context, index);
+    for (const context of ready.readsRefused) this.#reads.onRefused(context);
+    this.#outbox.flush();
+    if (ready.hardState !== undefined || ready.entries.length > 0 || ready.snapshotChunk !== undefined) {
+      this.#saving = true;
+      this.#ports.store.save({ hardState: ready.hardState, entries: ready.entries, snapshotChunk: ready.snapshotChunk }, (error) => {
+        if (this.#stopped) return;
+        if (error !== undefined) return this.#fail(error);
+        this.#guard(() => this.#onSaved(ready));
+      });
+    }
+    this.#apply(ready.committedEntries, nowMs);
+    this.#reads.onApplied(this.#appliedIndex);
+  }
+
+  #onSaved(ready: Ready): void {
+    const chunk = ready.snapshotChunk;
+    if (chunk !== undefined && chunk.chunk === chunk.chunks - 1) {
+      this.#install(chunk.snapshot, chunk.chunks, () => this.#endTurn(ready));
+      return;
+    }
+    this.#endTurn(ready);
+  }
+
+  #endTurn(ready: Ready): void {
+    this.#saving = false;
+    this.#finish(ready);
+    this.#outbox.flush();
+    // What gathered while the disk worked, and what the write has made possible.
+    this.#turn();
+  }
+
+  /** The rest of a Ready, once it is durable. */
+  #finish(ready: Ready): void {
+    for (const { to, message } of ready.messagesAfterSave) {
+      if (to === this.id) this.#raft.step(this.id, message);
+      else this.#outbox.raft(to, message);
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#stopped = true;
+    this.#ports.onFatal(error);
+  }
+
+  // Frames.
+
+  #take(from: NodeId, bytes: Uint8Array, nowMs: number): void {
+    const frame = decodeFrame(this.#options.clusterTag, bytes);
+    if (typeof frame === 'string') {
+      this.counters.framesDropped++;
+      this.#ports.logger.warn({ peer: from, reason: frame, bytes: bytes.length }, 'dropped a frame');
+      return;
+    }
+    this.#links.heard(from, nowMs);
+    if (from === this.#leader) this.#leaderHeardMs = nowMs;
+    this.#onFrame(from, frame, nowMs);
+  }
+
+  #onFrame(from: NodeId, frame: Frame, nowMs: number): void {
+    switch (frame.kind) {
+      case 'raft':
+        for (const message of frame.messages) this.#raft.step(from, message);
+        return;
+      case 'forward':
+        for (const command of frame.commands) this.#takeForwarded(command);
+        return;
+      case 'ask':
+        if (!this.#serving) return;
+        for (const { id, question } of frame.questions) {
+          this.#duties.answer(question, from, this.#state, nowMs, (reply) => this.#reply(from, id, reply));
+        }
+        return;
+      case 'reply':
+        for (const { id, reply } of frame.replies) this.#questions.onReply(id, reply);
+        this.#claims.onTick(this.#state, this.#appliedIndex, nowMs);
+        return;
+      case 'sightings':
+        for (const s of frame.sightings) this.liveness.beat(s.agent, s.generation, s.report, nowMs - s.ageMs);
+        this.liveness.takeSightings(nowMs);
+        return;
+      case 'ping':
+        return;
+    }
+  }
+
+  /** A follower's command. Its bytes go into the log as they are, so they are checked here, and may not speak for the leader. */
+  #takeForwarded(bytes: Uint8Array): void {
+    const command = this.#raft.role === 'leader' ? decodeSessionCommand(bytes) : undefined;
+    if (command === undefined) return;
+    if (command.session === 0 && command.command.op !== 'OpenSession' && command.command.op !== 'StartTask') {
+      this.counters.framesDropped++;
+      return;
+    }
+    this.#ownCommands.push(bytes);
+  }
+
+  #reply(to: NodeId, id: number, reply: Reply): void {
+    if (to === this.id) {
+      this.#questions.onReply(id, reply);
+      return;
+    }
+    const replies = this.#replies.get(to);
+    if (replies === undefined) this.#replies.set(to, [{ id, reply }]);
+    else replies.push({ id, reply });
+  }
+
+  #flushReplies(): void {
+    if (this.#replies.size === 0) return;
+    for (const [to, replies] of this.#replies) this.#outbox.frame(to, { kind: 'reply', replies });
+    this.#replies = new Map();
+  }
+
+  // Time.
+
+  #onTick(nowMs: number): void {
+    this.#ticks++;
+    const { heartbeatMs, electionTimeoutMs } = this.#options;
+    this.#claims.onTick(this.#state, this.#appliedIndex, nowMs);
+    this.#reads.onTick(nowMs, electionTimeoutMs / 2);
+    if (this.#ticks % ticksPerHeartbeat !== 0) return;
+    for (const peer of this.#options.members) if (peer !== this.id) this.#outbox.frame(peer, { kind: 'ping' });
+    this.#proposals.expire(nowMs);
+    this.#questions.expire(nowMs);
+    if (this.#serving) {
+      this.#duties.patrol(this.#state, this.#now(), nowMs, (command) => this.#proposeNow(command));
+      const sightings = this.liveness.takeSightings(nowMs);
+      if (sightings.length > 0)
+        for (const peer of this.#options.members) if (peer !== this.id) this.#outbox.frame(peer, { kind: 'sightings', sightings });
+    }
+    // A forwarded command or a question may have been lost on the way without any change of leader.
+    if (this.#ticks % Math.max(ticksPerHeartbeat, Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat)) === 0) this.#resend();
+    if (this.#links.isMinority(this.#voters(), nowMs)) this.#failAll();
+  }
+
+  #failAll(): void {
+    this.#proposals.failAll('no_quorum', minorityDetail);
+    this.#questions.failAll('no_quorum', minorityDetail);
+    this.#reads.failAll('no_quorum', minorityDetail);
+  }
+
+  #resend(): void {
+    if (this.#serving || this.#leader === undefined) return;
+    this.#proposals.resend();
+    this.#questions.resend();
+  }
+
+  /** The leader's clock for stamps: never behind what the log has seen (`protocols`: ts = max(previous, wall clock)). */
+  #now(): number {
+    this.#lastTs = Math.max(this.#lastTs, this.#state.ts, this.#ports.clock.unixMs());
+    return this.#lastTs;
+  }
+
+  #noticeLeader(nowMs: number): void {
+    const leader = this.#raft.leader;
+    const serving = this.#raft.role === 'leader' && this.#appliedTerm === this.#raft.term;
+    if (serving !== this.#serving) {
+      this.#serving = serving;
+      if (serving) this.#duties.begin(this.#state, nowMs);
+      else this.#duties.end();
+    } else if (leader === this.#leader) {
+      return;
+    }
+    if (leader !== this.#leader) {
+      this.#leader = leader;
+      this.counters.leaderChanges++;
+      this.#ports.logger.info({ leader, term: this.#raft.term, role: this.#raft.role }, leader === undefined ? 'no leader' : 'leader');
+    }
+    if (leader === undefined) return;
+    this.#leaderHeardMs = nowMs;
+    if (leader === this.id && !serving) return;
+    this.#proposals.resend();
+    this.#questions.resend();
+    this.#claims.resend();
+  }
+
+  // Commands.
+
+  /** The leader's own decisions, and what its node does for its agents. */
+  #proposeNow(command: Command): LogIndex | undefined {
+    const bytes = encodeSessionCommand({ session: 0, seq: 0, acked: 0, idempotencyKey: undefined, command });
+    const proposed = this.#raft.propose(encodeEntry(this.#now(), [bytes]), 1);
+    return proposed.ok ? proposed.index : undefined;
+  }
+
+  /** A command without a session: harmless when repeated or lost. */
+  #propose(command: Command): void {
+    this.#ownCommands.push(encodeSessionCommand({ session: 0, seq: 0, acked: 0, idempotencyKey: undefined, command }));
+    this.#deferTurn();
+  }
+
+  /** Everything that waits becomes entries here, or leaves for the leader. */
+  #proposeAll(): void {
+    if (this.#ownCommands.length === 0 && !this.#proposals.hasUnsent) return;
+    if (this.#leader === undefined) return;
+    const commands = [...this.#ownCommands, ...this.#proposals.takeUnsent()];
+    this.#ownCommands = [];
+    let from = 0;
+    while (from < commands.length) {
+      let bytes = 0;
+      let to = from;
+      while (
+        to < commands.length &&
+        to - from < maxCommandsPerEntry &&
+        (to === from || bytes + (commands[to]?.length ?? 0) <= maxEntryBytes)
+      ) {
+        bytes += commands[to]?.length ?? 0;
+        to++;
+      }
+      const batch = commands.slice(from, to);
+      from = to;
+      if (this.#leader !== this.id) this.#outbox.frame(this.#leader, { kind: 'forward', commands: batch });
+      // A refused batch (busy, leadership in transfer) is sent again by its origin within an election timeout.
+      else if (!this.#raft.propose(encodeEntry(this.#now(), batch), batch.length).ok)
+        this.#ports.logger.debug({ commands: batch.length }, 'proposals refused');
+    }
+  }
+
+  #askLeader(nowMs: number): void {
+    if (!this.#questions.hasUnsent || this.#leader === undefined) return;
+    if (this.#leader !== this.id) {
+      this.#outbox.frame(this.#leader, { kind: 'ask', questions: this.#questions.takeUnsent() });
+    } else if (this.#serving) {
+      for (const { id, question } of this.#questions.takeUnsent()) {
+        this.#duties.answer(question, this.id, this.#state, nowMs, (reply) => this.#reply(this.id, id, reply));
+      }
+    }
+  }
+
+  #ask(question: Question, done: (reply: Reply) => void): void {
+    this.#questions.ask(question, this.#deadline(undefined), done);
+    this.#deferTurn();
+  }
+
+  // Applying.
+
+  #apply(entries: readonly Entry[], nowMs: number): void {
+    if (entries.length === 0) return;
+    const events: StateEvent[] = [];
+    for (const entry of entries) {
+      assert(entry.index - entry.count === this.#appliedIndex, 'entries are applied in order, each once');
+      if (entry.kind === 'command') this.#applyCommands(entry, events);
+      else if (entry.kind === 'configuration') this.#raft.applyConfigChange(entry);
+      this.#appliedIndex = entry.index;
+      this.#appliedTerm = entry.term;
+      this.#ports.onApplied?.(entry);
+    }
+    for (const event of events) {
+      if (event.kind !== 'agent') continue;
+      if (event.state === 'gone') this.liveness.forget(event.agent);
+      else if (event.state === 'up') this.liveness.beat(event.agent, event.generation, undefined, nowMs);
+    }
+    if (this.#serving) this.#duties.onApplied(events, this.#state, nowMs);
+    this.#claims.onEvents(events, this.#state, this.#appliedIndex, nowMs);
+    if (events.length > 0) this.events.append(events);
+  }
+
+  #applyCommands(entry: Entry, events: StateEvent[]): void {
+    const decoded = decodeEntry(entry.data);
+    if (decoded === undefined || decoded.commands.length !== entry.count) {
+      this.#ports.logger.error({ index: entry.index }, 'skipped an entry that is not a batch of commands');
+      return;
+    }
+    let index = entry.index - entry.count;
+    for (const command of decoded.commands) {
+      index++;
+      this.counters.commandsApplied++;
+      if (command === undefined) continue;
+      const result = this.#state.apply(index, decoded.ts, command, events);
+      this.#proposals.onApplied(command, result);
+      if (command.command.op === 'AssignTasks') this.#duties.onAssignApplied(command.command.assignments);
+      else if (command.command.op === 'Tick') this.#duties.onTickApplied();
+    }
+  }
+
+  // Snapshots.
+
+  #maybeSnapshot(): void {
+    const { store } = this.#ports;
+    if (this.#snapshotting || store.logBytes < Math.max(this.#options.snapshotBytes, this.#snapshotSize)) return;
+    this.#snapshotting = true;
+    const meta: SnapshotMeta = { index: this.#appliedIndex, term: this.#appliedTerm, configuration: this.#raft.configuration };
+    // Taken at one moment of the log, before anything else is applied; written while the node goes on.
+    const chunks = [...encodeSnapshot(this.#state.snapshot())];
+    this.#snapshotSize = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    store.saveSnapshot(meta, chunks, (error) => {
+      if (this.#stopped) return;
+      if (error !== undefined) return this.#fail(error);
+      this.#guard(() => this.#cutLog(meta));
+    });
+  }
+
+  #cutLog(meta: SnapshotMeta): void {
+    this.counters.snapshotsTaken++;
+    // A snapshot from the leader may have come in between, and be newer.
+    if (meta.index < this.#raft.status().firstIndex) {
+      this.#snapshotting = false;
+      return;
+    }
+    this.#raft.snapshotTaken(meta);
+    // Followers a little behind are served from the log, not with a snapshot.
+    const gone = this.#raft.compact(meta.index, this.#options.snapshotBytes / 4);
+    this.#ports.logger.info({ index: meta.index, bytes: this.#snapshotSize, logFrom: gone.index + 1 }, 'snapshot taken');
+    this.#ports.store.compact(gone.index, gone.term, (error) => {
+      if (this.#stopped) return;
+      if (error !== undefined) return this.#fail(error);
+      this.#snapshotting = false;
+    });
+  }
+
+  #sendChunk({ to, term, snapshot, chunk }: SnapshotSend): void {
+    const { store } = this.#ports;
+    store.readChunk(snapshot.index, chunk, (error, data, chunks) => {
+      if (this.#stopped) return;
+      if (error !== undefined) return this.#fail(error);
+      if (data === undefined || chunks === undefined) {
+        // Replaced by a newer one meanwhile: the leader begins again with that.
+        this.#raft.reportSnapshot(to, false);
+        return;
+      }
+      this.#outbox.raft(to, { type: 'InstallSnapshot', term, snapshot, chunk, chunks, data });
+      this.#outbox.flush();
+    });
+  }
+
+  /** The last chunk of the leader's snapshot is durable: it takes the place of the state. */
+  #install(meta: SnapshotMeta, chunks: number, done: () => void): void {
+    const parts: Uint8Array[] = [];
+    const next = (): void => {
+      if (parts.length < chunks) {
+        this.#ports.store.readChunk(meta.index, parts.length, (error, data) => {
+          if (this.#stopped) return;
+          if (error !== undefined) return this.#fail(error);
+          if (data === undefined)
+            return this.#fail(new Error(`chunk ${parts.length} of the snapshot at ${meta.index} is missing from the store`));
+          parts.push(data);
+          next();
+        });
+        return;
+      }
+      this.#guard(() => {
+        this.#state = ClusterState.restore(records(parts));
+        this.#appliedIndex = meta.index;
+        this.#appliedTerm = meta.term;
+        this.counters.snapshotsInstalled++;
+        this.events.skipTo(meta.index);
+        // Some of what this node waits for is inside the snapshot: asked again, its session answers.
+        this.#proposals.resend();
+        this.#reads.onApplied(this.#appliedIndex);
+        this.#ports.logger.info({ index: meta.index }, 'snapshot installed');
+        done();
+      });
+    };
+    next();
+  }
+
+  // Small answers.
+
+  #readPoint(): ReadPoint {
+    const ageMs = this.#serving ? 0 : Math.max(0, Math.round(this.#ports.clock.monotonicMs() - this.#leaderHeardMs));
+    return { index: this.#appliedIndex, term: this.#raft.term, ageMs };
+  }
+
+  /** Why nothing can be decided here right now, if that is known. */
+  #refusal() {
+    if (this.#stopped) return failure('unavailable', 'this node is stopping');
+    return this.#links.isMinority(this.#voters(), this.#ports.clock.monotonicMs()) ? failure('no_quorum', minorityDetail) : undefined;
+  }
+
+  #voters(): readonly NodeId[] {
+    return this.#raft.configuration.voters;
+  }
+
+  #deadline(timeoutMs: number | undefined): number {
+    return this.#ports.clock.monotonicMs() + (timeoutMs ?? this.#options.requestTimeoutMs);
+  }
+}
+
+const minorityDetail = 'this node can reach only a minority of the cluster; ask another node, or read with consistency=local';
+
+const records = (chunks: readonly Uint8Array[]): Iterable<SnapshotRecord> => decodeSnapshot(chunks) as Iterable<SnapshotRecord>;
+
+const votersOnly = (voters: readonly NodeId[]): Configuration => ({
+  voters,
+  outgoing: [],
+  learners: [],
+  learnersNext: [],
+  autoLeave: false,
+});
+
+function raftOptions({ id, heartbeatMs, electionTimeoutMs }: ReplicaOptions, random: Random) {
+  return {
+    id,
+    heartbeatTicks: ticksPerHeartbeat,
+    electionTicks: Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat),
+    preVote: true,
+    checkQuorum: true,
+    maxInflight: 256,
+    maxInflightBytes: 32 * 1024 * 1024,
+    maxSizePerMessage: maxEntryBytes,
+    maxUncommittedBytes: 128 * 1024 * 1024,
+    readOnly: 'safe' as const,
+    random,
+  };
+}

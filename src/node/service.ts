@@ -1,0 +1,166 @@
+import type { Failure } from '../core/errors.ts';
+import type { AgentId, LogIndex, NodeId, TaskId, Term } from '../core/ids.ts';
+import type { Agent } from '../registry/agent.ts';
+import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
+import type { StateEvent } from '../tasks/events.ts';
+import type { ClusterState } from '../tasks/state.ts';
+import type { Task } from '../tasks/task.ts';
+
+/** `linearizable`: reflects every write acknowledged before the read began. `leader`: the leader's own state. `local`: this node's, however old. */
+export type Consistency = 'linearizable' | 'leader' | 'local';
+
+/** The moment of the log that an answer speaks of. */
+export interface ReadPoint {
+  readonly index: LogIndex;
+  readonly term: Term;
+  /** How long ago this node last heard from a leader (0 on the leader). */
+  readonly ageMs: number;
+}
+
+export interface MemberStatus {
+  readonly nodeId: NodeId;
+  readonly name: string;
+  /** Address of the client port, `http://host:port`. */
+  readonly http: string;
+  /** Address of the peer port, `host:port`. */
+  readonly peer: string;
+  readonly voter: boolean;
+}
+
+export type PartitionState = 'healthy' | 'suspect' | 'majority' | 'minority' | 'no_quorum' | 'healing';
+
+export interface NodeStatus {
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly clusterId: string;
+  readonly version: string;
+  readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
+  readonly term: Term;
+  readonly leader: { readonly nodeId: NodeId; readonly http: string } | null;
+  readonly commitIndex: LogIndex;
+  readonly appliedIndex: LogIndex;
+  readonly members: readonly MemberStatus[];
+  readonly partition: { readonly state: PartitionState; readonly reachable: readonly string[] };
+  readonly durability: 'sync';
+}
+
+/** What an agent reports of itself with a heartbeat: volatile, advisory. */
+export interface AgentReport {
+  readonly status?: 'available' | 'busy' | 'draining' | undefined;
+  readonly load?: number | undefined;
+  readonly latencyMs?: number | undefined;
+  readonly successRate?: number | undefined;
+}
+
+export type EffectiveStatus = 'available' | 'busy' | 'draining' | 'suspect' | 'down';
+
+/** The log's facts about an agent joined with what it last reported. */
+export interface AgentView {
+  readonly agent: Agent;
+  readonly status: EffectiveStatus;
+  /** Age of the newest heartbeat known to this node; undefined when none is. */
+  readonly lastSeenMs: number | undefined;
+  readonly report: AgentReport;
+}
+
+export interface AgentQuery {
+  readonly all: readonly string[];
+  readonly any: readonly string[];
+  readonly none: readonly string[];
+  readonly swarm: string | undefined;
+  readonly status: EffectiveStatus | undefined;
+}
+
+/** A page of a listing; `cursor` asks for the next one. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly cursor: string | undefined;
+}
+
+export interface ClaimRequest {
+  readonly agent: AgentId;
+  readonly generation: number;
+  /** 1..256. */
+  readonly max: number;
+  /** 0..30000. */
+  readonly waitMs: number;
+  readonly types: readonly string[] | undefined;
+}
+
+export interface ClaimedTask {
+  readonly taskId: TaskId;
+  readonly type: string;
+  /** JSON text. */
+  readonly payload: string;
+  readonly attempt: number;
+  readonly fence: number;
+  readonly leaseMs: number;
+  readonly deadlineMs: number | undefined;
+}
+
+export interface HeartbeatAnswer {
+  readonly ttlMs: number;
+  readonly commands: readonly unknown[];
+}
+
+export interface TaskHeartbeatAnswer {
+  readonly leaseMs: number;
+  readonly cancelRequested: boolean;
+}
+
+export interface Health {
+  readonly ok: boolean;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+}
+
+export interface RequestOptions {
+  /** Bound on the whole request; the node's default when absent. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
+
+/**
+ * What a node offers to its front doors (HTTP, stream). Every method takes requests on every node and forwards to the leader by itself. Expected
+ * failures come as values or as `QuorateError`s; methods that return promises reject only with `QuorateError`.
+ */
+export interface NodeService {
+  status(): NodeStatus;
+  /** Ready when a leader is known, this node has applied what was committed when it started, and the disk works. */
+  readiness(): Health;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+
+  /** Proposes under this node's own session: exactly once, whatever leader changes happen meanwhile. */
+  submit(command: Command, options?: RequestOptions & { readonly idempotencyKey?: string | undefined }): Promise<CommandResult>;
+  /** Many at once, answered in order. */
+  submitAll(commands: readonly Command[], options?: RequestOptions): Promise<readonly CommandResult[]>;
+  /**
+   * Proposes a command of a client's own session (the stream's fast path): `done` is called once. A repeat of (session, seq) is answered from the session. `bytes` is the
+   * command as `encodeSessionCommand` of `wire` makes it: the log holds these very bytes.
+   */
+  submitEncoded(command: SessionCommand, bytes: Uint8Array, done: (answer: Answer<CommandResult>) => void): void;
+
+  /** Resolves when `state()` may be read with that consistency. Rejects with no_quorum, no_leader or timeout. */
+  readPoint(consistency: Consistency, options?: RequestOptions): Promise<ReadPoint>;
+  /** The state machine, to be read (never changed) synchronously after a `readPoint`. A new object after a snapshot was installed: don't keep it. */
+  state(): ClusterState;
+  agent(id: AgentId): AgentView | undefined;
+  agents(query: AgentQuery, limit: number, cursor: string | undefined): Page<AgentView>;
+
+  heartbeat(agent: AgentId, generation: number, report: AgentReport, options?: RequestOptions): Promise<HeartbeatAnswer>;
+  taskHeartbeat(task: TaskId, fence: number, progress: number | undefined, options?: RequestOptions): Promise<TaskHeartbeatAnswer>;
+  /** Waits up to `waitMs` for work; empty when there is none. An aborted claim gives up its place. */
+  claim(request: ClaimRequest, options?: RequestOptions): Promise<readonly ClaimedTask[]>;
+
+  /** Resolves with the task once it is terminal, or as it stands after `waitMs`; undefined if unknown. */
+  waitForTask(task: TaskId, waitMs: number, signal?: AbortSignal): Promise<Task | undefined>;
+  /** Resolves once the key's version is greater than `version` (deleted: undefined), or after `waitMs`. */
+  waitForKey(key: string, version: LogIndex, waitMs: number, signal?: AbortSignal): Promise<void>;
+
+  /** Events after `index`, oldest first, as far as this node still has them; `complete` is false when older ones are gone. */
+  eventsAfter(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean };
+  /** Calls `listener` with each batch of new events, in order, until the returned function is called. */
+  subscribe(listener: (events: readonly StateEvent[]) => void): () => void;
+}
