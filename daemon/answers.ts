@@ -1,0 +1,72 @@
+import { z } from 'zod';
+
+// What the tables show of the API's answers. Fields that a newer node adds are let through unread.
+
+export const statusSchema = z.object({
+  nodeId: z.string(),
+  name: z.string(),
+  clusterId: z.string(),
+  version: z.string(),
+  role: z.string(),
+  term: z.number(),
+  leader: z.object({ nodeId: z.string(), http: z.string() }).nullable(),
+  commitIndex: z.number(),
+  appliedIndex: z.number(),
+  members: z.array(z.object({ nodeId: z.string(), name: z.string(), http: z.string(), peer: z.string(), voter: z.boolean() })),
+  partition: z.object({ state: z.string(), reachable: z.array(z.string()) }),
+});
+export type Status = z.infer<typeof statusSchema>;
+
+export const keySchema = z.object({ key: z.string(), value: z.string(), version: z.number() });
+export const writtenSchema = z.object({ version: z.number().optional(), index: z.number() });
+
+export const agentSchema = z.object({
+  id: z.string(),
+  generation: z.number(),
+  capabilities: z.array(z.string()),
+  swarms: z.array(z.string()),
+  status: z.string(),
+  node: z.string().nullish(),
+  load: z.number().nullish(),
+  lastSeenMs: z.number().nullish(),
+});
+
+export const registeredSchema = z.object({ id: z.string(), generation: z.number(), heartbeatMs: z.number() });
+
+export const taskSchema = z.object({
+  id: z.string(),
+  type: z.string(),
+  state: z.string(),
+  attempt: z.number(),
+  fence: z.number().nullish(),
+  agent: z.string().nullish(),
+  result: z.unknown().optional().optional(),
+  error: z.unknown().optional().optional(),
+  requires: z.array(z.string()),
+  priority: z.number(),
+  history: z
+    .array(z.object({ index: z.number(), state: z.string(), agent: z.string().nullish(), reason: z.string().nullish() }))
+    .optional(),
+});
+export type TaskAnswer = z.infer<typeof taskSchema>;
+
+export const submittedSchema = z.object({ id: z.string(), state: z.string() });
+
+export const claimsSchema = z.object({
+  items: z.array(
+    z.object({
+      taskId: z.string(),
+      type: z.string(),
+      payload: z.unknown().optional(),
+      attempt: z.number(),
+      fence: z.number(),
+      leaseMs: z.number(),
+    }),
+  ),
+});
+export type Claim = z.infer<typeof claimsSchema>['items'][number];
+
+export const renewedSchema = z.object({ leaseMs: z.number(), cancelRequested: z.boolean() });
+
+/** A page of a listing. */
+export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().nullish() });

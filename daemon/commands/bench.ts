@@ -1,0 +1,160 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Command } from 'commander';
+import { build, type Histogram } from 'hdr-histogram-js';
+import type { QuorateClient } from '../../src/index.ts';
+import type { Context } from '../context.ts';
+
+const execute = promisify(execFile);
+const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
+
+interface BenchFlags {
+  readonly nodes: string;
+  readonly outstanding: string;
+  readonly seconds: string;
+  readonly valueBytes: string;
+}
+
+interface Figures {
+  readonly bench: 'kv';
+  readonly nodes: number;
+  readonly outstanding: number;
+  readonly valueBytes: number;
+  readonly opsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  readonly failed: number;
+  readonly durability: 'sync';
+}
+
+/** `quorate bench`: measures a cluster of its own, real daemons on loopback that share the machine with the load. */
+export function addBenchCommands(program: Command, context: Context): void {
+  const bench = program.command('bench').description('measure a cluster of its own on loopback');
+  const print = (line: string): void => context.out(`${line}\n`);
+  bench
+    .command('kv')
+    .description('writes per second, each acknowledged when it is on the disks of a majority')
+    .option('--nodes <n>', 'daemons', '3')
+    .option('--outstanding <list>', 'writes in flight, one measurement for each', '1,64,256,1024')
+    .option('--seconds <n>', 'length of each measurement, after a warm-up of a second', '5')
+    .option('--value-bytes <n>', 'length of each value', '256')
+    .action((flags: BenchFlags, command: Command) =>
+      benchKv(flags, command.optsWithGlobals<{ output?: string }>().output === 'json', print),
+    );
+}
+
+async function benchKv(flags: BenchFlags, json: boolean, print: (line: string) => void): Promise<void> {
+  const { createClient } = await import('../../src/index.ts');
+  const directory = await mkdtemp(join(tmpdir(), 'quorate-bench-'));
+  const nodes = Number(flags.nodes);
+  const [httpPort, peerPort] = [await freeRange(nodes), await freeRange(nodes)];
+  const dev = (...args: string[]) => execute(process.execPath, [executable, 'dev', ...args, '--dir', directory]);
+  try {
+    await dev('up', '--nodes', flags.nodes, '--http-port', String(httpPort), '--peer-port', String(peerPort), '--detach');
+    const client = createClient({ endpoints: await endpointsOf(directory) });
+    if (!json) print('outstanding     ops/s    p50 ms    p99 ms  p99.9 ms');
+    for (const outstanding of flags.outstanding.split(',').map(Number)) {
+      await load(client, outstanding, 1000, Number(flags.valueBytes));
+      const { histogram, seconds, failed } = await load(client, outstanding, Number(flags.seconds) * 1000, Number(flags.valueBytes));
+      const figures = figuresOf(histogram, seconds, failed, { nodes, outstanding, valueBytes: Number(flags.valueBytes) });
+      print(json ? JSON.stringify(figures) : row(figures));
+    }
+    client.close();
+  } finally {
+    await dev('down').catch(() => {});
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function endpointsOf(directory: string): Promise<string[]> {
+  const genesis: unknown = JSON.parse(await readFile(join(directory, 'genesis.json'), 'utf8'));
+  const members =
+    typeof genesis === 'object' && genesis !== null && 'members' in genesis && Array.isArray(genesis.members) ? genesis.members : [];
+  return members.map((member: { readonly http: string }) => member.http);
+}
+
+/** A closed loop: `outstanding` writes are always in flight. Latencies in microseconds, from the call to its acknowledgement. */
+function load(
+  client: QuorateClient,
+  outstanding: number,
+  durationMs: number,
+  valueBytes: number,
+): Promise<{ histogram: Histogram; seconds: number; failed: number }> {
+  const histogram = build({ numberOfSignificantValueDigits: 3, highestTrackableValue: 60_000_000 });
+  const value = 'v'.repeat(valueBytes);
+  const startedMs = performance.now();
+  let inFlight = 0;
+  let written = 0;
+  let failed = 0;
+  return new Promise((resolve) => {
+    const next = (): void => {
+      const beganMs = performance.now();
+      if (beganMs - startedMs >= durationMs) {
+        if (inFlight === 0) resolve({ histogram, seconds: (performance.now() - startedMs) / 1000, failed });
+        return;
+      }
+      inFlight++;
+      client.kv.putWith(`bench-${written++ % 10_000}`, value, (isFailed) => {
+        inFlight--;
+        if (isFailed) failed++;
+        else histogram.recordValue(Math.max(1, Math.round((performance.now() - beganMs) * 1000)));
+        next();
+      });
+    };
+    for (let i = 0; i < outstanding; i++) next();
+  });
+}
+
+function figuresOf(
+  histogram: Histogram,
+  seconds: number,
+  failed: number,
+  shape: { nodes: number; outstanding: number; valueBytes: number },
+): Figures {
+  const ms = (percentile: number): number => histogram.getValueAtPercentile(percentile) / 1000;
+  return {
+    bench: 'kv',
+    ...shape,
+    opsPerSecond: Math.round(histogram.totalCount / seconds),
+    p50Ms: ms(50),
+    p99Ms: ms(99),
+    p999Ms: ms(99.9),
+    failed,
+    durability: 'sync',
+  };
+}
+
+const row = ({ outstanding, opsPerSecond, p50Ms, p99Ms, p999Ms, failed }: Figures): string => {
+  const cells = [p50Ms, p99Ms, p999Ms].map((ms) => ms.toFixed(2).padStart(8));
+  return `${String(outstanding).padStart(11)}  ${String(opsPerSecond).padStart(8)}  ${cells.join('  ')}${failed > 0 ? `  (${failed} failed)` : ''}`;
+};
+
+/** The first of `size` free ports that follow each other. */
+async function freeRange(size: number): Promise<number> {
+  for (;;) {
+    const first = await listenOnce(0);
+    try {
+      for (let i = 0; i < size; i++) await listenOnce(first + i);
+      return first;
+    } catch {
+      // One of them is taken: look elsewhere.
+    }
+  }
+}
+
+function listenOnce(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
+    });
+  });
+}

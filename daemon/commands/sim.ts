@@ -1,0 +1,100 @@
+import type { Command } from 'commander';
+import type { RunResult } from '../../sim/run.ts';
+import { CliError, usageError } from '../cli-error.ts';
+import type { Context } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
+
+/** `sim run|replay|list`: the production node in a simulated world. No cluster is needed. */
+export function addSimCommands(program: Command, context: Context): void {
+  const sim = program.command('sim').description('the cluster in a deterministic world of faults');
+  sim
+    .command('run')
+    .argument('[scenario]', 'a name of `sim list`, or `all`', 'random')
+    .description('run seeds and check every invariant after every event; exit 8 unsafe, 9 stuck, 10 crash')
+    .option('--seed <n>', 'the first seed', whole, 1)
+    .option('--seeds <n>', 'how many seeds', whole, 1)
+    .option('--nodes <n>', 'nodes of the cluster; by default 3 for even seeds and 5 for odd ones', whole)
+    .option('--steps <n>', 'simulated milliseconds with faults', whole, 20_000)
+    .option('--trace', 'print every event')
+    .action((name: string, flags: SimFlags, command: Command) => runSeeds(context, name, flags, wantsJson(command)));
+  sim
+    .command('replay')
+    .argument('<seed>', 'the seed of a run', whole)
+    .argument('[scenario]', 'its scenario', 'random')
+    .description('run one seed again and print every event')
+    .option('--nodes <n>', 'nodes of the cluster', whole)
+    .option('--steps <n>', 'simulated milliseconds with faults', whole, 20_000)
+    .action((seed: number, name: string, flags: SimFlags, command: Command) =>
+      runSeeds(context, name, { ...flags, seed, seeds: 1, trace: true }, wantsJson(command)),
+    );
+  sim
+    .command('list')
+    .description('list the scenarios')
+    .action(async () => {
+      const { scenarios } = await import('../../sim/scenarios.ts');
+      for (const [name, { title }] of scenarios) context.out(`${name.padEnd(16)} ${title}\n`);
+    });
+}
+
+interface SimFlags {
+  readonly seed: number;
+  readonly seeds: number;
+  readonly nodes?: number;
+  readonly steps: number;
+  readonly trace?: boolean;
+}
+
+async function runSeeds(context: Context, name: string, flags: SimFlags, json: boolean): Promise<void> {
+  const { run } = await import('../../sim/run.ts');
+  const { scenarios } = await import('../../sim/scenarios.ts');
+  const names = name === 'all' ? [...scenarios.keys()] : [name];
+  if (!names.every((known) => scenarios.has(known))) throw usageError(`there is no scenario ${name}`, '`quorate sim list` names them all');
+  const print = (line: string): void => context.out(`${line}\n`);
+  const startedMs = performance.now();
+  const results: RunResult[] = [];
+  for (const scenario of names) {
+    for (let seed = flags.seed; seed < flags.seed + flags.seeds; seed++) {
+      if (context.interrupt.aborted) break;
+      const nodes = flags.nodes ?? (seed % 2 === 0 ? 3 : 5);
+      const seedStartedMs = performance.now();
+      const result = run({ seed, scenario, nodes, faultyMs: flags.steps, onLine: flags.trace === true ? print : undefined });
+      results.push(result);
+      if (json) print(JSON.stringify({ ...result, wallMs: Math.round(performance.now() - seedStartedMs) }));
+      else if (result.verdict !== 'ok') print(describe(result, nodes, flags.steps));
+      // Lets a Ctrl-C be heard.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  if (!json) print(summary(results, performance.now() - startedMs));
+  const bad = results.filter(({ verdict }) => verdict !== 'ok');
+  const worst = bad.find(({ verdict }) => verdict === 'crash') ?? bad.find(({ verdict }) => verdict === 'unsafe') ?? bad[0];
+  if (worst === undefined || worst.verdict === 'ok') return;
+  throw new CliError(
+    exitCodeOf[worst.verdict],
+    `${bad.length} of ${results.length} runs failed`,
+    `quorate sim replay ${worst.seed} ${worst.scenario}`,
+  );
+}
+
+const describe = (r: RunResult, nodes: number, steps: number): string =>
+  `seed ${r.seed} ${r.scenario}: ${r.verdict}: ${r.violation ?? ''}\n  again: quorate sim replay ${r.seed} ${r.scenario} --nodes ${nodes} --steps ${steps}`;
+
+function summary(results: readonly RunResult[], wallMs: number): string {
+  const sum = (of: (r: RunResult) => number): number => results.reduce((total, r) => total + of(r), 0);
+  const good = results.filter(({ verdict }) => verdict === 'ok').length;
+  const simulatedMs = sum((r) => r.simulatedMs);
+  const work = `${sum((r) => r.counts.elections)} elections, ${sum((r) => r.counts.writes)} writes, ${sum((r) => r.counts.reads)} reads, ${sum((r) => r.counts.completions)} tasks`;
+  const faults = `${sum((r) => r.counts.crashes)} crashes, ${sum((r) => r.counts.partitions)} partitions, ${sum((r) => r.counts.snapshots)} snapshots, ${sum((r) => r.counts.installs)} installed`;
+  const hash = results.length === 1 ? `\ntrace ${results[0]?.traceHash ?? ''}` : '';
+  return `${good} of ${results.length} runs ok: ${work}; ${faults}\n${(simulatedMs / 1000).toFixed(0)} simulated seconds in ${(wallMs / 1000).toFixed(1)} s: ${(simulatedMs / wallMs).toFixed(0)} to 1${hash}`;
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0 || text === '') throw usageError(`${text} is not a whole number`);
+  return value;
+}
+
+const wantsJson = (command: Command): boolean => command.optsWithGlobals<{ output?: string }>().output === 'json';

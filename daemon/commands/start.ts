@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { nodeDefaults } from '../config.ts';
+import type { Context } from '../context.ts';
+
+interface StartFlags extends Readonly<Record<string, unknown>> {
+  readonly dataDir: string;
+  readonly stopOnStdinEnd?: boolean;
+}
+
+const settings: readonly (readonly [flags: string, description: string])[] = [
+  ['--name <name>', "the node's name in the genesis"],
+  ['--genesis <file>', `the genesis, relative to the data directory (default ${nodeDefaults.genesis})`],
+  ['--http-host <host>', 'where clients connect'],
+  ['--http-port <port>', 'where clients connect'],
+  ['--peer-host <host>', 'where the other nodes connect'],
+  ['--peer-port <port>', 'where the other nodes connect'],
+  ['--heartbeat-ms <duration>', 'how often a leader speaks'],
+  ['--election-timeout-ms <duration>', 'silence after which a new leader is elected, at least 5 heartbeats'],
+  ['--snapshot-bytes <n>', 'bytes of log after which a snapshot replaces it'],
+  ['--log-level <level>', 'debug, info, warn or error'],
+];
+
+/** `start`: the daemon. Its settings come from node.toml, the environment and these flags. */
+export function addStartCommand(program: Command, context: Context): void {
+  const start = program
+    .command('start')
+    .description('run one daemon in the foreground')
+    .requiredOption('--data-dir <dir>', "the node's data directory");
+  for (const [flags, description] of settings) start.option(flags, description);
+  start.addOption(start.createOption('--stop-on-stdin-end', 'stop when stdin ends').hideHelp());
+  start.action(async (flags: StartFlags) => {
+    const { runNode } = await import('../run-node.ts');
+    await runNode({ dataDir: flags.dataDir, flags: settingFlags(start, flags), stopOnStdinEnd: flags.stopOnStdinEnd === true }, context);
+  });
+}
+
+/** The settings among the flags, under the names they have in node.toml. */
+function settingFlags(command: Command, flags: StartFlags): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const option of command.options) {
+    const value = flags[option.attributeName()];
+    if (typeof value === 'string' && option.name() !== 'data-dir') given[option.name()] = value;
+  }
+  return given;
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createIdentity, type Genesis, type MemberInfo } from '../src/index.ts';
+import { CliError, usageError } from './cli-error.ts';
+import { nodeDefaults } from './config.ts';
+import { exitCodes } from './exit-codes.ts';
+
+export interface ClusterPlan {
+  /** 1..99. */
+  readonly nodes: number;
+  readonly directory: string;
+  /** The client port of the first node; the others follow. */
+  readonly httpPort: number;
+  readonly peerPort: number;
+}
+
+const host = '127.0.0.1';
+
+/**
+ * Writes the data directories of a new cluster on this machine, and its genesis.
+ *
+ * @throws CliError when the directory is not empty or the ports overlap.
+ */
+export async function initCluster({ nodes, directory, httpPort, peerPort }: ClusterPlan): Promise<Genesis> {
+  if (Math.abs(httpPort - peerPort) < nodes)
+    throw usageError(`the ${nodes} ports from ${httpPort} and from ${peerPort} overlap`, 'choose ports further apart');
+  if (Math.max(httpPort, peerPort) + nodes - 1 > 65_535) throw usageError('the ports go beyond 65535', 'choose lower ones');
+  await mkdir(directory, { recursive: true });
+  if ((await readdir(directory)).length > 0) {
+    throw new CliError(
+      exitCodes.error,
+      `${directory} is not empty`,
+      'choose another directory, or remove this one if its data is not needed',
+    );
+  }
+  const members: MemberInfo[] = [];
+  for (let i = 0; i < nodes; i++) {
+    const { nodeId, privateKeyBytes } = await createIdentity();
+    const name = `node-${i + 1}`;
+    await mkdir(join(directory, name));
+    await writeFile(join(directory, name, 'key'), `${Buffer.from(privateKeyBytes).toString('base64')}\n`, { mode: 0o600 });
+    await writeFile(join(directory, name, 'node.toml'), nodeToml(name, httpPort + i, peerPort + i));
+    members.push({ nodeId, name, http: `http://${host}:${httpPort + i}`, peer: `${host}:${peerPort + i}` });
+  }
+  const genesis: Genesis = { version: 1, clusterId: randomUUID(), members };
+  // Last: a directory without a genesis is one whose making was cut short.
+  await writeFile(join(directory, 'genesis.json'), `${JSON.stringify(genesis, undefined, 2)}\n`);
+  return genesis;
+}
+
+const nodeToml = (
+  name: string,
+  httpPort: number,
+  peerPort: number,
+): string => `# This node. Flags of \`quorate start\` and QUORATE_* variables override what is written here.
+
+# Its name in the genesis.
+name = "${name}"
+# The cluster's founding record, the same on every node; relative to this directory.
+genesis = "${nodeDefaults.genesis}"
+
+# Where clients connect.
+http-host = "${host}"
+http-port = ${httpPort}
+# Where the other nodes connect.
+peer-host = "${host}"
+peer-port = ${peerPort}
+
+# How often a leader speaks. Less finds dead nodes sooner and costs traffic.
+heartbeat-ms = ${nodeDefaults['heartbeat-ms']}
+# Silence after which the others elect a new leader, at least 5 heartbeats.
+election-timeout-ms = ${nodeDefaults['election-timeout-ms']}
+# Bytes of log after which a snapshot replaces it. More makes restarts slower and snapshots rarer.
+snapshot-bytes = ${nodeDefaults['snapshot-bytes']}
+# debug, info, warn or error.
+log-level = "${nodeDefaults['log-level']}"
+`;

@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import { clientSettings, type ClientSettings, type GlobalFlags } from './config.ts';
+import type { Context } from './context.ts';
+import { Http } from './http.ts';
+import { Printer } from './output.ts';
+
+/** What a client command works with. */
+export interface Session {
+  readonly http: Http;
+  readonly printer: Printer;
+  readonly settings: ClientSettings;
+  readonly context: Context;
+}
+
+/** Reads the global flags of a command that runs. Nothing is sent yet. */
+export function openSession(command: Command, context: Context): Session {
+  const settings = clientSettings(command.optsWithGlobals<GlobalFlags>(), context.env);
+  const { endpoints, token, timeoutMs, format } = settings;
+  return {
+    http: new Http({ endpoints, token, timeoutMs, signal: context.interrupt }),
+    printer: new Printer(context, format),
+    settings,
+    context,
+  };
+}

@@ -1,0 +1,251 @@
+import { failure, QuorateError, type Failure } from '../core/errors.ts';
+import type { Command, CommandResult } from '../tasks/commands.ts';
+import { encodeSessionCommand, readResult } from '../wire/commands.ts';
+import { readFailure, type StreamReply } from '../wire/stream.ts';
+import { StreamConnection, valueOf } from './stream-connection.ts';
+
+export type WriteDone = (result: CommandResult | { readonly ok: false; readonly failure: Failure }) => void;
+
+interface PendingWrite {
+  readonly seq: number;
+  readonly command: Command;
+  readonly idempotencyKey: string | undefined;
+  readonly done: WriteDone;
+  /** Set when the command was numbered: from then on the same bytes are sent each time. */
+  bytes: Uint8Array | undefined;
+  requestId: number;
+}
+
+interface PendingRequest {
+  readonly kind: string;
+  readonly args: readonly unknown[];
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Writes that wait for an answer; more are refused at once. */
+const maxWrites = 16_384;
+const reconnectMs = 100;
+
+/**
+ * One stream to the cluster, through whichever node answers, preferably the leader. It opens a session and numbers every write; when the connection is
+ * lost it goes to another node and sends all unanswered ones again: each is carried out once (Raft thesis §6.3).
+ */
+export class Stream {
+  readonly #endpoints: readonly string[];
+  readonly #nonce: () => string;
+  #connection: StreamConnection | undefined;
+  #next = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #session = 0;
+  #opening = false;
+  #nextSeq = 1;
+  #nextId = 1;
+  readonly #writes = new Map<number, PendingWrite>();
+  readonly #writesByRequest = new Map<number, PendingWrite>();
+  readonly #requests = new Map<number, PendingRequest>();
+  readonly onPush = new Set<(name: string, value: unknown) => void>();
+
+  constructor(endpoints: readonly string[], nonce: () => string) {
+    this.#endpoints = endpoints;
+    this.#nonce = nonce;
+  }
+
+  /** The node that the stream is connected to right now. */
+  get endpoint(): string | undefined {
+    return this.#connection?.isOpen === true ? this.#connection.endpoint : undefined;
+  }
+
+  /** Sends a write until it is answered. `done` is called once; the returned function gives up the wait, not the write. */
+  write(command: Command, idempotencyKey: string | undefined, done: WriteDone): () => void {
+    if (this.#closed) {
+      done({ ok: false, failure: failure('unavailable', 'the client is closed') });
+      return () => {};
+    }
+    if (this.#writes.size >= maxWrites) {
+      done({ ok: false, failure: failure('overloaded', 'too many writes are in flight') });
+      return () => {};
+    }
+    const write: PendingWrite = { seq: this.#nextSeq++, command, idempotencyKey, done, bytes: undefined, requestId: 0 };
+    this.#writes.set(write.seq, write);
+    this.#connect();
+    if (this.#session !== 0 && this.endpoint !== undefined) this.#send(write);
+    return () => {
+      if (this.#writes.get(write.seq) === write) this.#endWrite(write, { ok: false, failure: givenUp });
+    };
+  }
+
+  /** Asks something that may be asked again: on a lost connection it is. */
+  request(kind: string, args: readonly unknown[], signal: AbortSignal | undefined): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new QuorateError(failure('unavailable', 'the client is closed')));
+        return;
+      }
+      const id = this.#nextId++;
+      const onAbort = (): void => {
+        this.#requests.delete(id);
+        reject(new QuorateError(givenUp));
+      };
+      if (signal?.aborted === true) {
+        onAbort();
+        return;
+      }
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const end = (): void => signal?.removeEventListener('abort', onAbort);
+      this.#requests.set(id, {
+        kind,
+        args,
+        resolve: (value) => {
+          end();
+          resolve(value);
+        },
+        reject: (error) => {
+          end();
+          reject(error);
+        },
+      });
+      this.#connect();
+      if (this.endpoint !== undefined) this.#connection?.send([id, kind, ...args]);
+    });
+  }
+
+  /** Goes to another node: this one is silent. */
+  reconnect(): void {
+    this.#connection?.close();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#connection?.close();
+    const closed = failure('unavailable', 'the client was closed');
+    for (const { reject } of this.#requests.values()) reject(new QuorateError(closed));
+    this.#requests.clear();
+    for (const write of this.#writes.values()) {
+      this.#endWrite(write, {
+        ok: false,
+        failure: write.bytes === undefined ? closed : failure('outcome_unknown', 'the client was closed before the answer came'),
+      });
+    }
+  }
+
+  #connect(): void {
+    if (this.#connection !== undefined || this.#closed || this.#timer !== undefined) return;
+    const endpoint = this.#endpoints[this.#next % this.#endpoints.length] ?? '';
+    this.#open(endpoint);
+  }
+
+  #open(endpoint: string): void {
+    const connection: StreamConnection = new StreamConnection(endpoint, {
+      onOpen: () => this.#onOpen(connection),
+      onReply: (reply) => this.#onReply(reply),
+      onPush: (name, value) => this.#onPush(connection, name, value),
+      onClose: () => {
+        if (this.#connection !== connection) return;
+        this.#connection = undefined;
+        this.#next++;
+        this.#writesByRequest.clear();
+        if (this.#closed || (this.#writes.size === 0 && this.#requests.size === 0 && this.onPush.size === 0)) return;
+        // Not at once: a node that refuses would be asked in a tight loop.
+        this.#timer = setTimeout(() => {
+          this.#timer = undefined;
+          this.#connect();
+        }, reconnectMs);
+      },
+    });
+    this.#connection = connection;
+  }
+
+  #onOpen(connection: StreamConnection): void {
+    if (this.#connection !== connection) return;
+    for (const [id, { kind, args }] of this.#requests) connection.send([id, kind, ...args]);
+    if (this.#session === 0) this.#openSession();
+    else for (const write of this.#writes.values()) this.#send(write);
+  }
+
+  /** One at a time: the request is sent again by itself when the connection changes, and names the same session by its nonce. */
+  #openSession(): void {
+    if (this.#opening) return;
+    this.#opening = true;
+    const onOpened = (session: unknown): undefined => {
+      this.#opening = false;
+      this.#session = Number(session);
+      for (const write of this.#writes.values()) this.#send(write);
+    };
+    this.request('open', [this.#nonce()], undefined).then(onOpened, (error: unknown) => {
+      this.#opening = false;
+      const why = error instanceof QuorateError ? error.failure : failure('internal', String(error));
+      for (const write of this.#writes.values()) this.#endWrite(write, { ok: false, failure: why });
+    });
+  }
+
+  #send(write: PendingWrite): void {
+    const [lowest = write.seq] = this.#writes.keys();
+    write.bytes ??= encodeSessionCommand({
+      session: this.#session,
+      seq: write.seq,
+      acked: lowest - 1,
+      idempotencyKey: write.idempotencyKey,
+      command: write.command,
+    });
+    write.requestId = this.#nextId++;
+    this.#writesByRequest.set(write.requestId, write);
+    this.#connection?.send([write.requestId, 'w', write.bytes]);
+  }
+
+  #onReply(reply: StreamReply): void {
+    const id = Number(reply[0]);
+    const write = this.#writesByRequest.get(id);
+    if (write !== undefined) {
+      this.#writesByRequest.delete(id);
+      this.#onWriteReply(write, reply);
+      return;
+    }
+    const request = this.#requests.get(id);
+    if (request === undefined) return;
+    this.#requests.delete(id);
+    try {
+      request.resolve(valueOf(reply));
+    } catch (error) {
+      request.reject(error);
+    }
+  }
+
+  #onWriteReply(write: PendingWrite, reply: StreamReply): void {
+    if (this.#writes.get(write.seq) !== write) return;
+    if (reply[1] === 1) {
+      const why = readFailure(reply);
+      this.#endWrite(write, { ok: false, failure: why });
+      return;
+    }
+    const result = readResult(reply[2]);
+    this.#endWrite(write, result ?? { ok: false, failure: failure('internal', 'the node sent an answer of no known form') });
+    // Idle for too long: the next writes begin a new session.
+    if (result?.ok !== false || result.failure.code !== 'session_expired') return;
+    this.#session = 0;
+    this.#openSession();
+  }
+
+  #endWrite(write: PendingWrite, result: Parameters<WriteDone>[0]): void {
+    this.#writes.delete(write.seq);
+    this.#writesByRequest.delete(write.requestId);
+    write.done(result);
+  }
+
+  #onPush(connection: StreamConnection, name: string, value: unknown): void {
+    for (const listener of this.onPush) listener(name, value);
+    if (name !== 'hello' || typeof value !== 'object' || value === null || !('leader' in value)) return;
+    const { leader } = value;
+    // Straight to the leader, when it is one of the nodes we were told of: one hop less for every write.
+    if (typeof leader !== 'string' || leader === connection.endpoint || !this.#endpoints.includes(leader)) return;
+    this.#next = this.#endpoints.indexOf(leader);
+    this.#connection = undefined;
+    this.#writesByRequest.clear();
+    connection.close();
+    this.#open(leader);
+  }
+}
+
+const givenUp = failure('aborted', 'the request was given up; a write may still take effect');

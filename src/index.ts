@@ -1,0 +1,12 @@
+import './core/polyfill.ts';
+
+export { startApi } from './api/server.ts';
+export { createClient, QuorateClient, type CallOptions, type ClientOptions, type TaskSubmission } from './client/client.ts';
+export { createWorker, FatalTaskError, type TaskContext, Worker, type WorkerOptions, type WorkerTask } from './client/worker.ts';
+export { InvariantError } from './core/assert.ts';
+export { type Failure, type FailureCode, isDefinite, QuorateError } from './core/errors.ts';
+export { isName, nodeId } from './core/ids.ts';
+export type { Logger } from './core/logger.ts';
+export type { Genesis, MemberInfo } from './node/genesis.ts';
+export { Node, type NodeConfig, startNode, version } from './node/node.ts';
+export { createIdentity, loadIdentity } from './transport/identity.ts';

@@ -1,0 +1,167 @@
+import { expect } from 'chai';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { createProgram } from '../../daemon/cli.ts';
+import { completionScript } from '../../daemon/completion.ts';
+import type { Context } from '../../daemon/context.ts';
+import { durationMs } from '../../daemon/arguments.ts';
+import { exitCodeOf } from '../../daemon/exit-codes.ts';
+import { nearest } from '../../daemon/nearest.ts';
+import { reportFailure } from '../../daemon/report.ts';
+import { parseLines } from '../../daemon/submit-many.ts';
+
+/** Runs a command line inside this process. */
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const written = { out: '', err: '' };
+  const context: Context = {
+    env: {},
+    executable: '',
+    interrupt: new AbortController().signal,
+    stdoutIsTerminal: false,
+    stderrIsTerminal: false,
+    out: (text) => {
+      written.out += text;
+    },
+    err: (text) => {
+      written.err += text;
+    },
+    readStdin: () => Promise.resolve(''),
+    onStdinEnd: () => {},
+  };
+  const program = createProgram(context);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return { code: 0, ...written };
+  } catch (error) {
+    return { code: reportFailure(error, program, args, context), ...written };
+  }
+}
+
+describe('daemon: usage errors', () => {
+  for (const [args, suggestion] of [
+    [['statsu'], 'did you mean status?'],
+    [['kv', 'gett', 'a'], 'did you mean get?'],
+    [['status', '--outptu', 'json'], 'did you mean --output?'],
+    [['dev', 'up', '--nodse', '3'], 'did you mean --nodes?'],
+  ] as const) {
+    it(`ends \`${args.join(' ')}\` with 2 and a suggestion on one line`, async () => {
+      const { code, err } = await run(...args);
+
+      expect(code).to.equal(2);
+      expect(err)
+        .to.match(/^quorate: [^\n]*\n$/)
+        .and.contain(suggestion);
+    });
+  }
+
+  it('ends a value out of bounds with 2', async () => {
+    expect(await run('cluster', 'init', '--nodes', '0', '--dir', 'x')).to.include({ code: 2 });
+  });
+
+  it('ends a group without a command with 2 and its help', async () => {
+    const { code, err } = await run('kv');
+
+    expect(code).to.equal(2);
+    expect(err).to.contain('put');
+  });
+
+  it('ends help with 0', async () => {
+    expect((await run('--help')).code).to.equal(0);
+  });
+});
+
+describe('daemon: failures of requests', () => {
+  it('ends with 4 and one helpful line when nobody listens', async () => {
+    const { code, err } = await run('kv', 'get', 'a', '--endpoints', 'http://127.0.0.1:1');
+
+    expect(code).to.equal(4);
+    expect(err).to.match(/^quorate: kv get: [^\n]*127\.0\.0\.1:1[^\n]* — [^\n]*\n$/);
+  });
+
+  for (const [code, expected] of [
+    ['no_leader', 4],
+    ['no_quorum', 4],
+    ['not_found', 3],
+    ['unknown_agent', 3],
+    ['version_mismatch', 5],
+    ['stale_fence', 5],
+    ['timeout', 6],
+    ['outcome_unknown', 6],
+    ['invalid_argument', 2],
+    ['internal', 1],
+  ] as const) {
+    it(`maps ${code} to ${expected}`, () => {
+      expect(exitCodeOf(code)).to.equal(expected);
+    });
+  }
+
+  it('judges an unknown code by its status', () => {
+    expect(exitCodeOf('something_new', 403)).to.equal(7);
+    expect(exitCodeOf('something_new', 500)).to.equal(1);
+  });
+});
+
+describe('daemon: arguments', () => {
+  it('reads durations', () => {
+    expect(['500ms', '5s', '2m', '1h', '250', '1.5s'].map(durationMs)).to.deep.equal([500, 5000, 120_000, 3_600_000, 250, 1500]);
+    expect(['', 's', '5 s', '-1s', '5d'].map(durationMs)).to.deep.equal([undefined, undefined, undefined, undefined, undefined]);
+  });
+
+  it('finds the nearest word, and none when all are far', () => {
+    expect(nearest('htp-port', ['http-port', 'peer-port'])).to.equal('http-port');
+    expect(nearest('xyz', ['http-port', 'peer-port'])).to.equal(undefined);
+  });
+
+  it('gives every task of a file an id and names the line that is wrong', () => {
+    expect(parseLines('{"type":"a","id":"t"}\n\n{"type":"b"}\n').map(({ id }) => typeof id)).to.deep.equal(['string', 'string']);
+    expect(() => parseLines('{"type":"a"}\n{')).to.throw(/line 2/);
+  });
+});
+
+describe('daemon: completion', () => {
+  for (const shell of ['bash', 'zsh', 'fish'] as const) {
+    it(`offers commands and flags in ${shell}`, async () => {
+      const { out, code } = await run('completion', shell);
+
+      expect(code).to.equal(0);
+      expect(out)
+        .to.contain('--if-version'.slice(shell === 'fish' ? 2 : 0))
+        .and.contain('deregister')
+        .and.not.contain('stop-on-stdin-end');
+    });
+  }
+
+  it('completes in a real bash', function () {
+    if (spawnSync('bash', ['-c', 'true']).status !== 0) this.skip();
+    const context: Context = {
+      env: {},
+      executable: '',
+      interrupt: new AbortController().signal,
+      stdoutIsTerminal: false,
+      stderrIsTerminal: false,
+      out: () => {},
+      err: () => {},
+      readStdin: () => Promise.resolve(''),
+      onStdinEnd: () => {},
+    };
+    const script = `${completionScript('bash', createProgram(context))}
+COMP_WORDS=(quorate kv ge); COMP_CWORD=2; _quorate; echo "\${COMPREPLY[*]}"`;
+
+    const { stdout } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+
+    expect(stdout).to.equal('get\n');
+  });
+});
+
+describe('daemon: the executable', () => {
+  it('ends an unknown flag with 2, a line on stderr and nothing on stdout', () => {
+    const main = fileURLToPath(new URL('../../daemon/main.js', import.meta.url));
+
+    const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'start', '--data-dir', 'x', '--htpp-port', '1'], {
+      encoding: 'utf8',
+    });
+
+    expect({ status, stdout }).to.deep.equal({ status: 2, stdout: '' });
+    expect(stderr).to.match(/^quorate: start: [^\n]*--http-port\?\n$/);
+  });
+});

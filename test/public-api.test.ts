@@ -1,0 +1,25 @@
+import { expect } from 'chai';
+import * as api from '../src/index.ts';
+
+describe('public API', () => {
+  it('has these names and no others', () => {
+    expect(Object.keys(api).toSorted()).to.deep.equal([
+      'FatalTaskError',
+      'InvariantError',
+      'Node',
+      'QuorateClient',
+      'QuorateError',
+      'Worker',
+      'createClient',
+      'createIdentity',
+      'createWorker',
+      'isDefinite',
+      'isName',
+      'loadIdentity',
+      'nodeId',
+      'startApi',
+      'startNode',
+      'version',
+    ]);
+  });
+});
