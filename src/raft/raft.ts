@@ -60,7 +60,7 @@ export interface RaftStatus {
   >;
 }
 
-/** Reads that wait for the leader's first commit of its term, or for the next turn; more are refused. */
+/** Reads that wait for the leader's first commit of its term, for the next turn, or for the leader's answer; more are refused. */
 const maxQueuedReads = 65_536;
 
 /**
@@ -672,9 +672,15 @@ export class Raft {
   readIndex(context: number): void {
     if (this.#role === 'leader') {
       this.#queueRead({ from: this.id, context });
-    } else if (this.#leader === undefined || this.#askedReads.size >= maxQueuedReads) {
+    } else if (this.#leader === undefined) {
       this.#readsRefused.push(context);
     } else {
+      // Under one leader for a long time, questions that were lost add up: the oldest makes room.
+      const [oldest] = this.#askedReads;
+      if (oldest !== undefined && this.#askedReads.size >= maxQueuedReads) {
+        this.#askedReads.delete(oldest);
+        this.#readsRefused.push(oldest);
+      }
       this.#askedReads.add(context);
       this.#send(this.#leader, { type: 'ReadIndex', term: this.#term, context });
     }
@@ -752,9 +758,14 @@ export class Raft {
     if (this.#transferee !== undefined && !this.#progress.has(this.#transferee)) this.#transferee = undefined;
     // A smaller quorum may have been reached already.
     this.#maybeCommit();
-    if (isJoint(this.#configuration) && this.#configuration.autoLeave)
-      this.#pendingChangeIndex = this.#append('configuration', encodeConfigurationChange(leaveJoint), 1);
+    this.#leaveJoint();
     return this.#configuration;
+  }
+
+  /** Any leader leaves a joint configuration that says so: the one that entered it may be gone. */
+  #leaveJoint(): void {
+    if (!isJoint(this.#configuration) || !this.#configuration.autoLeave || this.#pendingChangeIndex > this.#log.applied) return;
+    this.#pendingChangeIndex = this.#append('configuration', encodeConfigurationChange(leaveJoint), 1);
   }
 
   // Handing out.
@@ -762,6 +773,7 @@ export class Raft {
   /** Hands over the outstanding work, or undefined when there is none. The caller owns it from here on, in the order that `Ready` asks for. */
   takeReady(): Ready | undefined {
     if (this.#role === 'leader') {
+      this.#leaveJoint();
       this.#beginReads();
       this.#replicate();
     }
