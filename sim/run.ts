@@ -1,6 +1,6 @@
 import { InvariantError } from '../src/core/assert.ts';
-import { calmNetwork } from './network.ts';
-import { scenarios } from './scenarios.ts';
+import type { Plan } from './plan.ts';
+import { schedule } from './steps.ts';
 import { Violation } from './violation.ts';
 import { World } from './world.ts';
 
@@ -8,10 +8,9 @@ export type Verdict = 'ok' | 'unsafe' | 'stuck' | 'crash';
 
 export interface RunOptions {
   readonly seed: number;
+  /** The name of the plan, for the result. */
   readonly scenario: string;
-  readonly nodes: number;
-  /** Virtual milliseconds with faults. */
-  readonly faultyMs: number;
+  readonly plan: Plan;
   readonly onLine?: ((line: string) => void) | undefined;
 }
 
@@ -23,6 +22,8 @@ export interface RunResult {
   readonly simulatedMs: number;
   /** What broke, in words. */
   readonly violation: string | undefined;
+  /** The name of the invariant that broke first. */
+  readonly invariant: string | undefined;
   readonly counts: {
     readonly events: number;
     readonly elections: number;
@@ -31,6 +32,7 @@ export interface RunResult {
     readonly completions: number;
     readonly crashes: number;
     readonly partitions: number;
+    readonly diskFailures: number;
     readonly snapshots: number;
     readonly installs: number;
   };
@@ -38,27 +40,33 @@ export interface RunResult {
 
 /** Virtual time that a healed cluster may take to elect, catch up and finish its tasks. */
 const healMs = 60_000;
-/** Small, so that a run of a minute takes snapshots and sends some. */
-const snapshotBytes = 8000;
 
-/** Runs one seed: faults on, and nothing unsafe ever; then faults off, and everything must become whole. */
+/**
+ * Runs a plan: faults on, and nothing unsafe ever; then faults off for a core of nodes while the rest stays cut off, and the core must become whole; then
+ * for all of them.
+ */
 export function run(options: RunOptions): RunResult {
-  const { seed, nodes, faultyMs, onLine } = options;
-  const world = new World({ seed, nodes, snapshotBytes, onLine });
+  const { seed, plan, onLine } = options;
+  const { nodes, faultyMs } = plan;
+  const world = new World({ seed, plan, onLine });
   let verdict: Verdict = 'ok';
   let violation: string | undefined;
+  let invariant: string | undefined;
   try {
-    const scenario = scenarios.get(options.scenario);
-    if (scenario === undefined) throw new RangeError(`there is no scenario ${options.scenario}`);
     for (let i = 0; i < nodes; i++) world.start(i);
     world.workload.start();
-    const stop = scenario.begin(world);
+    schedule(world, plan);
     world.runUntil(faultyMs * 1000);
-    stop();
-    violation = becomeWhole(world, faultyMs * 1000);
-    if (violation !== undefined) verdict = 'stuck';
+    world.workload.drain();
+    const core = drawCore(world);
+    violation = becomeWhole(world, core);
+    if (violation === undefined && core.length < nodes) violation = becomeWhole(world, world.indices);
+    if (violation !== undefined) {
+      verdict = 'stuck';
+      invariant = 'liveness';
+    }
   } catch (error) {
-    if (error instanceof RangeError && error.message.startsWith('there is no scenario')) throw error;
+    if (error instanceof Violation) invariant = error.invariant;
     verdict = error instanceof Violation ? 'unsafe' : 'crash';
     violation =
       error instanceof Violation || error instanceof InvariantError
@@ -76,6 +84,7 @@ export function run(options: RunOptions): RunResult {
     traceHash: trace.hash(),
     simulatedMs: Math.round(world.queue.nowUs / 1000),
     violation,
+    invariant,
     counts: {
       events: trace.count,
       elections: history.elections,
@@ -84,38 +93,47 @@ export function run(options: RunOptions): RunResult {
       completions: workload.counts.completions,
       crashes: counts.crashes,
       partitions: counts.partitions,
+      diskFailures: counts.diskFailures,
       snapshots: counts.snapshots + live.reduce((sum, c) => sum + (c?.snapshotsTaken ?? 0), 0),
       installs: counts.installs + live.reduce((sum, c) => sum + (c?.snapshotsInstalled ?? 0), 0),
     },
   };
 }
 
-/** Faults off. Says what has not become whole in time, if anything. */
-function becomeWhole(world: World, fromUs: number): string | undefined {
-  world.network.faults = calmNetwork;
-  world.heal();
-  world.workload.drain();
+/** Half of the time everybody, else a bare majority: the cluster must do without the rest. */
+function drawCore(world: World): readonly number[] {
+  const random = world.coreRandom;
+  const core = [...world.indices];
+  if (random.below(2) === 0) return core;
+  while (core.length > world.size - world.maxDown) core.splice(random.below(core.length), 1);
+  return core;
+}
+
+/** Faults off for the core. Says what has not become whole in time, if anything. */
+function becomeWhole(world: World, core: readonly number[]): string | undefined {
+  const fromUs = world.queue.nowUs;
+  world.heal(core);
   const stepUs = 250_000;
   let why: string | undefined = 'never looked';
   for (let atUs = fromUs + stepUs; atUs <= fromUs + healMs * 1000 && why !== undefined; atUs += stepUs) {
     world.runUntil(atUs);
-    why = notWhole(world);
+    why = notWhole(world, core);
   }
   if (why !== undefined) return why;
-  for (let i = 0; i < world.size; i++) {
+  for (const i of core) {
     const replica = world.replica(i);
     if (replica !== undefined) world.workload.check(replica);
   }
   return undefined;
 }
 
-function notWhole(world: World): string | undefined {
-  const replicas = [...Array(world.size).keys()].map((i) => world.replica(i));
+function notWhole(world: World, core: readonly number[]): string | undefined {
+  const replicas = core.map((i) => world.replica(i));
   const leader = replicas.find((replica) => replica?.isServing === true);
   if (leader === undefined) return 'there is no leader';
   for (const [i, replica] of replicas.entries()) {
-    if (replica === undefined) return `n${i + 1} is down`;
-    if (replica.raft.leader !== leader.id) return `n${i + 1} does not follow the leader`;
+    if (replica === undefined) return `n${(core[i] ?? 0) + 1} is down`;
+    if (replica.raft.leader !== leader.id) return `${replica.id} does not follow the leader`;
   }
   if (!world.workload.isDrained(leader)) return 'tasks are not finished';
   // Clients go on writing: compare the nodes at one index.

@@ -6,6 +6,7 @@ import type { Answer, ClaimedTask, ReadPoint } from '../src/node/service.ts';
 import type { Command, CommandResult } from '../src/tasks/commands.ts';
 import { isTerminal } from '../src/tasks/task.ts';
 import type { EventQueue } from './event-queue.ts';
+import type { Clients } from './plan.ts';
 import { hold } from './violation.ts';
 
 export interface WorkloadPorts {
@@ -14,6 +15,7 @@ export interface WorkloadPorts {
   /** A node that is up, or undefined when that one is down: clients notice and try another later. */
   replica(node: number): Replica | undefined;
   readonly nodes: number;
+  readonly clients: Clients;
   /** Called when a write is acknowledged at an index. */
   acknowledged(index: number): void;
 }
@@ -28,7 +30,6 @@ export interface WorkloadCounts {
 }
 
 const keys = 8;
-const agents = 3;
 /** Longer than any node takes to answer. */
 const clientTimeoutUs = 8_000_000;
 
@@ -50,11 +51,11 @@ export class Workload {
   }
 
   start(): void {
-    const { queue, random } = this.#ports;
-    for (let client = 0; client < 3; client++) queue.after(random.below(100_000), () => this.#write(client));
-    queue.after(random.below(100_000), () => this.#read());
-    queue.after(random.below(200_000), () => this.#submit());
-    for (let i = 0; i < agents; i++) queue.after(random.below(100_000), () => this.#register(agentId(`agent-${i}`)));
+    const { queue, random, clients } = this.#ports;
+    for (let client = 0; client < clients.writers; client++) queue.after(random.below(100_000), () => this.#write(client));
+    for (let client = 0; client < clients.readers; client++) queue.after(random.below(100_000), () => this.#read());
+    if (clients.agents > 0) queue.after(random.below(200_000), () => this.#submit());
+    for (let i = 0; i < clients.agents; i++) queue.after(random.below(100_000), () => this.#register(agentId(`agent-${i}`)));
   }
 
   /** No new tasks; agents go on until the queue is empty. */

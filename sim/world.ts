@@ -8,6 +8,7 @@ import type { RaftStore, StoredState } from '../src/storage/store.ts';
 import { EventQueue } from './event-queue.ts';
 import { History } from './history.ts';
 import { VirtualNetwork } from './network.ts';
+import { calmDisk, calmNetwork, type Plan } from './plan.ts';
 import { Trace } from './trace.ts';
 import { hold } from './violation.ts';
 import { Workload } from './workload.ts';
@@ -15,14 +16,6 @@ import { Workload } from './workload.ts';
 const heartbeatMs = 100;
 const tickUs = (heartbeatMs * 1000) / ticksPerHeartbeat;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-
-/** A disk's speed, in microseconds per write. */
-export interface DiskFaults {
-  readonly minWriteUs: number;
-  readonly maxWriteUs: number;
-}
-
-export const calmDisk: DiskFaults = { minWriteUs: 100, maxWriteUs: 500 };
 
 const storedState = ({ snapshot, ...disk }: DiskImage): StoredState => ({
   ...disk,
@@ -41,13 +34,25 @@ interface SimulatedNode {
   held: (() => void)[];
   /** The node's wall clock against true time, in milliseconds. */
   clockOffsetMs: number;
+  /** Virtual microseconds between two ticks. */
+  tickUs: number;
+  /** The least time that a write takes. */
+  slowUs: number;
   ledTerm: number;
+  readonly random: SeededRandom;
 }
+
+/** A disk that was made to fail, as opposed to a bug. */
+class DiskFailure extends Error {
+  override readonly name = 'DiskFailure';
+}
+
+/** What is drawn for one purpose doesn't shift what is drawn for another: a run with one fault less stays like the run with it. */
+const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6, nodes: 16 } as const;
 
 export interface WorldOptions {
   readonly seed: number;
-  readonly nodes: number;
-  readonly snapshotBytes: number;
+  readonly plan: Pick<Plan, 'nodes' | 'snapshotBytes' | 'appendBytes' | 'network' | 'disk' | 'clients'>;
   /** Told every event as a line of text. */
   readonly onLine?: ((line: string) => void) | undefined;
 }
@@ -55,22 +60,34 @@ export interface WorldOptions {
 /** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */
 export class World {
   readonly queue = new EventQueue();
-  readonly random: SeededRandom;
   readonly network: VirtualNetwork;
   readonly history = new History();
   readonly trace: Trace;
   readonly workload: Workload;
-  readonly counts = { crashes: 0, restarts: 0, partitions: 0, pauses: 0, snapshots: 0, installs: 0 };
-  disks: DiskFaults = calmDisk;
+  readonly counts = { crashes: 0, restarts: 0, partitions: 0, pauses: 0, snapshots: 0, installs: 0, diskFailures: 0 };
+  /** Node numbers. */
+  readonly indices: readonly number[];
+  isHealed = false;
+  /** Told every new leader. */
+  onElected: ((leader: number) => void) | undefined;
+  readonly ambushRandom: SeededRandom;
+  readonly #diskRandom: SeededRandom;
+  readonly #crashRandom: SeededRandom;
+  #disks = calmDisk;
   readonly #options: WorldOptions;
   readonly #nodes: SimulatedNode[];
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    this.random = new SeededRandom(options.seed);
+    const { nodes, network, disk, clients } = options.plan;
     this.trace = new Trace(() => this.queue.nowUs, options.onLine);
-    this.network = new VirtualNetwork(this.queue, this.random, (from, to, frame) => this.#deliver(from, to, frame));
-    this.#nodes = Array.from({ length: options.nodes }, (_, i) => ({
+    this.network = new VirtualNetwork(nodes, this.queue, this.stream(streams.network), (from, to, frame) => this.#deliver(from, to, frame));
+    this.network.faults = network;
+    this.#disks = disk;
+    this.#diskRandom = this.stream(streams.disk);
+    this.#crashRandom = this.stream(streams.crash);
+    this.ambushRandom = this.stream(streams.ambush);
+    this.#nodes = Array.from({ length: nodes }, (_, i) => ({
       id: nodeId(`n${i + 1}`),
       disk: emptyDisk,
       store: undefined,
@@ -79,19 +96,54 @@ export class World {
       life: 0,
       held: [],
       clockOffsetMs: 0,
+      tickUs,
+      slowUs: 0,
       ledTerm: 0,
+      random: this.stream(streams.nodes + i),
     }));
+    this.indices = this.#nodes.map((_, i) => i);
     this.workload = new Workload({
       queue: this.queue,
-      random: this.random,
+      random: this.stream(streams.clients),
+      clients,
       replica: (node) => (this.#at(node).paused ? undefined : this.#at(node).replica),
-      nodes: options.nodes,
+      nodes,
       acknowledged: (index) => this.#checkDurable(index),
     });
   }
 
   get size(): number {
     return this.#nodes.length;
+  }
+
+  /** Numbers for one purpose. */
+  stream(purpose: number): SeededRandom {
+    return new SeededRandom(this.#options.seed + purpose * 2 ** 32);
+  }
+
+  get coreRandom(): SeededRandom {
+    return this.stream(streams.core);
+  }
+
+  /** The node that serves as leader in the newest term, if any. */
+  get leader(): number | undefined {
+    let found: number | undefined;
+    let newest = 0;
+    for (const [i, { replica }] of this.#nodes.entries()) {
+      if (replica?.isServing !== true || replica.raft.term <= newest) continue;
+      newest = replica.raft.term;
+      found = i;
+    }
+    return found;
+  }
+
+  get downCount(): number {
+    return this.#nodes.filter(({ replica }) => replica === undefined).length;
+  }
+
+  /** More nodes down at once would leave no majority. */
+  get maxDown(): number {
+    return Math.floor((this.size - 1) / 2);
   }
 
   replica(node: number): Replica | undefined {
@@ -122,10 +174,11 @@ export class World {
       if (node.paused) node.held.push(job);
       else job();
     };
+    if (life > 1) this.counts.restarts++;
     this.trace.event('start', index);
     const store = new MemoryStore(node.disk, (job) => {
-      const { minWriteUs, maxWriteUs } = this.disks;
-      this.queue.after(minWriteUs + this.random.below(maxWriteUs - minWriteUs + 1), alive(job));
+      const { minWriteUs, maxWriteUs } = this.#disks;
+      this.queue.after(node.slowUs + minWriteUs + this.#diskRandom.below(maxWriteUs - minWriteUs + 1), alive(job));
     });
     node.store = store;
     node.replica = new Replica(
@@ -135,7 +188,8 @@ export class World {
         clusterTag: 7,
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,
-        snapshotBytes: this.#options.snapshotBytes,
+        snapshotBytes: this.#options.plan.snapshotBytes,
+        appendBytes: this.#options.plan.appendBytes,
         requestTimeoutMs: 5000,
       },
       {
@@ -148,11 +202,16 @@ export class World {
           monotonicMs: () => this.queue.nowUs / 1000,
           unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
         },
-        random: this.random,
+        random: node.random,
         logger: silent,
         defer: (job) => this.queue.after(1, alive(job)),
         onFatal: (error) => {
-          throw error;
+          // A node whose disk fails ends, like the process it stands for.
+          if (!(error instanceof DiskFailure)) throw error;
+          this.queue.after(
+            1,
+            alive(() => this.#endAfterDiskFailure(index)),
+          );
         },
         onApplied: (entry) => this.#onApplied(index, entry),
       },
@@ -162,9 +221,9 @@ export class World {
     const tick = (): void => {
       if (node.life !== life) return;
       if (!node.paused) node.replica?.tick();
-      this.queue.after(tickUs, tick);
+      this.queue.after(node.tickUs, tick);
     };
-    this.queue.after(this.random.below(tickUs), tick);
+    this.queue.after(node.random.below(tickUs), tick);
   }
 
   /** The process is gone at once. Writes in flight reach the disk or not; peers may hear their connections break. */
@@ -175,7 +234,7 @@ export class World {
     this.trace.event('crash', index);
     this.counts.snapshots += node.replica.counters.snapshotsTaken;
     this.counts.installs += node.replica.counters.snapshotsInstalled;
-    node.disk = node.store.crash(this.random.below(node.store.inFlight + 1));
+    node.disk = node.store.crash(this.#crashRandom.below(node.store.inFlight + 1));
     node.replica = undefined;
     node.store = undefined;
     node.paused = false;
@@ -183,7 +242,7 @@ export class World {
     node.life++;
     this.#nodes.forEach((peer, i) => {
       // A killed process resets its connections; a machine without power doesn't.
-      if (i !== index && this.random.below(2) === 0) this.queue.after(1000, () => peer.replica?.onLink(node.id, false));
+      if (i !== index && this.#crashRandom.below(2) === 0) this.queue.after(1000, () => peer.replica?.onLink(node.id, false));
     });
   }
 
@@ -208,13 +267,68 @@ export class World {
     this.#at(index).clockOffsetMs += byMs;
   }
 
-  /** All faults end; everybody comes back. */
-  heal(): void {
+  /** The next write to this node's disk fails, and the node ends. */
+  failDisk(index: number): void {
+    const { store } = this.#at(index);
+    if (store === undefined) return;
+    this.counts.diskFailures++;
+    this.trace.event('fail', index);
+    store.failNextWrite(new DiskFailure(this.#crashRandom.below(2) === 0 ? 'EIO' : 'ENOSPC'));
+  }
+
+  #endAfterDiskFailure(index: number): void {
+    this.crash(index);
+    // A disk that was still to fail when all faults ended.
+    if (this.isHealed) this.start(index);
+  }
+
+  slowDisk(index: number, ms: number): void {
+    this.trace.event('disk', index, ms);
+    this.#at(index).slowUs = ms * 1000;
+  }
+
+  /** Timers run by so many percent faster. */
+  drift(index: number, percent: number): void {
+    this.trace.event('drift', index, percent);
+    this.#at(index).tickUs = Math.round(tickUs / (1 + percent / 100));
+  }
+
+  cut(from: number, to: number): void {
+    this.trace.event('cut', from, to);
+    this.network.cut(from, to);
+  }
+
+  join(from: number, to: number): void {
+    this.trace.event('join', from, to);
+    this.network.join(from, to);
+  }
+
+  clog(from: number, to: number, on: boolean): void {
+    this.trace.event(on ? 'clog' : 'unclog', from, to);
+    if (on) this.network.clog(from, to);
+    else this.network.unclog(from, to);
+  }
+
+  /** All faults end for these nodes, and they come back; the others are cut off, dead or not. */
+  heal(core: readonly number[]): void {
+    this.isHealed = true;
+    this.trace.event('heal', core.length);
     this.network.heal();
-    this.disks = calmDisk;
-    for (let i = 0; i < this.size; i++) {
-      this.resume(i);
-      this.start(i);
+    this.network.faults = calmNetwork;
+    this.#disks = calmDisk;
+    for (const index of this.indices) {
+      const node = this.#at(index);
+      node.tickUs = tickUs;
+      node.slowUs = 0;
+      if (core.includes(index)) {
+        this.resume(index);
+        this.start(index);
+      } else {
+        for (const member of core) {
+          this.cut(index, member);
+          this.cut(member, index);
+        }
+      }
     }
   }
 
@@ -284,6 +398,7 @@ export class World {
       if (raft.role !== 'leader' || node.ledTerm === raft.term) continue;
       node.ledTerm = raft.term;
       this.trace.event('leader', this.#nodes.indexOf(node), raft.term);
+      this.onElected?.(this.#nodes.indexOf(node));
       this.history.onLeader(node.id, raft.term);
       this.history.onElected(node.id, raft.term, raft.status().lastIndex, (index) => raft.termAt(index));
     }

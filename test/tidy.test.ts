@@ -38,6 +38,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   commander: ['daemon'],
   pino: ['daemon'],
   'smol-toml': ['daemon'],
+  'node:fs': ['src/storage', 'src/transport', 'src/api', 'src/client', 'src/node', 'daemon', 'sim'],
   'node:': ['src/storage', 'src/transport', 'src/api', 'src/client', 'src/node', 'daemon'],
 };
 

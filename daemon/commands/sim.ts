@@ -1,5 +1,7 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { RunResult } from '../../sim/run.ts';
+import type { Scenario } from '../../sim/scenarios.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -11,12 +13,13 @@ export function addSimCommands(program: Command, context: Context): void {
   const sim = program.command('sim').description('the cluster in a deterministic world of faults');
   sim
     .command('run')
-    .argument('[scenario]', 'a name of `sim list`, or `all`', 'random')
+    .argument('[scenario]', 'a name of `sim list`, the file of a scenario, or `all`', 'random')
     .description('run seeds and check every invariant after every event; exit 8 unsafe, 9 stuck, 10 crash')
     .option('--seed <n>', 'the first seed', whole, 1)
     .option('--seeds <n>', 'how many seeds', whole, 1)
-    .option('--nodes <n>', 'nodes of the cluster; by default 3 for even seeds and 5 for odd ones', whole)
-    .option('--steps <n>', 'simulated milliseconds with faults', whole, 20_000)
+    .option('--nodes <n>', 'nodes of the cluster; by default what the scenario says, or 3 for even seeds and 5 for odd ones', whole)
+    .option('--steps <n>', 'simulated milliseconds with faults; by default what the scenario says, or 20000', whole)
+    .option('--first-failure', 'end with the first run that fails')
     .option('--trace', 'print every event')
     .action((name: string, flags: SimFlags, command: Command) => runSeeds(context, name, flags, wantsJson(command)));
   sim
@@ -25,16 +28,26 @@ export function addSimCommands(program: Command, context: Context): void {
     .argument('[scenario]', 'its scenario', 'random')
     .description('run one seed again and print every event')
     .option('--nodes <n>', 'nodes of the cluster', whole)
-    .option('--steps <n>', 'simulated milliseconds with faults', whole, 20_000)
+    .option('--steps <n>', 'simulated milliseconds with faults', whole)
     .action((seed: number, name: string, flags: SimFlags, command: Command) =>
       runSeeds(context, name, { ...flags, seed, seeds: 1, trace: true }, wantsJson(command)),
     );
+  sim
+    .command('shrink')
+    .argument('<seed>', 'the seed of a run that failed', whole)
+    .argument('[scenario]', 'its scenario', 'random')
+    .description('make a failing run small: fewer faults, clients, nodes, less time; writes the scenario that is left')
+    .option('--nodes <n>', 'nodes of the cluster', whole)
+    .option('--steps <n>', 'simulated milliseconds with faults', whole)
+    .option('--budget <seconds>', 'seconds that it may take', whole, 60)
+    .option('--out <file>', 'where the scenario goes; by default to the standard output')
+    .action((seed: number, name: string, flags: ShrinkFlags) => shrinkSeed(context, seed, name, flags));
   sim
     .command('list')
     .description('list the scenarios')
     .action(async () => {
       const { scenarios } = await import('../../sim/scenarios.ts');
-      for (const [name, { title }] of scenarios) context.out(`${name.padEnd(16)} ${title}\n`);
+      for (const [name, { title }] of scenarios) context.out(`${name.padEnd(18)} ${title}\n`);
     });
 }
 
@@ -42,27 +55,75 @@ interface SimFlags {
   readonly seed: number;
   readonly seeds: number;
   readonly nodes?: number;
-  readonly steps: number;
+  readonly steps?: number;
+  readonly firstFailure?: boolean;
   readonly trace?: boolean;
+}
+
+interface ShrinkFlags {
+  readonly nodes?: number;
+  readonly steps?: number;
+  readonly budget: number;
+  readonly out?: string;
+}
+
+/** By name, or from a file: a name with a dot or a slash is a file's. */
+async function chosen(name: string): Promise<ReadonlyMap<string, Scenario>> {
+  const { scenarios, scenarioOf } = await import('../../sim/scenarios.ts');
+  const { ScenarioError } = await import('../../sim/plan-text.ts');
+  if (name === 'all') return scenarios;
+  const known = scenarios.get(name);
+  if (known !== undefined) return new Map([[name, known]]);
+  if (!/[./]/.test(name)) throw usageError(`there is no scenario ${name}`, '`quorate sim list` names them all');
+  try {
+    return new Map([[name, scenarioOf(readFileSync(name, 'utf8'))]]);
+  } catch (error) {
+    if (error instanceof ScenarioError) throw usageError(`${name}: ${error.message}`, 'docs/simulator.md describes the language');
+    throw usageError(
+      `${name} can't be read (${error instanceof Error ? error.message : String(error)})`,
+      '`quorate sim list` names the built-in scenarios',
+    );
+  }
+}
+
+async function shrinkSeed(context: Context, seed: number, name: string, flags: ShrinkFlags): Promise<void> {
+  const { run } = await import('../../sim/run.ts');
+  const { shrink, scenarioFile } = await import('../../sim/shrink.ts');
+  for (const [scenario, { plan: planOf }] of await chosen(name)) {
+    const plan = planOf(seed, flags.nodes, flags.steps);
+    const found = run({ seed, scenario, plan });
+    if (found.verdict === 'ok')
+      throw new CliError(
+        exitCodes.error,
+        `seed ${seed} of ${scenario} does not fail`,
+        'give the seed, nodes and steps of a run that failed',
+      );
+    const untilMs = performance.now() + flags.budget * 1000;
+    const shrunk = shrink(seed, plan, found, () => performance.now() < untilMs && !context.interrupt.aborted);
+    const text = scenarioFile(shrunk);
+    if (flags.out === undefined) context.out(text);
+    else writeFileSync(flags.out, text);
+    context.err(
+      `${plan.steps.length} faults became ${shrunk.plan.steps.length}, ${found.counts.events} events ${shrunk.result.counts.events}, in ${shrunk.runs} runs\n`,
+    );
+  }
 }
 
 async function runSeeds(context: Context, name: string, flags: SimFlags, json: boolean): Promise<void> {
   const { run } = await import('../../sim/run.ts');
-  const { scenarios } = await import('../../sim/scenarios.ts');
-  const names = name === 'all' ? [...scenarios.keys()] : [name];
-  if (!names.every((known) => scenarios.has(known))) throw usageError(`there is no scenario ${name}`, '`quorate sim list` names them all');
   const print = (line: string): void => context.out(`${line}\n`);
   const startedMs = performance.now();
   const results: RunResult[] = [];
-  for (const scenario of names) {
+  const hasFailed = (): boolean => flags.firstFailure === true && results.some(({ verdict }) => verdict !== 'ok');
+  for (const [scenario, { plan: planOf }] of await chosen(name)) {
     for (let seed = flags.seed; seed < flags.seed + flags.seeds; seed++) {
-      if (context.interrupt.aborted) break;
-      const nodes = flags.nodes ?? (seed % 2 === 0 ? 3 : 5);
+      if (context.interrupt.aborted || hasFailed()) break;
+      const plan = planOf(seed, flags.nodes, flags.steps);
       const seedStartedMs = performance.now();
-      const result = run({ seed, scenario, nodes, faultyMs: flags.steps, onLine: flags.trace === true ? print : undefined });
+      const result = run({ seed, scenario, plan, onLine: flags.trace === true ? print : undefined });
       results.push(result);
       if (json) print(JSON.stringify({ ...result, wallMs: Math.round(performance.now() - seedStartedMs) }));
-      else if (result.verdict !== 'ok') print(describe(result, nodes, flags.steps));
+      else if (result.verdict !== 'ok') print(describe(result, flags));
       // Lets a Ctrl-C be heard.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -78,15 +139,17 @@ async function runSeeds(context: Context, name: string, flags: SimFlags, json: b
   );
 }
 
-const describe = (r: RunResult, nodes: number, steps: number): string =>
-  `seed ${r.seed} ${r.scenario}: ${r.verdict}: ${r.violation ?? ''}\n  again: quorate sim replay ${r.seed} ${r.scenario} --nodes ${nodes} --steps ${steps}`;
+function describe(r: RunResult, { nodes, steps }: SimFlags): string {
+  const flags = `${nodes === undefined ? '' : ` --nodes ${nodes}`}${steps === undefined ? '' : ` --steps ${steps}`}`;
+  return `seed ${r.seed} ${r.scenario}: ${r.verdict}: ${r.violation ?? ''}\n  again: quorate sim replay ${r.seed} ${r.scenario}${flags}`;
+}
 
 function summary(results: readonly RunResult[], wallMs: number): string {
   const sum = (of: (r: RunResult) => number): number => results.reduce((total, r) => total + of(r), 0);
   const good = results.filter(({ verdict }) => verdict === 'ok').length;
   const simulatedMs = sum((r) => r.simulatedMs);
   const work = `${sum((r) => r.counts.elections)} elections, ${sum((r) => r.counts.writes)} writes, ${sum((r) => r.counts.reads)} reads, ${sum((r) => r.counts.completions)} tasks`;
-  const faults = `${sum((r) => r.counts.crashes)} crashes, ${sum((r) => r.counts.partitions)} partitions, ${sum((r) => r.counts.snapshots)} snapshots, ${sum((r) => r.counts.installs)} installed`;
+  const faults = `${sum((r) => r.counts.crashes)} crashes, ${sum((r) => r.counts.partitions)} partitions, ${sum((r) => r.counts.diskFailures)} failed disks, ${sum((r) => r.counts.snapshots)} snapshots, ${sum((r) => r.counts.installs)} installed`;
   const hash = results.length === 1 ? `\ntrace ${results[0]?.traceHash ?? ''}` : '';
   return `${good} of ${results.length} runs ok: ${work}; ${faults}\n${(simulatedMs / 1000).toFixed(0)} simulated seconds in ${(wallMs / 1000).toFixed(1)} s: ${(simulatedMs / wallMs).toFixed(0)} to 1${hash}`;
 }

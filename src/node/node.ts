@@ -15,6 +15,7 @@ import { loadIdentity } from '../transport/identity.ts';
 import { startLibp2pTransport } from '../transport/libp2p-transport.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
+import { maxEntryBytes } from '../wire/limits.ts';
 import { clusterTag, type Genesis } from './genesis.ts';
 import { Metrics } from './metrics.ts';
 import { Replica, ticksPerHeartbeat } from './replica.ts';
@@ -128,6 +129,7 @@ export class Node implements NodeService {
         heartbeatMs,
         electionTimeoutMs,
         snapshotBytes,
+        appendBytes: maxEntryBytes,
         requestTimeoutMs: config.requestTimeoutMs ?? 5000,
       },
       {

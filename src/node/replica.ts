@@ -40,6 +40,8 @@ export interface ReplicaOptions {
   readonly electionTimeoutMs: number;
   /** Bytes of log after which the state is saved as a snapshot and the log is cut. More costs memory and a longer start; less costs disk writes. */
   readonly snapshotBytes: number;
+  /** Bytes of entries in one AppendEntries, beyond the first entry. More saves round trips to a slow follower; less lets heartbeats through sooner. */
+  readonly appendBytes: number;
   /** How long a request waits for a leader and an answer when it doesn't say. */
   readonly requestTimeoutMs: number;
 }
@@ -723,7 +725,7 @@ const votersOnly = (voters: readonly NodeId[]): Configuration => ({
   autoLeave: false,
 });
 
-function raftOptions({ id, heartbeatMs, electionTimeoutMs }: ReplicaOptions, random: Random) {
+function raftOptions({ id, heartbeatMs, electionTimeoutMs, appendBytes }: ReplicaOptions, random: Random) {
   return {
     id,
     heartbeatTicks: ticksPerHeartbeat,
@@ -732,7 +734,7 @@ function raftOptions({ id, heartbeatMs, electionTimeoutMs }: ReplicaOptions, ran
     checkQuorum: true,
     maxInflight: 256,
     maxInflightBytes: 32 * 1024 * 1024,
-    maxSizePerMessage: maxEntryBytes,
+    maxSizePerMessage: appendBytes,
     maxUncommittedBytes: 128 * 1024 * 1024,
     readOnly: 'safe' as const,
     random,

@@ -2,8 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { run, type RunResult } from '../../sim/run.ts';
+import { drawPlan } from '../../sim/draw-plan.ts';
+import { calmDisk, calmNetwork, defaultClients } from '../../sim/plan.ts';
 import { scenarios } from '../../sim/scenarios.ts';
 import { World } from '../../sim/world.ts';
+
+const random = (seed: number, nodes: number, faultyMs: number): RunResult =>
+  run({ seed, scenario: 'random', plan: drawPlan(seed, nodes, faultyMs) });
 
 const summary = ({ seed, scenario, verdict, violation }: RunResult): string => `seed ${seed} ${scenario}: ${verdict} ${violation ?? ''}`;
 
@@ -12,7 +17,7 @@ describe('simulator', () => {
     this.timeout(240_000);
     const total = { elections: 0, writes: 0, reads: 0, completions: 0, crashes: 0, partitions: 0, snapshots: 0, installs: 0 };
     for (let seed = 1; seed <= 200; seed++) {
-      const result = run({ seed, scenario: 'random', nodes: seed % 2 === 0 ? 3 : 5, faultyMs: 10_000 });
+      const result = random(seed, seed % 2 === 0 ? 3 : 5, 10_000);
 
       expect(result.verdict, `${summary(result)}; again: quorate sim replay ${seed} random --steps 10000`).to.equal('ok');
       for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += result.counts[key];
@@ -29,18 +34,18 @@ describe('simulator', () => {
     expect(total.installs).to.be.greaterThan(10);
   });
 
-  for (const scenario of scenarios.keys()) {
+  for (const [scenario, { plan }] of scenarios) {
     it(`keeps every invariant in the scenario ${scenario}`, () => {
-      const result = run({ seed: 7, scenario, nodes: 5, faultyMs: 20_000 });
+      const result = run({ seed: 7, scenario, plan: plan(7, undefined, undefined) });
 
       expect(result.verdict, summary(result)).to.equal('ok');
     });
   }
 
   it('replays a seed event by event, also in another process', () => {
-    const here = run({ seed: 42, scenario: 'random', nodes: 3, faultyMs: 5_000 });
-    const module = fileURLToPath(new URL('../../sim/run.js', import.meta.url));
-    const program = `const { run } = await import(${JSON.stringify(module)}); console.log(run({ seed: 42, scenario: 'random', nodes: 3, faultyMs: 5000 }).traceHash);`;
+    const here = random(42, 3, 5_000);
+    const module = (name: string): string => fileURLToPath(new URL(`../../sim/${name}.js`, import.meta.url));
+    const program = `const { run } = await import(${JSON.stringify(module('run'))}); const { drawPlan } = await import(${JSON.stringify(module('draw-plan'))}); console.log(run({ seed: 42, scenario: 'random', plan: drawPlan(42, 3, 5000) }).traceHash);`;
     const there = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       env: { ...process.env, TZ: 'Asia/Tokyo', LANG: 'C' },
       encoding: 'utf8',
@@ -50,14 +55,17 @@ describe('simulator', () => {
   });
 
   it('tells different seeds apart', () => {
-    const one = run({ seed: 1, scenario: 'random', nodes: 3, faultyMs: 2_000 });
-    const two = run({ seed: 2, scenario: 'random', nodes: 3, faultyMs: 2_000 });
+    const one = random(1, 3, 2_000);
+    const two = random(2, 3, 2_000);
 
     expect(one.traceHash).not.to.equal(two.traceHash);
   });
 
   it('elects within two election timeouts after the leader is killed', () => {
-    const world = new World({ seed: 3, nodes: 3, snapshotBytes: 1_000_000 });
+    const world = new World({
+      seed: 3,
+      plan: { nodes: 3, snapshotBytes: 1_000_000, appendBytes: 1_000_000, network: calmNetwork, disk: calmDisk, clients: defaultClients },
+    });
     for (let i = 0; i < 3; i++) world.start(i);
     world.runUntil(5_000_000);
     const leader = [0, 1, 2].find((i) => world.replica(i)?.isServing === true);

@@ -1,0 +1,72 @@
+import type { NetworkFaults } from './network.ts';
+
+/** Who a step is about: a node by number from 0, or whoever has the part when the step begins. `others`: all nodes that the step doesn't name. */
+export type Target = number | 'leader' | 'follower' | 'others' | 'all';
+
+export type Action =
+  /** Nodes of different groups don't hear each other. */
+  | { readonly kind: 'split'; readonly groups: readonly (readonly Target[])[] }
+  /** Frames from the first group to the second are lost; the other direction works. */
+  | { readonly kind: 'cut'; readonly groups: readonly (readonly Target[])[] }
+  /** The outer groups hear each other only by way of the middle one. */
+  | { readonly kind: 'bridge'; readonly groups: readonly (readonly Target[])[] }
+  /** Frames from the first group to the second wait until the step is over, and then all come. */
+  | { readonly kind: 'clog'; readonly groups: readonly (readonly Target[])[] }
+  /** While it lasts every new leader is killed or cut off within so many milliseconds of its election: half-replicated entries pile up (Raft figure 8). */
+  | { readonly kind: 'ambush'; readonly ms: number }
+  /** Every node is alone. */
+  | { readonly kind: 'shatter' }
+  /** `kill -9`, or loss of power: writes in flight reach the disk or not. The node is started again when the step is over. */
+  | { readonly kind: 'crash'; readonly who: readonly Target[] }
+  | { readonly kind: 'pause'; readonly who: readonly Target[] }
+  /** The disk's next write fails (EIO, ENOSPC): the node stops, and is started again when the step is over. */
+  | { readonly kind: 'fail'; readonly who: readonly Target[] }
+  /** Every write takes at least so long. */
+  | { readonly kind: 'slow'; readonly who: readonly Target[]; readonly ms: number }
+  /** The wall clock jumps. */
+  | { readonly kind: 'clock'; readonly who: readonly Target[]; readonly ms: number }
+  /** Timers run faster (positive) or slower by so many percent. */
+  | { readonly kind: 'drift'; readonly who: readonly Target[]; readonly percent: number };
+
+/** One fault: when it begins, how long it lasts, in virtual milliseconds. */
+export interface Step {
+  readonly atMs: number;
+  readonly forMs: number;
+  readonly action: Action;
+}
+
+export interface DiskSpeed {
+  readonly minWriteUs: number;
+  readonly maxWriteUs: number;
+}
+
+/** How many of each kind of client a world has. */
+export interface Clients {
+  readonly writers: number;
+  readonly readers: number;
+  readonly agents: number;
+}
+
+/** Everything that is done to a world: with a seed for what is drawn on the way (delays, losses, election timeouts), a plan replays a run. */
+export interface Plan {
+  readonly title: string;
+  readonly nodes: number;
+  /** Virtual milliseconds with faults; then they end, and the world must become whole. */
+  readonly faultyMs: number;
+  readonly network: NetworkFaults;
+  readonly disk: DiskSpeed;
+  readonly clients: Clients;
+  /** Bytes of log after which a node takes a snapshot. */
+  readonly snapshotBytes: number;
+  /** Bytes of entries in one AppendEntries: with few, a follower has a part of what its leader sent. */
+  readonly appendBytes: number;
+  /** By time of their beginning. */
+  readonly steps: readonly Step[];
+}
+
+export const calmNetwork: NetworkFaults = { minDelayUs: 200, maxDelayUs: 1000, lossChance: 0, duplicateChance: 0, tailChance: 0 };
+export const calmDisk: DiskSpeed = { minWriteUs: 100, maxWriteUs: 500 };
+/** Small, so that a run of a minute takes snapshots and sends some. */
+export const defaultSnapshotBytes = 8000;
+export const defaultAppendBytes = 1_000_000;
+export const defaultClients: Clients = { writers: 3, readers: 1, agents: 3 };
