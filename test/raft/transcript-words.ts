@@ -1,7 +1,7 @@
 import type { NodeId } from '../../src/core/ids.ts';
 import { decodeConfigurationChange } from '../../src/raft/configuration-change.ts';
 import type { Configuration, Entry, HardState, RaftMessage } from '../../src/raft/messages.ts';
-import type { RaftStatus } from '../../src/raft/raft.ts';
+import type { RaftStatus } from '../../src/raft/status.ts';
 
 const decoder = new TextDecoder();
 

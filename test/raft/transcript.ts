@@ -2,7 +2,7 @@ import { nodeId, type NodeId } from '../../src/core/ids.ts';
 import { configurationOf } from '../../src/raft/configuration.ts';
 import { type ConfigurationChange, leaveJoint, type MemberChange } from '../../src/raft/configuration-change.ts';
 import type { Configuration, RaftMessage } from '../../src/raft/messages.ts';
-import type { ProposeResult } from '../../src/raft/raft.ts';
+import type { ProposeResult } from '../../src/raft/status.ts';
 import { TranscriptNode } from './transcript-node.ts';
 import { sayStatus } from './transcript-words.ts';
 
