@@ -2,7 +2,7 @@ import type { LogIndex, NodeId } from '../core/ids.ts';
 import type { Outgoing, RaftMessage } from './messages.ts';
 import type { Ready, ReadState, SnapshotReceived, SnapshotSend } from './ready.ts';
 
-type Held = Omit<Ready, 'hardState' | 'entries' | 'committedEntries'>;
+type FromLog = Pick<Ready, 'hardState' | 'entries' | 'committedEntries'>;
 
 /** What a node has to say since the last `Ready`. */
 export class Outbox {
@@ -45,19 +45,23 @@ export class Outbox {
   }
 
   get isEmpty(): boolean {
-    return (
-      !this.hasChunk &&
-      [this.#messages, this.#messagesAfterSave, this.#snapshotSends, this.#readStates, this.#readsRefused].every(
-        (part) => part.length === 0,
-      )
-    );
+    const waiting =
+      this.#messages.length +
+      this.#messagesAfterSave.length +
+      this.#snapshotSends.length +
+      this.#readStates.length +
+      this.#readsRefused.length;
+    return waiting === 0 && !this.hasChunk;
   }
 
-  /** Hands everything over. */
-  take(): Held {
-    const held = {
+  /** Hands everything over, along with what the log gives. */
+  take({ hardState, entries, committedEntries }: FromLog): Ready {
+    const ready = {
+      hardState,
+      entries,
       messages: this.#messages,
       messagesAfterSave: this.#messagesAfterSave,
+      committedEntries,
       snapshotChunk: this.#snapshotChunk,
       snapshotSends: this.#snapshotSends,
       readStates: this.#readStates,
@@ -69,6 +73,6 @@ export class Outbox {
     this.#snapshotSends = [];
     this.#readStates = [];
     this.#readsRefused = [];
-    return held;
+    return ready;
   }
 }

@@ -458,7 +458,7 @@ export class Raft {
     this.#leadership?.noteCommitted(committedEntries);
     const hardState = this.#takeHardState(entries.length > 0 || this.#outbox.hasChunk);
     if (hardState === undefined && entries.length === 0 && committedEntries.length === 0 && this.#outbox.isEmpty) return undefined;
-    return { hardState, entries, committedEntries, ...this.#outbox.take() };
+    return this.#outbox.take({ hardState, entries, committedEntries });
   }
 
   /**
