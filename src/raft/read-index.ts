@@ -14,6 +14,9 @@ export interface ReadRound {
   readonly acks: Set<NodeId>;
 }
 
+/** Reads that wait for the leader's first commit of its term, for the next turn, or for the leader's answer; more are refused. */
+export const maxQueuedReads = 65_536;
+
 /** Rounds without an answer; the oldest are given up beyond it, and their askers ask again. */
 const maxRounds = 1024;
 
