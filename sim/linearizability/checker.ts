@@ -3,7 +3,7 @@ import type { Operation } from './history.ts';
 import { EventList, type Call } from './event-list.ts';
 import { Visited } from './visited.ts';
 
-/** What one object does when its operations come one after another. States are values: `step` never changes one. */
+/** What one object does when its operations come one after another. States are values: `step` never changes one. Inputs are plain data: equal ones have equal JSON. */
 export interface Model<State, Input, Output> {
   readonly initial: State;
   /**
@@ -125,6 +125,8 @@ class Search<State, Input, Output> {
 
   /** Linearises the operation next, unless it does not fit or leads nowhere new. */
   #take(call: Call<Input, Output>): boolean {
+    // Of unanswered operations with the same input the oldest goes first: it can stand wherever another can.
+    if (call.twin !== undefined && !this.#visited.hasUnknown(call.twin.number)) return false;
     const before = this.#state;
     const after = this.#model.step(before, call.operation.input, call.output);
     if (after === undefined) return false;

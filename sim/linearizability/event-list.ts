@@ -8,6 +8,8 @@ export interface Call<Input, Output> {
   readonly output: Output | undefined;
   /** Position among the answered, or among the unanswered operations, by the time of the call. */
   readonly number: number;
+  /** The unanswered operation with the same input that was called just before this one. */
+  readonly twin: Call<Input, Output> | undefined;
   /** Set once, when the list is built. */
   return: Return<Input, Output> | undefined;
   previous: Event<Input, Output> | undefined;
@@ -36,15 +38,19 @@ export class EventList<Input, Output> {
     const timed: { readonly atUs: number; readonly event: Event<Input, Output> }[] = [];
     let answered = 0;
     let unknown = 0;
+    const unansweredByInput = new Map<string, Call<Input, Output>>();
     for (const operation of history.toSorted((a, b) => a.invokedUs - b.invokedUs)) {
       const { outcome, invokedUs } = operation;
       if (outcome.kind === 'fail') continue;
       if (outcome.kind === 'unknown') {
-        timed.push({ atUs: invokedUs, event: callOf(operation, unknown++, undefined) });
+        const name = JSON.stringify(operation.input);
+        const call = callOf(operation, unknown++, undefined, unansweredByInput.get(name));
+        unansweredByInput.set(name, call);
+        timed.push({ atUs: invokedUs, event: call });
         continue;
       }
       assert(outcome.returnedUs >= invokedUs, 'an operation returns after its call');
-      const call = callOf(operation, answered++, outcome);
+      const call = callOf(operation, answered++, outcome, undefined);
       call.return = { kind: 'return', call, previous: undefined, next: undefined };
       timed.push({ atUs: invokedUs, event: call }, { atUs: outcome.returnedUs, event: call.return });
     }
@@ -93,12 +99,14 @@ const callOf = <Input, Output>(
   operation: Operation<Input, Output>,
   number: number,
   answer: { readonly output: Output } | undefined,
+  twin: Call<Input, Output> | undefined,
 ): Call<Input, Output> => ({
   kind: 'call',
   operation,
   isAnswered: answer !== undefined,
   output: answer?.output,
   number,
+  twin,
   return: undefined,
   previous: undefined,
   next: undefined,

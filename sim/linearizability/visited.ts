@@ -24,6 +24,11 @@ export class Visited {
     bits[number >>> 5] = (bits[number >>> 5] ?? 0) ^ (1 << (number & 31));
   }
 
+  /** True if this unanswered operation is linearised. */
+  hasUnknown(number: number): boolean {
+    return (((this.#unknown[number >>> 5] ?? 0) >>> (number & 31)) & 1) === 1;
+  }
+
   /** False if this configuration is not new. */
   add(state: string): boolean {
     const key = `${nameOf(this.#answered)} ${state}`;
