@@ -12,6 +12,7 @@ import type {
   EntryKind,
   HardState,
   Heartbeat,
+  HeartbeatResponse,
   InstallSnapshot,
   InstallSnapshotResponse,
   Outgoing,
@@ -23,6 +24,7 @@ import { Progress, type ProgressState } from './progress.ts';
 import { jointReached, jointVote } from './quorum.ts';
 import { type Position, RaftLog } from './raft-log.ts';
 import { ReadIndexRounds, type ReadRequest } from './read-index.ts';
+import { encodeRejoin, endsRejoining } from './rejoin.ts';
 import type { Ready, ReadState, SnapshotReceived, SnapshotSend } from './ready.ts';
 import { Votes } from './votes.ts';
 
@@ -47,6 +49,8 @@ export interface RaftStatus {
   readonly firstIndex: LogIndex;
   readonly lastIndex: LogIndex;
   readonly configuration: Configuration;
+  /** As in the hard state: 0 on a node that has kept its disk. */
+  readonly rejoining: number;
   /** On a leader: each member. */
   readonly progress: ReadonlyMap<
     NodeId,
@@ -77,6 +81,7 @@ export class Raft {
   #role: Role = 'follower';
   #term: Term;
   #votedFor: NodeId | undefined;
+  #rejoining: number;
   #leader: NodeId | undefined;
   #savedHardState: HardState;
 
@@ -116,6 +121,7 @@ export class Raft {
     this.#configuration = initial.configuration;
     this.#term = initial.hardState.currentTerm;
     this.#votedFor = initial.hardState.votedFor;
+    this.#rejoining = initial.hardState.rejoining;
     this.#savedHardState = initial.hardState;
     this.#resetElectionTimer();
   }
@@ -172,6 +178,7 @@ export class Raft {
       firstIndex: this.#log.firstIndex,
       lastIndex: this.#log.lastIndex,
       configuration: this.#configuration,
+      rejoining: this.#rejoining,
       progress,
     };
   }
@@ -196,6 +203,7 @@ export class Raft {
       }
     }
     for (const [id, progress] of this.#progress) {
+      progress.readmission.tick();
       // A chunk, or its acknowledgement, was lost.
       if (progress.state === 'snapshot' && ++progress.chunkTicks >= electionTicks) this.#sendChunk(id, progress);
     }
@@ -207,7 +215,8 @@ export class Raft {
 
   /** Thesis §6.2: a leader that has heard from no majority for an election timeout steps down, so that its clients don't wait in vain. */
   #heardMajority(): boolean {
-    const heard = jointVote(this.#configuration, (id) => id === this.id || this.#progress.get(id)?.recentActive === true);
+    const isHeard = (progress: Progress | undefined): boolean => progress?.recentActive === true && progress.readmission.nonce === 0;
+    const heard = jointVote(this.#configuration, (id) => id === this.id || isHeard(this.#progress.get(id)));
     for (const progress of this.#progress.values()) progress.recentActive = false;
     return heard === 'won';
   }
@@ -231,15 +240,19 @@ export class Raft {
 
   // Elections (§5.2, §5.4.1; pre-vote: thesis §9.6).
 
-  /** Stands for election now. Does nothing on a leader, a node without a vote, or one that has not applied a configuration known to be committed. */
+  /** Stands for election now. Does nothing on a leader, a node without a vote or without its disk, or one that has not applied a configuration known to be committed. */
   campaign(): void {
     this.#hastenedTicks *= 2;
     this.#resetElectionTimer();
-    if (this.#role === 'leader' || !isVoter(this.#configuration, this.id)) return;
+    if (this.#role === 'leader' || !this.#mayVote) return;
     // It might count votes by a configuration that is no longer in force.
     if (this.#log.peekCommitted().some((entry) => entry.kind === 'configuration')) return;
     if (this.#options.preVote) this.#becomePreCandidate();
     else this.#becomeCandidate(false);
+  }
+
+  get #mayVote(): boolean {
+    return this.#rejoining === 0 && isVoter(this.#configuration, this.id);
   }
 
   #becomePreCandidate(): void {
@@ -275,7 +288,8 @@ export class Raft {
     // One vote per term, first come first served (§5.2). A pre-vote for a later term binds nobody.
     const canVote =
       this.#votedFor === from || (this.#votedFor === undefined && this.#leader === undefined) || (preVote && term > this.#term);
-    const voteGranted = canVote && this.#log.isUpToDate({ index: lastLogIndex, term: lastLogTerm });
+    // Without its disk it may have voted already.
+    const voteGranted = this.#rejoining === 0 && canVote && this.#log.isUpToDate({ index: lastLogIndex, term: lastLogTerm });
     if (voteGranted && !preVote) {
       this.#votedFor = from;
       // Gives the candidate time to win.
@@ -378,13 +392,13 @@ export class Raft {
       case 'Heartbeat':
         return this.#onHeartbeat(from, message);
       case 'HeartbeatResponse':
-        return this.#onHeartbeatResponse(from, message.context);
+        return this.#onHeartbeatResponse(from, message);
       case 'InstallSnapshot':
         return this.#onInstallSnapshot(from, message);
       case 'InstallSnapshotResponse':
         return this.#onInstallSnapshotResponse(from, message);
       case 'TimeoutNow':
-        if (this.#role === 'follower' && from === this.#leader && isVoter(this.#configuration, this.id)) this.#becomeCandidate(true);
+        if (this.#role === 'follower' && from === this.#leader && this.#mayVote) this.#becomeCandidate(true);
         return undefined;
       case 'ReadIndex':
         if (this.#role === 'leader') this.#queueRead({ from, context: message.context });
@@ -416,7 +430,7 @@ export class Raft {
     if (isFromLeader(message)) {
       // A node that came back with a higher term would, with pre-vote and check-quorum, neither be heard nor win: its answer makes the old leader step
       // down, and the next election takes it in.
-      this.#send(from, { type: 'AppendEntriesResponse', term: this.#term, success: false, index: 0, conflictIndex: 0, conflictTerm: 0 });
+      this.#reject(from, 0, { index: 0, term: 0 });
     } else if (message.type === 'RequestVote' && message.preVote) {
       // Tells a pre-candidate with an old term what the term is; without an answer it could stay behind for ever.
       this.#send(from, { type: 'RequestVoteResponse', term: this.#term, preVote: true, voteGranted: false });
@@ -463,15 +477,7 @@ export class Raft {
     }
     if (!this.#log.matches({ index: prevLogIndex, term: prevLogTerm }) || !isContiguous(message)) {
       const conflict = this.#log.lastWithTermAtMost(Math.min(prevLogIndex, this.#log.lastIndex), prevLogTerm);
-      const { index: conflictIndex, term: conflictTerm } = conflict;
-      this.#send(from, {
-        type: 'AppendEntriesResponse',
-        term: this.#term,
-        success: false,
-        index: prevLogIndex,
-        conflictIndex,
-        conflictTerm,
-      });
+      this.#reject(from, prevLogIndex, conflict);
       return;
     }
     const matched = this.#log.merge({ index: prevLogIndex, term: prevLogTerm }, entries);
@@ -482,13 +488,23 @@ export class Raft {
   }
 
   #acknowledge(to: NodeId, index: LogIndex): void {
-    this.#send(to, { type: 'AppendEntriesResponse', term: this.#term, success: true, index, conflictIndex: 0, conflictTerm: 0 });
+    const { term } = this;
+    const rejoining = this.#rejoining;
+    this.#send(to, { type: 'AppendEntriesResponse', term, success: true, index, conflictIndex: 0, conflictTerm: 0, rejoining });
   }
 
-  #onAppendEntriesResponse(from: NodeId, { success, index, conflictIndex, conflictTerm }: AppendEntriesResponse): void {
+  #reject(to: NodeId, index: LogIndex, { index: conflictIndex, term: conflictTerm }: Position): void {
+    const { term } = this;
+    const rejoining = this.#rejoining;
+    this.#send(to, { type: 'AppendEntriesResponse', term, success: false, index, conflictIndex, conflictTerm, rejoining });
+  }
+
+  #onAppendEntriesResponse(from: NodeId, message: AppendEntriesResponse): void {
+    const { success, index, conflictIndex, conflictTerm, rejoining } = message;
     const progress = this.#progress.get(from);
     if (this.#role !== 'leader' || progress === undefined) return;
     progress.recentActive = true;
+    this.#hearRejoining(from, progress, rejoining);
     if (!success) {
       // Back to the last place where both logs may agree: never past its conflict, nor past our own last entry with a term that low.
       const agree = this.#log.lastWithTermAtMost(Math.min(conflictIndex, this.#log.endBefore(index)), conflictTerm).index;
@@ -506,9 +522,23 @@ export class Raft {
     if (from === this.#transferee && progress.match === this.#log.lastIndex) this.#send(from, { type: 'TimeoutNow', term: this.#term });
   }
 
+  /** A member without its disk is taken in again by an entry: it is whole when it applies it, which the others have then committed. */
+  #hearRejoining(id: NodeId, progress: Progress, nonce: number): void {
+    const { readmission } = progress;
+    const wasRejoining = readmission.nonce !== 0;
+    progress.hearRejoining(nonce, this.#log.committed);
+    // What it has acknowledged meanwhile counts from now on.
+    if (wasRejoining && nonce === 0) this.#maybeCommit();
+    if (this.#transferee !== undefined || !readmission.isDue(progress.match, this.#options.electionTicks)) return;
+    this.#append('rejoin', encodeRejoin(id, nonce), 1);
+  }
+
   /** §5.4.2: only entries of the current term are committed by counting; earlier ones with them. */
   #maybeCommit(): void {
-    const reached = jointReached(this.#configuration, (id) => this.#progress.get(id)?.match ?? 0);
+    const reached = jointReached(this.#configuration, (id) => {
+      const progress = this.#progress.get(id);
+      return progress === undefined || progress.readmission.nonce !== 0 ? 0 : progress.match;
+    });
     if (reached > this.#log.committed && this.#log.termAt(reached) === this.#term) this.#log.commitTo(reached);
   }
 
@@ -555,19 +585,21 @@ export class Raft {
   #onHeartbeat(from: NodeId, { leaderCommit, context }: Heartbeat): void {
     this.#hear(from);
     const commit = Math.min(leaderCommit, this.#log.lastIndex);
-    if (this.#log.termAt(commit) !== undefined) this.#log.commitTo(commit);
-    this.#send(from, { type: 'HeartbeatResponse', term: this.#term, context });
+    // What the leader knows to match may be what was lost: without its disk a node believes only entries.
+    if (this.#rejoining === 0 && this.#log.termAt(commit) !== undefined) this.#log.commitTo(commit);
+    this.#send(from, { type: 'HeartbeatResponse', term: this.#term, context, rejoining: this.#rejoining });
   }
 
-  #onHeartbeatResponse(from: NodeId, context: number): void {
+  #onHeartbeatResponse(from: NodeId, { context, rejoining }: HeartbeatResponse): void {
     const progress = this.#progress.get(from);
     if (this.#role !== 'leader' || progress === undefined) return;
     progress.recentActive = true;
+    this.#hearRejoining(from, progress, rejoining);
     // A probe, or the answer to it, may have been lost: another finds out.
     progress.probeSent = false;
     const isAllSent = progress.inflights.full || progress.next > this.#log.lastIndex;
     if (progress.state === 'replicate' && progress.match < this.#log.lastIndex && isAllSent) this.#mayBeStalled(progress);
-    if (context === 0) return;
+    if (context === 0 || rejoining !== 0) return;
     for (const round of this.#rounds.onAck(from, context, this.#configuration)) this.#answer(round.requests, round.index);
   }
 
@@ -722,6 +754,7 @@ export class Raft {
   transferLeadership(to: NodeId): boolean {
     const progress = this.#progress.get(to);
     if (this.#role !== 'leader' || progress === undefined || to === this.id || !this.#configuration.voters.includes(to)) return false;
+    if (progress.readmission.nonce !== 0) return false;
     this.#transferee = to;
     this.#electionElapsed = 0;
     if (progress.match === this.#log.lastIndex) this.#send(to, { type: 'TimeoutNow', term: this.#term });
@@ -787,11 +820,16 @@ export class Raft {
         index: last.index,
         conflictIndex: 0,
         conflictTerm: 0,
+        rejoining: 0,
       };
       this.#messagesAfterSave.push({ to: this.id, message });
     }
     const committedEntries = this.#log.takeCommitted();
-    for (const entry of committedEntries) this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - entry.data.length);
+    for (const entry of committedEntries) {
+      this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - entry.data.length);
+      // Saved below in the same write as the entry, if that is not on disk yet.
+      if (endsRejoining(entry, this.id, this.#rejoining)) this.#rejoining = 0;
+    }
     const ready: Ready = {
       hardState: this.#takeHardState(entries.length > 0 || this.#snapshotChunk !== undefined),
       entries,
@@ -824,9 +862,9 @@ export class Raft {
    * configuration committed, and a node that forgot this in a crash could campaign by the one before and win a majority that no longer counts.
    */
   #takeHardState(isSaving: boolean): HardState | undefined {
-    const now: HardState = { currentTerm: this.#term, votedFor: this.#votedFor, commitIndex: this.#log.committed };
+    const now: HardState = { currentTerm: this.#term, votedFor: this.#votedFor, commitIndex: this.#log.committed, rejoining: this.#rejoining };
     const saved = this.#savedHardState;
-    const isVoteChanged = now.currentTerm !== saved.currentTerm || now.votedFor !== saved.votedFor;
+    const isVoteChanged = now.currentTerm !== saved.currentTerm || now.votedFor !== saved.votedFor || now.rejoining !== saved.rejoining;
     if (!isVoteChanged && !(isSaving && now.commitIndex !== saved.commitIndex)) return undefined;
     this.#savedHardState = now;
     return now;
