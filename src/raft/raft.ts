@@ -862,7 +862,12 @@ export class Raft {
    * configuration committed, and a node that forgot this in a crash could campaign by the one before and win a majority that no longer counts.
    */
   #takeHardState(isSaving: boolean): HardState | undefined {
-    const now: HardState = { currentTerm: this.#term, votedFor: this.#votedFor, commitIndex: this.#log.committed, rejoining: this.#rejoining };
+    const now: HardState = {
+      currentTerm: this.#term,
+      votedFor: this.#votedFor,
+      commitIndex: this.#log.committed,
+      rejoining: this.#rejoining,
+    };
     const saved = this.#savedHardState;
     const isVoteChanged = now.currentTerm !== saved.currentTerm || now.votedFor !== saved.votedFor || now.rejoining !== saved.rejoining;
     if (!isVoteChanged && !(isSaving && now.commitIndex !== saved.commitIndex)) return undefined;

@@ -34,7 +34,10 @@ export async function openNodeStore({ dataDir, identity, isAlone, nonce, logger 
     // First: when the power goes between the two, the next start finds no store and must know that there was one.
     await mark(dataDir);
     const aside = await moveAside(dataDir, directory, logger);
-    logger?.error({ err: error, aside }, 'the store is damaged and was moved aside; this node does not vote until the others have repaired it');
+    logger?.error(
+      { err: error, aside },
+      'the store is damaged and was moved aside; this node does not vote until the others have repaired it',
+    );
     return openStore();
   });
   if (opened.state.hardState.rejoining === 0) {

@@ -204,7 +204,9 @@ describe('raft: pre-vote, check-quorum, stickiness (thesis §4.2.3, §6.2, §9.6
   });
 
   it('does not leave behind a node with a higher term', () => {
-    const network = new Network(three, options, { n3: { hardState: { currentTerm: 9, votedFor: undefined, commitIndex: 0, rejoining: 0 } } });
+    const network = new Network(three, options, {
+      n3: { hardState: { currentTerm: 9, votedFor: undefined, commitIndex: 0, rejoining: 0 } },
+    });
     network.elect(n1);
 
     network.tick(6 * electionTicks);

@@ -86,7 +86,10 @@ export class Network {
     for (const id of ids) {
       this.nodes.set(id, makeRaft(id, ids, disks[id], options));
       this.applied.set(id, []);
-      this.disks.set(id, { hardState: { currentTerm: 0, votedFor: undefined, commitIndex: 0, rejoining: 0 }, entries: [...(disks[id]?.entries ?? [])] });
+      this.disks.set(id, {
+        hardState: { currentTerm: 0, votedFor: undefined, commitIndex: 0, rejoining: 0 },
+        entries: [...(disks[id]?.entries ?? [])],
+      });
     }
   }
 

@@ -52,7 +52,13 @@ describe('raft: log replication (§5.3)', () => {
 
     raft.step(n2, append({ term: 3, prevLogIndex: 9, prevLogTerm: 3 }));
 
-    expect(ofType(drain(raft), 'AppendEntriesResponse')[0]).to.include({ success: false, index: 9, conflictIndex: 4, conflictTerm: 2, rejoining: 0 });
+    expect(ofType(drain(raft), 'AppendEntriesResponse')[0]).to.include({
+      success: false,
+      index: 9,
+      conflictIndex: 4,
+      conflictTerm: 2,
+      rejoining: 0,
+    });
   });
 
   it('drops nothing for a late duplicate of an older append', () => {

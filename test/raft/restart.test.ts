@@ -22,13 +22,19 @@ describe('raft: crash and restart (§5, figure 2)', () => {
   });
 
   it('hands out again what is committed and was not applied', () => {
-    const raft = makeRaft(n1, three, { hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 2, rejoining: 0 }, entries: logOf(1, 1, 1) });
+    const raft = makeRaft(n1, three, {
+      hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 2, rejoining: 0 },
+      entries: logOf(1, 1, 1),
+    });
 
     expect(raft.takeReady()?.committedEntries.map(({ index }) => index)).to.deep.equal([1, 2]);
   });
 
   it('believes no commit index beyond the log that is left of it', () => {
-    const raft = makeRaft(n1, three, { hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 9, rejoining: 0 }, entries: logOf(1, 1) });
+    const raft = makeRaft(n1, three, {
+      hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 9, rejoining: 0 },
+      entries: logOf(1, 1),
+    });
 
     expect(raft.commitIndex).to.equal(2);
   });

@@ -200,7 +200,10 @@ describe('raft: receiving a snapshot (§7)', () => {
   });
 
   it('ignores a snapshot of what it has committed', () => {
-    const raft = makeRaft(n3, three, { hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 3, rejoining: 0 }, entries: logOf(1, 1, 1) });
+    const raft = makeRaft(n3, three, {
+      hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 3, rejoining: 0 },
+      entries: logOf(1, 1, 1),
+    });
 
     raft.step(n1, chunk(0, { snapshot: { index: 2, term: 1, configuration: configurationOf([n5]) } }));
 

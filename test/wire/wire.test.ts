@@ -199,8 +199,8 @@ describe('wire: frames between nodes', () => {
   it('tells frames of another cluster and of another version apart from malformed ones', () => {
     expect(decodeFrame(8, encodeFrame(7, { kind: 'ping' }))).to.equal('cluster');
     expect(decodeFrame(7, pack([wireVersion - 1, 7, 5]))).to.equal('version');
-    expect(decodeFrame(7, pack([1, 7, 99]))).to.equal('malformed');
-    expect(decodeFrame(7, pack([1, 7, 5, 'more']))).to.equal('malformed');
+    expect(decodeFrame(7, pack([wireVersion, 7, 99]))).to.equal('malformed');
+    expect(decodeFrame(7, pack([wireVersion, 7, 5, 'more']))).to.equal('malformed');
     expect(decodeFrame(7, new Uint8Array(9 * 1024 * 1024))).to.equal('too_large');
   });
 
