@@ -85,6 +85,25 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     },
   ],
   [
+    'lost-disk',
+    {
+      title: 'under random faults, nodes lose their disks, never more than one at a time',
+      begin: (world) => {
+        const stopFaults = beginRandomFaults(world);
+        const stopLosses = repeat(world, 3000, () => {
+          const node = world.random.below(world.size);
+          if (!all(world).every((other) => world.isWhole(other))) return;
+          world.loseDisk(node);
+          world.queue.after(50_000 + world.random.below(2_000_000), () => world.start(node));
+        });
+        return () => {
+          stopFaults();
+          stopLosses();
+        };
+      },
+    },
+  ],
+  [
     'flapping',
     {
       title: 'one link goes up and down every few hundred milliseconds',

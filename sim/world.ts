@@ -42,6 +42,8 @@ interface SimulatedNode {
   /** The node's wall clock against true time, in milliseconds. */
   clockOffsetMs: number;
   ledTerm: number;
+  /** Where the log ended on the disk that was lost last. */
+  lostIndex: number;
 }
 
 export interface WorldOptions {
@@ -80,6 +82,7 @@ export class World {
       held: [],
       clockOffsetMs: 0,
       ledTerm: 0,
+      lostIndex: 0,
     }));
     this.workload = new Workload({
       queue: this.queue,
@@ -185,6 +188,22 @@ export class World {
       // A killed process resets its connections; a machine without power doesn't.
       if (i !== index && this.random.below(2) === 0) this.queue.after(1000, () => peer.replica?.onLink(node.id, false));
     });
+  }
+
+  /** Its disk is gone, too: it comes back as a node that the others must take in again. */
+  loseDisk(index: number): void {
+    this.crash(index);
+    const node = this.#at(index);
+    this.trace.event('lose-disk', index);
+    if (node.disk.hardState.rejoining === 0) node.lostIndex = lastIndexOf(node.disk);
+    const rejoining = 1 + this.random.below(2 ** 31);
+    node.disk = { ...emptyDisk, boot: node.disk.boot, hardState: { ...emptyDisk.hardState, rejoining } };
+  }
+
+  /** All its promises are still on its disk. */
+  isWhole(index: number): boolean {
+    const { replica, disk } = this.#at(index);
+    return (replica?.raft.status().rejoining ?? disk.hardState.rejoining) === 0;
   }
 
   pause(index: number): void {
@@ -293,7 +312,8 @@ export class World {
   #checkDurable(index: number): void {
     const holders = this.#nodes.filter((node) => {
       const image = node.store?.durable ?? node.disk;
-      return (image.entries.at(-1)?.index ?? image.compactedIndex) >= index;
+      // What was on a disk when it was lost was acknowledged rightly; until the node is whole again, nothing else is.
+      return (image.hardState.rejoining === 0 ? lastIndexOf(image) : node.lostIndex) >= index;
     });
     hold(
       holders.length * 2 > this.size,
@@ -308,3 +328,5 @@ export class World {
     return node;
   }
 }
+
+const lastIndexOf = ({ entries, compactedIndex }: DiskImage): number => entries.at(-1)?.index ?? compactedIndex;
