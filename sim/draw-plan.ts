@@ -73,6 +73,7 @@ function faultKinds(random: SeededRandom, nodes: number, often: (minMs: number) 
     kind(often(4000), 2000, 10_000, () => ({ kind: 'ambush', ms: 1 + below(100) })),
     kind(often(1000), 100, 5000, () => ({ kind: 'pause', who: [one()] })),
     kind(often(1500), 10, 3000, () => ({ kind: 'fail', who: [one()] })),
+    kind(often(2000), 10, 3000, () => ({ kind: 'lose', who: [one()] })),
     kind(often(1000), 500, 4000, () => ({ kind: 'slow', who: [one()], ms: 5 + below(400) })),
     kind(often(2000), 0, 1, () => ({ kind: 'clock', who: [anyNode()], ms: below(20_000) - 10_000 })),
     kind(often(2000), 1000, 8000, () => ({ kind: 'drift', who: [anyNode()], percent: below(40) - 20 })),

@@ -85,6 +85,7 @@ export function formatAction(action: Action): string {
     case 'clog':
       return `${action.kind} ${action.groups.map(names).join(' > ')}`;
     case 'crash':
+    case 'lose':
     case 'pause':
     case 'fail':
       return `${action.kind} ${names(action.who)}`;
@@ -160,6 +161,7 @@ function readAction(r: LineReader): Action {
     case 'clog':
       return { kind, groups: r.groups('>', 2, 2) };
     case 'crash':
+    case 'lose':
     case 'pause':
     case 'fail':
       return { kind, who: r.targets() };

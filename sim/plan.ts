@@ -18,6 +18,8 @@ export type Action =
   | { readonly kind: 'shatter' }
   /** `kill -9`, or loss of power: writes in flight reach the disk or not. The node is started again when the step is over. */
   | { readonly kind: 'crash'; readonly who: readonly Target[] }
+  /** As `crash`, and the disk is gone with all that was on it. */
+  | { readonly kind: 'lose'; readonly who: readonly Target[] }
   | { readonly kind: 'pause'; readonly who: readonly Target[] }
   /** The disk's next write fails (EIO, ENOSPC): the node stops, and is started again when the step is over. */
   | { readonly kind: 'fail'; readonly who: readonly Target[] }

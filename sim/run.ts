@@ -105,8 +105,9 @@ function drawCore(world: World): readonly number[] {
   const random = world.coreRandom;
   const core = [...world.indices];
   if (random.below(2) === 0) return core;
+  // Nodes that lost their disks are taken in again only by a majority that kept theirs.
   while (core.length > world.size - world.maxDown) core.splice(random.below(core.length), 1);
-  return core;
+  return core.every((node) => world.isWhole(node)) ? core : world.indices;
 }
 
 /** Faults off for the core. Says what has not become whole in time, if anything. */

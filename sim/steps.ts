@@ -50,6 +50,7 @@ function act(world: World, action: Action, forMs: number): (() => void) | undefi
       };
     }
     case 'crash':
+    case 'lose':
     case 'pause':
     case 'fail':
     case 'slow':
@@ -73,6 +74,11 @@ function actOn(
       // A single crash never takes the majority away: then nothing would be left to see. All at once is another matter: what is durable must survive it.
       if (nodes.length === 1 && world.downCount >= world.maxDown) return undefined;
       each((node) => world.crash(node))();
+      return each((node) => world.start(node));
+    case 'lose':
+      // The promises of a majority are beyond recovery.
+      if (world.downCount + nodes.filter((node) => world.isUp(node) && world.isWhole(node)).length > world.maxDown) return undefined;
+      each((node) => world.loseDisk(node))();
       return each((node) => world.start(node));
     case 'pause':
       each((node) => world.pause(node))();

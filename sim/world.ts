@@ -39,6 +39,8 @@ interface SimulatedNode {
   /** The least time that a write takes. */
   slowUs: number;
   ledTerm: number;
+  /** Where the log ended on the disk that was lost last. */
+  lostIndex: number;
   readonly random: SeededRandom;
 }
 
@@ -64,7 +66,7 @@ export class World {
   readonly history = new History();
   readonly trace: Trace;
   readonly workload: Workload;
-  readonly counts = { crashes: 0, restarts: 0, partitions: 0, pauses: 0, snapshots: 0, installs: 0, diskFailures: 0 };
+  readonly counts = { crashes: 0, restarts: 0, partitions: 0, pauses: 0, snapshots: 0, installs: 0, diskFailures: 0, lostDisks: 0 };
   /** Node numbers. */
   readonly indices: readonly number[];
   isHealed = false;
@@ -99,6 +101,7 @@ export class World {
       tickUs,
       slowUs: 0,
       ledTerm: 0,
+      lostIndex: 0,
       random: this.stream(streams.nodes + i),
     }));
     this.indices = this.#nodes.map((_, i) => i);
@@ -137,8 +140,9 @@ export class World {
     return found;
   }
 
+  /** Nodes that are down, or up again without the promises they gave. */
   get downCount(): number {
-    return this.#nodes.filter(({ replica }) => replica === undefined).length;
+    return this.indices.filter((node) => !this.isUp(node) || !this.isWhole(node)).length;
   }
 
   /** More nodes down at once would leave no majority. */
@@ -152,6 +156,12 @@ export class World {
 
   isUp(node: number): boolean {
     return this.#at(node).replica !== undefined;
+  }
+
+  /** All its promises are still on its disk. */
+  isWhole(node: number): boolean {
+    const { store, disk } = this.#at(node);
+    return (store?.durable ?? disk).hardState.rejoining === 0;
   }
 
   isPaused(node: number): boolean {
@@ -244,6 +254,17 @@ export class World {
       // A killed process resets its connections; a machine without power doesn't.
       if (i !== index && this.#crashRandom.below(2) === 0) this.queue.after(1000, () => peer.replica?.onLink(node.id, false));
     });
+  }
+
+  /** Killed, and its disk is gone: it comes back as a node that the others must take in again. */
+  loseDisk(index: number): void {
+    this.crash(index);
+    const node = this.#at(index);
+    this.counts.lostDisks++;
+    this.trace.event('lose', index);
+    if (node.disk.hardState.rejoining === 0) node.lostIndex = lastIndexOf(node.disk);
+    const rejoining = 1 + this.#crashRandom.below(2 ** 31);
+    node.disk = { ...emptyDisk, boot: node.disk.boot, hardState: { ...emptyDisk.hardState, rejoining } };
   }
 
   pause(index: number): void {
@@ -408,7 +429,8 @@ export class World {
   #checkDurable(index: number): void {
     const holders = this.#nodes.filter((node) => {
       const image = node.store?.durable ?? node.disk;
-      return (image.entries.at(-1)?.index ?? image.compactedIndex) >= index;
+      // What was on a disk when it was lost was acknowledged rightly; until the node is whole again, nothing else is.
+      return (image.hardState.rejoining === 0 ? lastIndexOf(image) : node.lostIndex) >= index;
     });
     hold(
       holders.length * 2 > this.size,
@@ -423,3 +445,5 @@ export class World {
     return node;
   }
 }
+
+const lastIndexOf = ({ entries, compactedIndex }: DiskImage): number => entries.at(-1)?.index ?? compactedIndex;

@@ -88,7 +88,9 @@ function complete(state: TaskState, result: string, output: TaskOutput | undefin
     case 'succeeded':
       if (state.result !== result) return output?.kind === 'already_completed' ? state : undefined;
       return output === undefined || isObeyed(output, 'succeeded') ? state : undefined;
-    default:
+    case 'absent':
+    case 'pending':
+    case 'dead':
       return refuse(state, output);
   }
 }

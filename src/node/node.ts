@@ -1,11 +1,10 @@
 import '../core/polyfill.ts';
 import { randomInt } from 'node:crypto';
-import { join } from 'node:path';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Agent } from '../registry/agent.ts';
-import { openLevelStore } from '../storage/level-store.ts';
+import { openNodeStore } from '../storage/node-store.ts';
 import type { RaftStore, StoredState } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
@@ -73,8 +72,10 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   const { nodeId: id } = loadIdentity(config.privateKey);
   if (id !== member.nodeId)
     throw new Error(`the key in ${config.dataDir} is of node ${id}, but the genesis says that ${config.name} is ${member.nodeId}`);
-  const { store, state } = await openLevelStore({
-    directory: join(config.dataDir, 'store'),
+  const { store, state } = await openNodeStore({
+    dataDir: config.dataDir,
+    isAlone: config.genesis.members.length === 1,
+    nonce: () => randomInt(1, 2 ** 47),
     identity: { clusterId: config.genesis.clusterId, nodeId: id },
     logger: config.logger,
   });

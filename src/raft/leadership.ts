@@ -3,12 +3,13 @@ import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import type { RaftOptions } from './config.ts';
 import { changeConfiguration, isJoint, members } from './configuration.ts';
 import { type ConfigurationChange, encodeConfigurationChange, leaveJoint } from './configuration-change.ts';
-import type { AppendEntriesResponse, Configuration, Entry, EntryKind, InstallSnapshotResponse } from './messages.ts';
+import type { AppendEntriesResponse, Configuration, Entry, EntryKind, HeartbeatResponse, InstallSnapshotResponse } from './messages.ts';
 import type { Outbox } from './outbox.ts';
 import { Progress } from './progress.ts';
 import { jointReached, jointVote } from './quorum.ts';
 import type { RaftLog } from './raft-log.ts';
 import { maxQueuedReads, ReadIndexRounds, type ReadRequest } from './read-index.ts';
+import { encodeRejoin } from './rejoin.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { MemberStatus, ProposeResult } from './status.ts';
 
@@ -72,6 +73,7 @@ export class Leadership {
       if (checkQuorum && !this.#heardMajority()) return false;
     }
     for (const [id, progress] of this.#progress) {
+      progress.readmission.tick();
       // A chunk, or its acknowledgement, was lost.
       if (progress.state === 'snapshot' && ++progress.chunkTicks >= electionTicks) this.#sendChunk(id, progress);
     }
@@ -84,7 +86,8 @@ export class Leadership {
 
   /** Thesis §6.2: a leader that has heard from no majority for an election timeout steps down, so that its clients don't wait in vain. */
   #heardMajority(): boolean {
-    const heard = jointVote(this.#configuration, (id) => id === this.#id || this.#progress.get(id)?.recentActive === true);
+    const isHeard = (progress: Progress | undefined): boolean => progress?.recentActive === true && progress.readmission.nonce === 0;
+    const heard = jointVote(this.#configuration, (id) => id === this.#id || isHeard(this.#progress.get(id)));
     for (const progress of this.#progress.values()) progress.recentActive = false;
     return heard === 'won';
   }
@@ -98,8 +101,15 @@ export class Leadership {
 
   /** Its own entries up to `index` will be on disk: it counts itself by the same answer as everybody else. */
   acknowledgeOwn(index: LogIndex): void {
-    const message = { type: 'AppendEntriesResponse', term: this.#term, success: true, index, conflictIndex: 0, conflictTerm: 0 } as const;
-    this.#outbox.sendAfterSave(this.#id, message);
+    this.#outbox.sendAfterSave(this.#id, {
+      type: 'AppendEntriesResponse',
+      term: this.#term,
+      success: true,
+      index,
+      conflictIndex: 0,
+      conflictTerm: 0,
+      rejoining: 0,
+    });
   }
 
   /** These were handed out to be applied. */
@@ -132,10 +142,12 @@ export class Leadership {
     return index;
   }
 
-  onAppendEntriesResponse(from: NodeId, { success, index, conflictIndex, conflictTerm }: AppendEntriesResponse): void {
+  onAppendEntriesResponse(from: NodeId, message: AppendEntriesResponse): void {
+    const { success, index, conflictIndex, conflictTerm, rejoining } = message;
     const progress = this.#progress.get(from);
     if (progress === undefined) return;
     progress.recentActive = true;
+    this.#hearRejoining(from, progress, rejoining);
     if (!success) {
       // Back to the last place where both logs may agree: never past its conflict, nor past our own last entry with a term that low.
       const agree = this.#log.lastWithTermAtMost(Math.min(conflictIndex, this.#log.endBefore(index)), conflictTerm).index;
@@ -154,9 +166,23 @@ export class Leadership {
       this.#outbox.send(from, { type: 'TimeoutNow', term: this.#term });
   }
 
+  /** A member without its disk is taken in again by an entry: it is whole when it applies it, which the others have then committed. */
+  #hearRejoining(id: NodeId, progress: Progress, nonce: number): void {
+    const { readmission } = progress;
+    const wasRejoining = readmission.nonce !== 0;
+    progress.hearRejoining(nonce, this.#log.committed);
+    // What it has acknowledged meanwhile counts from now on.
+    if (wasRejoining && nonce === 0) this.#maybeCommit();
+    if (this.#transferee !== undefined || !readmission.isDue(progress.match, this.#options.electionTicks)) return;
+    this.#append('rejoin', encodeRejoin(id, nonce), 1);
+  }
+
   /** §5.4.2: only entries of the current term are committed by counting; earlier ones with them. */
   #maybeCommit(): void {
-    const reached = jointReached(this.#configuration, (id) => this.#progress.get(id)?.match ?? 0);
+    const reached = jointReached(this.#configuration, (id) => {
+      const progress = this.#progress.get(id);
+      return progress === undefined || progress.readmission.nonce !== 0 ? 0 : progress.match;
+    });
     if (reached > this.#log.committed && this.#log.termAt(reached) === this.#term) this.#log.commitTo(reached);
   }
 
@@ -207,15 +233,16 @@ export class Leadership {
     }
   }
 
-  onHeartbeatResponse(from: NodeId, context: number): void {
+  onHeartbeatResponse(from: NodeId, { context, rejoining }: HeartbeatResponse): void {
     const progress = this.#progress.get(from);
     if (progress === undefined) return;
     progress.recentActive = true;
+    this.#hearRejoining(from, progress, rejoining);
     // A probe, or the answer to it, may have been lost: another finds out.
     progress.probeSent = false;
     const isAllSent = progress.inflights.full || progress.next > this.#log.lastIndex;
     if (progress.state === 'replicate' && progress.match < this.#log.lastIndex && isAllSent) this.#mayBeStalled(progress);
-    if (context === 0) return;
+    if (context === 0 || rejoining !== 0) return;
     for (const round of this.#rounds.onAck(from, context, this.#configuration)) this.#answer(round.requests, round.index);
   }
 
@@ -305,6 +332,7 @@ export class Leadership {
   transfer(to: NodeId): boolean {
     const progress = this.#progress.get(to);
     if (progress === undefined || to === this.#id || !this.#configuration.voters.includes(to)) return false;
+    if (progress.readmission.nonce !== 0) return false;
     this.#transferee = to;
     this.#checkElapsed = 0;
     if (progress.match === this.#log.lastIndex) this.#outbox.send(to, { type: 'TimeoutNow', term: this.#term });

@@ -1,7 +1,10 @@
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 
-/** `noop`: a new leader's first entry (Raft §8). `configuration`: a change of the members. `command`: opaque bytes for the state machine. */
-export type EntryKind = 'noop' | 'command' | 'configuration';
+/**
+ * `noop`: a new leader's first entry (Raft §8). `configuration`: a change of the members. `command`: opaque bytes for the state machine.
+ * `rejoin`: a member that lost its disk may vote again (see rejoin.ts).
+ */
+export type EntryKind = 'noop' | 'command' | 'configuration' | 'rejoin';
 
 /**
  * What the log holds. An entry carries `count` commands encoded together and covers the indices (index - count, index], so every command has an
@@ -12,7 +15,7 @@ export interface Entry {
   readonly term: Term;
   /** Index of the entry's last command. */
   readonly index: LogIndex;
-  /** Commands in the entry, at least 1; 1 for `noop` and `configuration`. */
+  /** Commands in the entry, at least 1; 1 for every kind but `command`. */
   readonly count: number;
   readonly kind: EntryKind;
   /** Opaque to Raft. Owned by the log: never a slice of a larger buffer. */
@@ -24,6 +27,8 @@ export interface HardState {
   readonly currentTerm: Term;
   readonly votedFor: NodeId | undefined;
   readonly commitIndex: LogIndex;
+  /** 0 on a whole node; else a random number that names this loss of the disk, until the others have taken the node in again (see rejoin.ts). */
+  readonly rejoining: number;
 }
 
 /** Who votes. `outgoing` is not empty during joint consensus (§6): then both majorities are needed. */
@@ -80,6 +85,8 @@ export interface AppendEntriesResponse {
   /** On rejection: the largest index at which the follower's log may still match, and its term there (fast back-up, §5.3). */
   readonly conflictIndex: LogIndex;
   readonly conflictTerm: Term;
+  /** As in the sender's hard state: when it is not 0 the answer promises nothing and steers only the flow. */
+  readonly rejoining: number;
 }
 
 /** The leader's sign of life (an empty AppendEntries in the paper). `context` is echoed, for ReadIndex (thesis §6.4); 0 when there is none. */
@@ -95,6 +102,8 @@ export interface HeartbeatResponse {
   readonly type: 'HeartbeatResponse';
   readonly term: Term;
   readonly context: number;
+  /** As in `AppendEntriesResponse`. */
+  readonly rejoining: number;
 }
 
 /** One chunk of a snapshot (§7). Chunks go in order; the next leaves when the one before is on the follower's disk. */

@@ -1,6 +1,7 @@
 import type { LogIndex } from '../core/ids.ts';
 import { Inflights } from './inflights.ts';
 import type { SnapshotMeta } from './messages.ts';
+import { Readmission } from './rejoin.ts';
 
 /** `probe`: one message at a time, to find where the logs agree. `replicate`: a stream. `snapshot`: too far behind for the log. */
 export type ProgressState = 'probe' | 'replicate' | 'snapshot';
@@ -23,6 +24,7 @@ export class Progress {
   chunk = 0;
   /** Ticks since the current chunk was sent. */
   chunkTicks = 0;
+  readonly readmission = new Readmission();
 
   constructor(next: LogIndex, maxInflight: number, maxInflightBytes: number) {
     this.next = next;
@@ -53,6 +55,13 @@ export class Progress {
   becomeSnapshot(snapshot: SnapshotMeta): void {
     this.#become('snapshot');
     this.snapshot = snapshot;
+  }
+
+  /** What the member says of its own disk with every answer. One that lost it holds nothing of what it once acknowledged. */
+  hearRejoining(nonce: number, committed: LogIndex): void {
+    if (!this.readmission.hear(nonce, committed)) return;
+    this.match = 0;
+    this.becomeProbe();
   }
 
   /** An acknowledgement up to `index`; false when it tells nothing new. */

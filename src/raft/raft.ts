@@ -19,6 +19,7 @@ import type {
 import { Outbox } from './outbox.ts';
 import { type Position, RaftLog } from './raft-log.ts';
 import { maxQueuedReads } from './read-index.ts';
+import { endsRejoining } from './rejoin.ts';
 import type { Ready } from './ready.ts';
 import { Snapshots } from './snapshots.ts';
 import type { ProposeResult, RaftStatus, Role } from './status.ts';
@@ -38,6 +39,7 @@ export class Raft {
   #role: Role = 'follower';
   #term: Term;
   #votedFor: NodeId | undefined;
+  #rejoining: number;
   #leader: NodeId | undefined;
   #savedHardState: HardState;
 
@@ -59,6 +61,7 @@ export class Raft {
     this.#configuration = initial.configuration;
     this.#term = initial.hardState.currentTerm;
     this.#votedFor = initial.hardState.votedFor;
+    this.#rejoining = initial.hardState.rejoining;
     this.#savedHardState = initial.hardState;
     this.#timer = new ElectionTimer(options);
   }
@@ -109,6 +112,7 @@ export class Raft {
       firstIndex: this.#log.firstIndex,
       lastIndex: this.#log.lastIndex,
       configuration: this.#configuration,
+      rejoining: this.#rejoining,
       progress: this.#leadership?.status() ?? new Map(),
     };
   }
@@ -130,14 +134,18 @@ export class Raft {
 
   // Elections (§5.2, §5.4.1; pre-vote: thesis §9.6).
 
-  /** Stands for election now. Does nothing on a leader, a node without a vote, or one that has not applied a configuration known to be committed. */
+  /** Stands for election now. Does nothing on a leader, a node without a vote or without its disk, or one that has not applied a configuration known to be committed. */
   campaign(): void {
     this.#timer.slacken();
-    if (this.#role === 'leader' || !isVoter(this.#configuration, this.id)) return;
+    if (this.#role === 'leader' || !this.#mayVote) return;
     // It might count votes by a configuration that is no longer in force.
     if (this.#log.peekCommitted().some((entry) => entry.kind === 'configuration')) return;
     if (this.#options.preVote) this.#becomePreCandidate();
     else this.#becomeCandidate(false);
+  }
+
+  get #mayVote(): boolean {
+    return this.#rejoining === 0 && isVoter(this.#configuration, this.id);
   }
 
   #becomePreCandidate(): void {
@@ -173,7 +181,8 @@ export class Raft {
     // One vote per term, first come first served (§5.2). A pre-vote for a later term binds nobody.
     const canVote =
       this.#votedFor === from || (this.#votedFor === undefined && this.#leader === undefined) || (preVote && term > this.#term);
-    const voteGranted = canVote && this.#log.isUpToDate({ index: lastLogIndex, term: lastLogTerm });
+    // Without its disk it may have voted already.
+    const voteGranted = this.#rejoining === 0 && canVote && this.#log.isUpToDate({ index: lastLogIndex, term: lastLogTerm });
     if (voteGranted && !preVote) {
       this.#votedFor = from;
       // Gives the candidate time to win.
@@ -252,13 +261,13 @@ export class Raft {
       case 'Heartbeat':
         return this.#onHeartbeat(from, message);
       case 'HeartbeatResponse':
-        return this.#leadership?.onHeartbeatResponse(from, message.context);
+        return this.#leadership?.onHeartbeatResponse(from, message);
       case 'InstallSnapshot':
         return this.#onInstallSnapshot(from, message);
       case 'InstallSnapshotResponse':
         return this.#leadership?.onInstallSnapshotResponse(from, message);
       case 'TimeoutNow':
-        if (this.#role === 'follower' && from === this.#leader && isVoter(this.#configuration, this.id)) this.#becomeCandidate(true);
+        if (this.#role === 'follower' && from === this.#leader && this.#mayVote) this.#becomeCandidate(true);
         return undefined;
       case 'ReadIndex':
         return this.#leadership?.queueRead({ from, context: message.context });
@@ -288,7 +297,7 @@ export class Raft {
     if (isFromLeader(message)) {
       // A node that came back with a higher term would, with pre-vote and check-quorum, neither be heard nor win: its answer makes the old leader step
       // down, and the next election takes it in.
-      this.#send(from, { type: 'AppendEntriesResponse', term: this.#term, success: false, index: 0, conflictIndex: 0, conflictTerm: 0 });
+      this.#reject(from, 0, { index: 0, term: 0 });
     } else if (message.type === 'RequestVote' && message.preVote) {
       // Tells a pre-candidate with an old term what the term is; without an answer it could stay behind for ever.
       this.#send(from, { type: 'RequestVoteResponse', term: this.#term, preVote: true, voteGranted: false });
@@ -319,15 +328,7 @@ export class Raft {
     }
     if (!this.#log.matches({ index: prevLogIndex, term: prevLogTerm }) || !isContiguous(message)) {
       const conflict = this.#log.lastWithTermAtMost(Math.min(prevLogIndex, this.#log.lastIndex), prevLogTerm);
-      const { index: conflictIndex, term: conflictTerm } = conflict;
-      this.#send(from, {
-        type: 'AppendEntriesResponse',
-        term: this.#term,
-        success: false,
-        index: prevLogIndex,
-        conflictIndex,
-        conflictTerm,
-      });
+      this.#reject(from, prevLogIndex, conflict);
       return;
     }
     const matched = this.#log.merge({ index: prevLogIndex, term: prevLogTerm }, entries);
@@ -338,14 +339,24 @@ export class Raft {
   }
 
   #acknowledge(to: NodeId, index: LogIndex): void {
-    this.#send(to, { type: 'AppendEntriesResponse', term: this.#term, success: true, index, conflictIndex: 0, conflictTerm: 0 });
+    this.#answerAppend(to, true, index, { index: 0, term: 0 });
+  }
+
+  #reject(to: NodeId, index: LogIndex, conflict: Position): void {
+    this.#answerAppend(to, false, index, conflict);
+  }
+
+  #answerAppend(to: NodeId, success: boolean, index: LogIndex, { index: conflictIndex, term: conflictTerm }: Position): void {
+    const rejoining = this.#rejoining;
+    this.#send(to, { type: 'AppendEntriesResponse', term: this.#term, success, index, conflictIndex, conflictTerm, rejoining });
   }
 
   #onHeartbeat(from: NodeId, { leaderCommit, context }: Heartbeat): void {
     this.#hear(from);
     const commit = Math.min(leaderCommit, this.#log.lastIndex);
-    if (this.#log.termAt(commit) !== undefined) this.#log.commitTo(commit);
-    this.#send(from, { type: 'HeartbeatResponse', term: this.#term, context });
+    // What the leader knows to match may be what was lost: without its disk a node believes only entries.
+    if (this.#rejoining === 0 && this.#log.termAt(commit) !== undefined) this.#log.commitTo(commit);
+    this.#send(from, { type: 'HeartbeatResponse', term: this.#term, context, rejoining: this.#rejoining });
   }
 
   /** A connection was lost. On a leader: find out anew what that follower holds. On a follower of that leader: don't wait for its silence to grow. */
@@ -456,6 +467,8 @@ export class Raft {
     if (last !== undefined) this.#leadership?.acknowledgeOwn(last.index);
     const committedEntries = this.#log.takeCommitted();
     this.#leadership?.noteCommitted(committedEntries);
+    // Saved below in the same write as the entry, if that is not on disk yet.
+    if (committedEntries.some((entry) => endsRejoining(entry, this.id, this.#rejoining))) this.#rejoining = 0;
     const hardState = this.#takeHardState(entries.length > 0 || this.#outbox.hasChunk);
     if (hardState === undefined && entries.length === 0 && committedEntries.length === 0 && this.#outbox.isEmpty) return undefined;
     return this.#outbox.take({ hardState, entries, committedEntries });
@@ -466,9 +479,14 @@ export class Raft {
    * configuration committed, and a node that forgot this in a crash could campaign by the one before and win a majority that no longer counts.
    */
   #takeHardState(isSaving: boolean): HardState | undefined {
-    const now: HardState = { currentTerm: this.#term, votedFor: this.#votedFor, commitIndex: this.#log.committed };
+    const now: HardState = {
+      currentTerm: this.#term,
+      votedFor: this.#votedFor,
+      commitIndex: this.#log.committed,
+      rejoining: this.#rejoining,
+    };
     const saved = this.#savedHardState;
-    const isVoteChanged = now.currentTerm !== saved.currentTerm || now.votedFor !== saved.votedFor;
+    const isVoteChanged = now.currentTerm !== saved.currentTerm || now.votedFor !== saved.votedFor || now.rejoining !== saved.rejoining;
     if (!isVoteChanged && !(isSaving && now.commitIndex !== saved.commitIndex)) return undefined;
     this.#savedHardState = now;
     return now;

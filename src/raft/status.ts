@@ -32,6 +32,8 @@ export interface RaftStatus {
   readonly firstIndex: LogIndex;
   readonly lastIndex: LogIndex;
   readonly configuration: Configuration;
+  /** As in the hard state: 0 on a node that has kept its disk. */
+  readonly rejoining: number;
   /** On a leader: each member. */
   readonly progress: ReadonlyMap<NodeId, MemberStatus>;
 }

@@ -18,6 +18,8 @@ export interface LevelStoreOptions {
   readonly directory: string;
   readonly identity: StoreIdentity;
   readonly logger?: Logger | undefined;
+  /** What a store that is begun here says of itself: 0, the default, for a new node; else that the node lost its disk (`HardState`). */
+  readonly rejoining?: number;
 }
 
 export interface OpenedStore {
@@ -38,7 +40,7 @@ const keysPerDeletion = 10_000;
  *
  * @throws StorageError
  */
-export async function openLevelStore({ directory, identity, logger }: LevelStoreOptions): Promise<OpenedStore> {
+export async function openLevelStore({ directory, identity, logger, rejoining = 0 }: LevelStoreOptions): Promise<OpenedStore> {
   let db: Database | undefined;
   let guard: Guard | undefined;
   try {
@@ -48,7 +50,7 @@ export async function openLevelStore({ directory, identity, logger }: LevelStore
     guard = await Guard.open(directory);
     await syncDirectory(directory);
     await syncDirectory(dirname(directory));
-    const recovered = found === undefined ? await begin(db, guard, identity) : await resume(db, guard, found);
+    const recovered = found === undefined ? await begin(db, guard, identity, rejoining) : await resume(db, guard, found);
     const { head, snapshot, entries } = recovered;
     const state: StoredState = {
       hardState: head.hardState,
@@ -145,9 +147,9 @@ async function checkIdentity(directory: string, db: Database, identity: StoreIde
 }
 
 /** The first write of a new directory. */
-async function begin(db: Database, guard: Guard, identity: StoreIdentity): Promise<Recovered> {
+async function begin(db: Database, guard: Guard, identity: StoreIdentity, rejoining: number): Promise<Recovered> {
   const start = { index: 0, term: 0, chain: 0 };
-  const hardState = { currentTerm: 0, votedFor: undefined, commitIndex: 0 };
+  const hardState = { currentTerm: 0, votedFor: undefined, commitIndex: 0, rejoining };
   const head: Head = { sequence: 1, previous: 0, boot: 1, hardState, base: start, last: start, snapshot: undefined };
   const operations: Operation[] = [{ type: 'put', key: identityKey, value: encodeIdentity(identity) }];
   const headChecksum = await writeHead(db, guard, head, operations);
@@ -182,7 +184,7 @@ async function writeHead(db: Database, guard: Guard, head: Head, before: readonl
 }
 
 /** Makes the names in a directory durable. */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY);
   try {
     await handle.sync();

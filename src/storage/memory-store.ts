@@ -52,7 +52,7 @@ class Disk {
 /** A new one. */
 export const emptyDisk: DiskImage = {
   boot: 0,
-  hardState: { currentTerm: 0, votedFor: undefined, commitIndex: 0 },
+  hardState: { currentTerm: 0, votedFor: undefined, commitIndex: 0, rejoining: 0 },
   entries: [],
   compactedIndex: 0,
   compactedTerm: 0,

@@ -8,7 +8,7 @@ import type { SnapshotId } from './keys.ts';
 // doubt; nothing here defends against someone who rewrites the files. It costs 9 us for 64 KiB where SHA-256 costs 33 us.
 
 /** Rises with every change of the layout. */
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 export interface StoreIdentity {
   readonly clusterId: string;
@@ -48,7 +48,7 @@ export interface SnapshotRecord {
 }
 
 const entryHeaderBytes = 25;
-const entryKinds: readonly EntryKind[] = ['noop', 'command', 'configuration'];
+const entryKinds: readonly EntryKind[] = ['noop', 'command', 'configuration', 'rejoin'];
 
 /** The checksum that a record begins with. */
 export const checksumOf = (record: Uint8Array): number => new DataView(record.buffer, record.byteOffset, record.byteLength).getUint32(0);
@@ -101,6 +101,7 @@ export function encodeHead(head: Head): Uint8Array {
   const w = new ByteWriter(192).u32(0).int(head.sequence).u32(head.previous).u32(head.boot);
   w.int(hardState.currentTerm)
     .int(hardState.commitIndex)
+    .int(hardState.rejoining)
     .text(hardState.votedFor ?? '');
   for (const point of [base, last]) w.int(point.index).int(point.term).u32(point.chain);
   w.u8(snapshot === undefined ? 0 : 1);
@@ -115,6 +116,7 @@ export function decodeHead(record: Uint8Array): Head | undefined {
     const boot = r.u32();
     const currentTerm = r.int();
     const commitIndex = r.int();
+    const rejoining = r.int();
     const vote = r.text();
     const base = point(r);
     const last = point(r);
@@ -123,7 +125,7 @@ export function decodeHead(record: Uint8Array): Head | undefined {
       sequence,
       previous,
       boot,
-      hardState: { currentTerm, commitIndex, votedFor: vote === '' ? undefined : nodeId(vote) },
+      hardState: { currentTerm, commitIndex, votedFor: vote === '' ? undefined : nodeId(vote), rejoining },
       base,
       last,
       snapshot,

@@ -17,7 +17,7 @@ import { pack, unpack } from './pack.ts';
 import { FieldReader } from './reader.ts';
 
 /** Version of the frames between nodes. A node drops and counts what it doesn't speak. */
-export const wireVersion = 1;
+export const wireVersion = 2;
 
 /** What an agent says of itself with a heartbeat; every field may be absent. */
 export interface Report {
@@ -241,7 +241,7 @@ const types = [
   'ReadIndexResponse',
 ] as const satisfies readonly RaftMessage['type'][];
 const typeNumbers = new Map<RaftMessage['type'], number>(types.map((type, number) => [type, number]));
-const entryKinds = ['noop', 'command', 'configuration'] as const;
+const entryKinds = ['noop', 'command', 'configuration', 'rejoin'] as const;
 
 function messageFields(m: RaftMessage): readonly unknown[] {
   const head = [typeNumbers.get(m.type), m.term];
@@ -259,10 +259,11 @@ function messageFields(m: RaftMessage): readonly unknown[] {
         m.entries.map((e) => [e.term, e.index, e.count, entryKinds.indexOf(e.kind), e.data]),
       ];
     case 'AppendEntriesResponse':
-      return [...head, m.success, m.index, m.conflictIndex, m.conflictTerm];
+      return [...head, m.success, m.index, m.conflictIndex, m.conflictTerm, m.rejoining];
     case 'Heartbeat':
       return [...head, m.leaderCommit, m.context];
     case 'HeartbeatResponse':
+      return [...head, m.context, m.rejoining];
     case 'ReadIndex':
       return [...head, m.context];
     case 'InstallSnapshot':
@@ -289,10 +290,11 @@ function readMessage(r: FieldReader): RaftMessage {
     case 'AppendEntries':
       return { type, term, prevLogIndex: r.int(), prevLogTerm: r.int(), leaderCommit: r.int(), entries: r.list(maxItems, readEntry) };
     case 'AppendEntriesResponse':
-      return { type, term, success: r.boolean(), index: r.int(), conflictIndex: r.int(), conflictTerm: r.int() };
+      return { type, term, success: r.boolean(), index: r.int(), conflictIndex: r.int(), conflictTerm: r.int(), rejoining: r.int() };
     case 'Heartbeat':
       return { type, term, leaderCommit: r.int(), context: r.int() };
     case 'HeartbeatResponse':
+      return { type, term, context: r.int(), rejoining: r.int() };
     case 'ReadIndex':
       return { type, term, context: r.int() };
     case 'InstallSnapshot':

@@ -36,7 +36,7 @@ export function raftStoreConformance(name: string, makeHarness: () => StoreHarne
       const second = await reopen(first.store);
 
       expect(first.state).to.deep.equal({
-        hardState: { currentTerm: 0, votedFor: undefined, commitIndex: 0 },
+        hardState: { currentTerm: 0, votedFor: undefined, commitIndex: 0, rejoining: 0 },
         snapshot: undefined,
         entries: [],
         compactedIndex: 0,
@@ -55,12 +55,12 @@ export function raftStoreConformance(name: string, makeHarness: () => StoreHarne
         entry(70, { count: 4, term: 2, data: noise(1024 * 1024, 2) }),
       ];
 
-      await save(store, { hardState: { currentTerm: 1, votedFor: n1, commitIndex: 0 }, entries: log.slice(0, 2) });
+      await save(store, { hardState: { currentTerm: 1, votedFor: n1, commitIndex: 0, rejoining: 0 }, entries: log.slice(0, 2) });
       await save(store, { entries: log.slice(2) });
-      await save(store, { hardState: { currentTerm: 3, votedFor: n2, commitIndex: 66 } });
+      await save(store, { hardState: { currentTerm: 3, votedFor: n2, commitIndex: 66, rejoining: 0 } });
       const { state, store: again } = await reopen(store);
 
-      expect(state.hardState).to.deep.equal({ currentTerm: 3, votedFor: n2, commitIndex: 66 });
+      expect(state.hardState).to.deep.equal({ currentTerm: 3, votedFor: n2, commitIndex: 66, rejoining: 0 });
       expect(state.entries).to.deep.equal(log);
       expect(again.logBytes).to.equal(0 + 5000 + 40 + 1024 * 1024);
     });
@@ -175,7 +175,7 @@ export function raftStoreConformance(name: string, makeHarness: () => StoreHarne
 
       for (const [chunk, data] of chunks.entries()) {
         await save(store, {
-          hardState: { currentTerm: 5, votedFor: undefined, commitIndex: chunk === 2 ? 15 : 3 },
+          hardState: { currentTerm: 5, votedFor: undefined, commitIndex: chunk === 2 ? 15 : 3, rejoining: 0 },
           snapshotChunk: { snapshot: meta(15, 4), chunk, chunks: 3, data },
         });
       }
@@ -185,7 +185,7 @@ export function raftStoreConformance(name: string, makeHarness: () => StoreHarne
 
       expect(bytes).to.equal(0);
       expect(state).to.deep.equal({
-        hardState: { currentTerm: 5, votedFor: undefined, commitIndex: 15 },
+        hardState: { currentTerm: 5, votedFor: undefined, commitIndex: 15, rejoining: 0 },
         snapshot: { meta: meta(15, 4), chunks: 3 },
         entries: entries(16, 17, { term: 5 }),
         compactedIndex: 15,
@@ -261,7 +261,7 @@ export function raftStoreConformance(name: string, makeHarness: () => StoreHarne
               const count = 1 + random.below(5);
               const added = entry(start + count, { count, term, data: noise(random.below(300), step) });
               log.push(added);
-              await save(store, { hardState: { currentTerm: term, votedFor: n1, commitIndex: snapshot }, entries: [added] });
+              await save(store, { hardState: { currentTerm: term, votedFor: n1, commitIndex: snapshot, rejoining: 0 }, entries: [added] });
               break;
             }
             case 1:
@@ -291,7 +291,7 @@ export function raftStoreConformance(name: string, makeHarness: () => StoreHarne
             default: {
               const added = entry(last.index + 1, { term, data: noise(random.below(300), step) });
               log.push(added);
-              await save(store, { hardState: { currentTerm: term, votedFor: n1, commitIndex: snapshot }, entries: [added] });
+              await save(store, { hardState: { currentTerm: term, votedFor: n1, commitIndex: snapshot, rejoining: 0 }, entries: [added] });
             }
           }
         }

@@ -77,7 +77,7 @@ describe('raft: leader election (§5.2)', () => {
     const ready = raft.takeReady();
 
     expect(raft.role).to.equal('candidate');
-    expect(ready?.hardState).to.deep.equal({ currentTerm: 1, votedFor: n1, commitIndex: 0 });
+    expect(ready?.hardState).to.deep.equal({ currentTerm: 1, votedFor: n1, commitIndex: 0, rejoining: 0 });
   });
 
   it('grants one vote per term, first come first served, and only after it is saved', () => {
@@ -98,7 +98,7 @@ describe('raft: leader election (§5.2)', () => {
   });
 
   it('keeps its vote through a restart', () => {
-    const raft = makeRaft(n3, three, { hardState: { currentTerm: 1, votedFor: n1, commitIndex: 0 } });
+    const raft = makeRaft(n3, three, { hardState: { currentTerm: 1, votedFor: n1, commitIndex: 0, rejoining: 0 } });
 
     raft.step(n2, requestVote({}));
 
@@ -204,7 +204,9 @@ describe('raft: pre-vote, check-quorum, stickiness (thesis §4.2.3, §6.2, §9.6
   });
 
   it('does not leave behind a node with a higher term', () => {
-    const network = new Network(three, options, { n3: { hardState: { currentTerm: 9, votedFor: undefined, commitIndex: 0 } } });
+    const network = new Network(three, options, {
+      n3: { hardState: { currentTerm: 9, votedFor: undefined, commitIndex: 0, rejoining: 0 } },
+    });
     network.elect(n1);
 
     network.tick(6 * electionTicks);

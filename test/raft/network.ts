@@ -42,7 +42,7 @@ export function makeRaft(id: NodeId, voters: readonly NodeId[], disk: Partial<Di
       ...options,
     },
     {
-      hardState: disk.hardState ?? { currentTerm: disk.entries?.at(-1)?.term ?? 0, votedFor: undefined, commitIndex: 0 },
+      hardState: disk.hardState ?? { currentTerm: disk.entries?.at(-1)?.term ?? 0, votedFor: undefined, commitIndex: 0, rejoining: 0 },
       configuration: configurationOf(voters),
       snapshot: { index: 0, term: 0 },
       compacted: { index: 0, term: 0 },
@@ -86,7 +86,10 @@ export class Network {
     for (const id of ids) {
       this.nodes.set(id, makeRaft(id, ids, disks[id], options));
       this.applied.set(id, []);
-      this.disks.set(id, { hardState: { currentTerm: 0, votedFor: undefined, commitIndex: 0 }, entries: [...(disks[id]?.entries ?? [])] });
+      this.disks.set(id, {
+        hardState: { currentTerm: 0, votedFor: undefined, commitIndex: 0, rejoining: 0 },
+        entries: [...(disks[id]?.entries ?? [])],
+      });
     }
   }
 

@@ -35,6 +35,7 @@ const success = (term: number, index: number): RaftMessage => ({
   index,
   conflictIndex: 0,
   conflictTerm: 0,
+  rejoining: 0,
 });
 
 /** n1 as leader of the next term, with the votes of a bare majority; its noop is on its own disk. */
@@ -65,7 +66,7 @@ describe('raft: terms (§5.1)', () => {
   }
 
   it('does not do what a message with a lower term says', () => {
-    const raft = makeRaft(n1, three, { hardState: { currentTerm: 5, votedFor: undefined, commitIndex: 0 } });
+    const raft = makeRaft(n1, three, { hardState: { currentTerm: 5, votedFor: undefined, commitIndex: 0, rejoining: 0 } });
 
     raft.step(n2, append({ term: 4, entries: [entry(1, 4)] }));
     raft.step(n2, requestVote({ term: 4, lastLogIndex: 9, lastLogTerm: 4 }));
@@ -75,7 +76,7 @@ describe('raft: terms (§5.1)', () => {
   });
 
   it('tells a leader of the past what the term is', () => {
-    const raft = makeRaft(n1, three, { hardState: { currentTerm: 5, votedFor: undefined, commitIndex: 0 } });
+    const raft = makeRaft(n1, three, { hardState: { currentTerm: 5, votedFor: undefined, commitIndex: 0, rejoining: 0 } });
 
     raft.step(n2, heartbeat(4));
 
@@ -352,7 +353,10 @@ describe('raft: a leader and its log (§5.3, §5.4.2)', () => {
     // (c): n1 is back as leader of term 4 and has brought entry 2 of term 2 to a majority, without committing it.
     const logs = { n1: logOf(1, 2), n2: logOf(1, 2), n3: logOf(1, 2), n4: logOf(1), n5: logOf(1, 3) };
     const disks = Object.fromEntries(
-      Object.entries(logs).map(([id, entries]) => [id, { entries, hardState: { currentTerm: 3, votedFor: undefined, commitIndex: 0 } }]),
+      Object.entries(logs).map(([id, entries]) => [
+        id,
+        { entries, hardState: { currentTerm: 3, votedFor: undefined, commitIndex: 0, rejoining: 0 } },
+      ]),
     );
     const network = new Network(five, {}, disks);
     network.isolate(n5);
@@ -415,7 +419,9 @@ describe('raft: pre-vote and check-quorum (thesis §6.2, §9.6)', () => {
   });
 
   it('a pre-candidate with an old term learns the term from a refusal', () => {
-    const network = new Network(three, options, { n2: { hardState: { currentTerm: 4, votedFor: undefined, commitIndex: 0 } } });
+    const network = new Network(three, options, {
+      n2: { hardState: { currentTerm: 4, votedFor: undefined, commitIndex: 0, rejoining: 0 } },
+    });
 
     network.elect(n1);
 

@@ -4,7 +4,7 @@ import { drain, electionTicks, makeRaft, n1, n2, n3, n4, n5, Network, ofType } f
 
 const three = [n1, n2, n3];
 const options = { preVote: true, checkQuorum: true };
-const answer = (term: number, context: number): RaftMessage => ({ type: 'HeartbeatResponse', term, context });
+const answer = (term: number, context: number): RaftMessage => ({ type: 'HeartbeatResponse', term, context, rejoining: 0 });
 
 describe('raft: how a read is confirmed (thesis §6.4)', () => {
   it('is confirmed by a heartbeat that was sent after it was asked, not by an older one', () => {
@@ -83,7 +83,7 @@ describe('raft: how a read is confirmed (thesis §6.4)', () => {
     const heartbeats = ofType(drain(leader), 'Heartbeat');
     leader.propose(new Uint8Array([1]));
     drain(leader);
-    leader.step(n2, { type: 'AppendEntriesResponse', term: 1, success: true, index: 2, conflictIndex: 0, conflictTerm: 0 });
+    leader.step(n2, { type: 'AppendEntriesResponse', term: 1, success: true, index: 2, conflictIndex: 0, conflictTerm: 0, rejoining: 0 });
     leader.step(n2, answer(1, 1));
 
     expect(heartbeats).to.have.length(2);

@@ -52,7 +52,13 @@ describe('raft: log replication (§5.3)', () => {
 
     raft.step(n2, append({ term: 3, prevLogIndex: 9, prevLogTerm: 3 }));
 
-    expect(ofType(drain(raft), 'AppendEntriesResponse')[0]).to.include({ success: false, index: 9, conflictIndex: 4, conflictTerm: 2 });
+    expect(ofType(drain(raft), 'AppendEntriesResponse')[0]).to.include({
+      success: false,
+      index: 9,
+      conflictIndex: 4,
+      conflictTerm: 2,
+      rejoining: 0,
+    });
   });
 
   it('drops nothing for a late duplicate of an older append', () => {
@@ -115,8 +121,8 @@ describe('raft: log replication (§5.3)', () => {
         three,
         {},
         {
-          n1: { entries: logOf(...leaderLog), hardState: { currentTerm: 7, votedFor: undefined, commitIndex: 0 } },
-          n2: { entries: logOf(...leaderLog), hardState: { currentTerm: 7, votedFor: undefined, commitIndex: 0 } },
+          n1: { entries: logOf(...leaderLog), hardState: { currentTerm: 7, votedFor: undefined, commitIndex: 0, rejoining: 0 } },
+          n2: { entries: logOf(...leaderLog), hardState: { currentTerm: 7, votedFor: undefined, commitIndex: 0, rejoining: 0 } },
           n3: { entries: logOf(...terms) },
         },
       );
@@ -132,7 +138,7 @@ describe('raft: log replication (§5.3)', () => {
   it('does not commit an entry of an earlier term by counting replicas (§5.4.2, figure 8)', () => {
     const raft = makeRaft(n1, [n1, n2, n3, n4, n5], {
       entries: logOf(1, 2),
-      hardState: { currentTerm: 3, votedFor: undefined, commitIndex: 1 },
+      hardState: { currentTerm: 3, votedFor: undefined, commitIndex: 1, rejoining: 0 },
     });
     raft.campaign();
     drain(raft);
@@ -140,7 +146,7 @@ describe('raft: log replication (§5.3)', () => {
     drain(raft);
     const acknowledge = (index: number): void => {
       for (const id of [n2, n3])
-        raft.step(id, { type: 'AppendEntriesResponse', term: 4, success: true, index, conflictIndex: 0, conflictTerm: 0 });
+        raft.step(id, { type: 'AppendEntriesResponse', term: 4, success: true, index, conflictIndex: 0, conflictTerm: 0, rejoining: 0 });
     };
 
     acknowledge(2);

@@ -14,7 +14,7 @@ const options = { preVote: true, checkQuorum: true };
 
 describe('raft: crash and restart (§5, figure 2)', () => {
   it('begins as follower, with the term, the vote and the log it had', () => {
-    const disk = { hardState: { currentTerm: 5, votedFor: n2, commitIndex: 2 }, entries: logOf(1, 3, 5) };
+    const disk = { hardState: { currentTerm: 5, votedFor: n2, commitIndex: 2, rejoining: 0 }, entries: logOf(1, 3, 5) };
 
     const raft = makeRaft(n1, three, disk);
 
@@ -22,13 +22,19 @@ describe('raft: crash and restart (§5, figure 2)', () => {
   });
 
   it('hands out again what is committed and was not applied', () => {
-    const raft = makeRaft(n1, three, { hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 2 }, entries: logOf(1, 1, 1) });
+    const raft = makeRaft(n1, three, {
+      hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 2, rejoining: 0 },
+      entries: logOf(1, 1, 1),
+    });
 
     expect(raft.takeReady()?.committedEntries.map(({ index }) => index)).to.deep.equal([1, 2]);
   });
 
   it('believes no commit index beyond the log that is left of it', () => {
-    const raft = makeRaft(n1, three, { hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 9 }, entries: logOf(1, 1) });
+    const raft = makeRaft(n1, three, {
+      hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 9, rejoining: 0 },
+      entries: logOf(1, 1),
+    });
 
     expect(raft.commitIndex).to.equal(2);
   });
@@ -258,9 +264,10 @@ describe('raft: safety in a storm (figure 3)', () => {
         index,
         conflictIndex: index,
         conflictTerm: fc.nat(4),
+        rejoining: fc.nat(1),
       }),
       fc.record({ type: fc.constant('Heartbeat' as const), term: fc.nat(4), leaderCommit: index, context: fc.nat(3) }),
-      fc.record({ type: fc.constant('HeartbeatResponse' as const), term: fc.nat(4), context: fc.nat(3) }),
+      fc.record({ type: fc.constant('HeartbeatResponse' as const), term: fc.nat(4), context: fc.nat(3), rejoining: fc.nat(1) }),
       fc.record({
         type: fc.constant('InstallSnapshot' as const),
         term: fc.nat(4),
@@ -281,7 +288,7 @@ describe('raft: safety in a storm (figure 3)', () => {
 
     fc.assert(
       fc.property(fc.array(fc.tuple(someone, message), { maxLength: 40 }), fc.boolean(), (said, isLeader) => {
-        const disk = { hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 2 }, entries: logOf(1, 1, 1) };
+        const disk = { hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 2, rejoining: 0 }, entries: logOf(1, 1, 1) };
         const raft = makeRaft(n1, three, disk, options);
         if (isLeader) {
           raft.campaign();

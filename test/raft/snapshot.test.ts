@@ -82,7 +82,7 @@ describe('raft: sending a snapshot (§7)', () => {
     drainSends();
     leader.propose(new Uint8Array([1]));
     drain(leader);
-    leader.step(n2, { type: 'AppendEntriesResponse', term: 1, success: true, index: 7, conflictIndex: 0, conflictTerm: 0 });
+    leader.step(n2, { type: 'AppendEntriesResponse', term: 1, success: true, index: 7, conflictIndex: 0, conflictTerm: 0, rejoining: 0 });
     drain(leader);
     leader.snapshotTaken({ index: 7, term: 1, configuration: leader.configuration });
 
@@ -104,7 +104,7 @@ describe('raft: sending a snapshot (§7)', () => {
     leader.propose(new Uint8Array([1]));
     drain(leader);
 
-    leader.step(n3, { type: 'AppendEntriesResponse', term: 1, success: true, index: 6, conflictIndex: 0, conflictTerm: 0 });
+    leader.step(n3, { type: 'AppendEntriesResponse', term: 1, success: true, index: 6, conflictIndex: 0, conflictTerm: 0, rejoining: 0 });
     const sent = ofType(drain(leader), 'AppendEntries');
 
     expect(leader.status().progress.get(n3)).to.include({ state: 'replicate', match: 6 });
@@ -200,7 +200,10 @@ describe('raft: receiving a snapshot (§7)', () => {
   });
 
   it('ignores a snapshot of what it has committed', () => {
-    const raft = makeRaft(n3, three, { hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 3 }, entries: logOf(1, 1, 1) });
+    const raft = makeRaft(n3, three, {
+      hardState: { currentTerm: 1, votedFor: undefined, commitIndex: 3, rejoining: 0 },
+      entries: logOf(1, 1, 1),
+    });
 
     raft.step(n1, chunk(0, { snapshot: { index: 2, term: 1, configuration: configurationOf([n5]) } }));
 

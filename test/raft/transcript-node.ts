@@ -21,7 +21,7 @@ export class TranscriptNode {
   readonly #founders: Configuration;
   readonly #say: (line: string) => void;
   readonly #send: (outgoing: Outgoing) => void;
-  #hardState: HardState = { currentTerm: 0, votedFor: undefined, commitIndex: 0 };
+  #hardState: HardState = { currentTerm: 0, votedFor: undefined, rejoining: 0, commitIndex: 0 };
   #entries: Entry[] = [];
   #compacted = { index: 0, term: 0 };
   #snapshot: Snapshot | undefined;

@@ -38,7 +38,10 @@ async function filesIn(directory: string): Promise<readonly string[]> {
 async function append(store: RaftStore, from: number, to: number): Promise<void> {
   for (let index = from; index <= to; index++) {
     const data = noise(50 + (index % 200), index);
-    await save(store, { hardState: { currentTerm: 1, votedFor: n1, commitIndex: index - 1 }, entries: [entry(index, { data })] });
+    await save(store, {
+      hardState: { currentTerm: 1, votedFor: n1, commitIndex: index - 1, rejoining: 0 },
+      entries: [entry(index, { data })],
+    });
   }
 }
 

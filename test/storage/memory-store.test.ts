@@ -43,9 +43,9 @@ describe('storage: the twin in memory', () => {
   it('lets writes in flight reach the disk in a crash, oldest first and each whole', () => {
     const images = [0, 1, 2, 9].map((reached) => {
       const { store } = slowDisk();
-      store.save({ hardState: { currentTerm: 1, votedFor: n1, commitIndex: 0 }, entries: entries(1, 2) }, () => undefined);
+      store.save({ hardState: { currentTerm: 1, votedFor: n1, commitIndex: 0, rejoining: 0 }, entries: entries(1, 2) }, () => undefined);
       store.save(
-        { hardState: { currentTerm: 2, votedFor: undefined, commitIndex: 0 }, entries: entries(2, 4, { term: 2 }) },
+        { hardState: { currentTerm: 2, votedFor: undefined, commitIndex: 0, rejoining: 0 }, entries: entries(2, 4, { term: 2 }) },
         () => undefined,
       );
       return store.crash(reached);

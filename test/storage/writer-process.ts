@@ -17,7 +17,7 @@ tell(`${index}`);
 
 function next(): void {
   const added = entry(index + 1, { data: noise(Number(entryBytes), index + 1) });
-  store.save({ hardState: { currentTerm: 1, votedFor: n1, commitIndex: index }, entries: [added] }, (error) => {
+  store.save({ hardState: { currentTerm: 1, votedFor: n1, commitIndex: index, rejoining: 0 }, entries: [added] }, (error) => {
     if (error !== undefined) {
       tell(`failed ${error.message}`);
       // Once more: it must be refused with the same words.

@@ -4,7 +4,7 @@ import { agentId, nodeId, taskId } from '../../src/core/ids.ts';
 import type { RaftMessage } from '../../src/raft/messages.ts';
 import type { Command, CommandResult, SessionCommand } from '../../src/tasks/commands.ts';
 import { decodeEntry, decodeSessionCommand, encodeEntry, encodeSessionCommand, readResult, resultFields } from '../../src/wire/commands.ts';
-import { decodeFrame, encodeFrame, type Frame } from '../../src/wire/frames.ts';
+import { decodeFrame, encodeFrame, type Frame, wireVersion } from '../../src/wire/frames.ts';
 import { pack } from '../../src/wire/pack.ts';
 import { decodeSnapshot, encodeSnapshot } from '../../src/wire/snapshot.ts';
 
@@ -74,9 +74,9 @@ const messages: readonly RaftMessage[] = [
     leaderCommit: 2,
     entries: [{ term: 2, index: 6, count: 3, kind: 'command', data: new Uint8Array([1, 2, 3]) }],
   },
-  { type: 'AppendEntriesResponse', term: 2, success: false, index: 3, conflictIndex: 2, conflictTerm: 1 },
+  { type: 'AppendEntriesResponse', term: 2, success: false, index: 3, conflictIndex: 2, conflictTerm: 1, rejoining: 2 ** 47 },
   { type: 'Heartbeat', term: 2, leaderCommit: 2, context: 4 },
-  { type: 'HeartbeatResponse', term: 2, context: 4 },
+  { type: 'HeartbeatResponse', term: 2, context: 4, rejoining: 4711 },
   {
     type: 'InstallSnapshot',
     term: 2,
@@ -198,9 +198,9 @@ describe('wire: frames between nodes', () => {
 
   it('tells frames of another cluster and of another version apart from malformed ones', () => {
     expect(decodeFrame(8, encodeFrame(7, { kind: 'ping' }))).to.equal('cluster');
-    expect(decodeFrame(7, pack([2, 7, 5]))).to.equal('version');
-    expect(decodeFrame(7, pack([1, 7, 99]))).to.equal('malformed');
-    expect(decodeFrame(7, pack([1, 7, 5, 'more']))).to.equal('malformed');
+    expect(decodeFrame(7, pack([wireVersion - 1, 7, 5]))).to.equal('version');
+    expect(decodeFrame(7, pack([wireVersion, 7, 99]))).to.equal('malformed');
+    expect(decodeFrame(7, pack([wireVersion, 7, 5, 'more']))).to.equal('malformed');
     expect(decodeFrame(7, new Uint8Array(9 * 1024 * 1024))).to.equal('too_large');
   });
 
