@@ -47,6 +47,8 @@ interface SimulatedNode {
 export interface WorldOptions {
   readonly seed: number;
   readonly nodes: number;
+  /** How many of them, the first ones, are in the founding configuration; all when absent. */
+  readonly founders?: number;
   readonly snapshotBytes: number;
   /** Told every event as a line of text. */
   readonly onLine?: ((line: string) => void) | undefined;
@@ -131,7 +133,7 @@ export class World {
     node.replica = new Replica(
       {
         id: node.id,
-        members: this.#nodes.map(({ id }) => id),
+        members: this.#nodes.slice(0, this.#options.founders).map(({ id }) => id),
         clusterTag: 7,
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,

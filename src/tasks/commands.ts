@@ -1,5 +1,6 @@
 import type { Failure } from '../core/errors.ts';
-import type { AgentId, LogIndex, TaskId } from '../core/ids.ts';
+import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
+import type { MemberRecord } from './members.ts';
 import type { Backoff, TaskState } from './task.ts';
 
 /** JSON text of a payload, a result or a label map: opaque to the state machine, so it is never parsed again on the way. */
@@ -83,6 +84,18 @@ export interface CancelTask {
 export interface RetryTask {
   readonly op: 'RetryTask';
   readonly task: TaskId;
+}
+
+/** Where a node that the genesis doesn't name can be reached. Membership itself is a Raft configuration entry. */
+export interface PutMember {
+  readonly op: 'PutMember';
+  readonly member: MemberRecord;
+}
+
+/** The node has left for good. */
+export interface ForgetMember {
+  readonly op: 'ForgetMember';
+  readonly node: NodeId;
 }
 
 // Commands of the agent that holds a task. Each names the fence it was given.
@@ -171,6 +184,8 @@ export type Command =
   | SubmitTask
   | CancelTask
   | RetryTask
+  | PutMember
+  | ForgetMember
   | StartTask
   | CheckpointTask
   | CompleteTask

@@ -1,5 +1,5 @@
 import { failure, failureCode } from '../core/errors.ts';
-import { agentId, taskId } from '../core/ids.ts';
+import { agentId, nodeId, taskId } from '../core/ids.ts';
 import { unreachable } from '../core/assert.ts';
 import type { Command, CommandResult, ResultValue, SessionCommand } from '../tasks/commands.ts';
 import { maxAssignmentsPerCommand, taskStates } from '../tasks/task.ts';
@@ -39,6 +39,8 @@ const ops = {
   ExpireLeases: 17,
   AgentsDown: 18,
   Tick: 19,
+  PutMember: 20,
+  ForgetMember: 21,
 } as const satisfies Record<Command['op'], number>;
 
 type Op = Command['op'];
@@ -123,6 +125,12 @@ function fieldsOf(command: Command): readonly unknown[] {
     case 'CancelTask':
     case 'RetryTask':
       return [command.task];
+    case 'PutMember': {
+      const { nodeId: id, name, http, peer, promote } = command.member;
+      return [id, name, http, peer, promote];
+    }
+    case 'ForgetMember':
+      return [command.node];
     case 'StartTask':
     case 'ReleaseTask':
     case 'CancelAck':
@@ -148,10 +156,12 @@ function fieldsOf(command: Command): readonly unknown[] {
 
 const anyTask = taskId('none');
 const anyAgent = agentId('none');
+const anyNode = nodeId('none');
 
 // When a field is bad the reader remembers it and the command is dropped, so a stand-in name never gets out.
 const task = (reader: FieldReader) => reader.name(taskId) ?? anyTask;
 const agent = (reader: FieldReader) => reader.name(agentId) ?? anyAgent;
+const node = (reader: FieldReader) => reader.name(nodeId) ?? anyNode;
 
 function readCommand(op: Op, r: FieldReader): Command {
   switch (op) {
@@ -171,6 +181,19 @@ function readCommand(op: Op, r: FieldReader): Command {
     case 'CancelTask':
     case 'RetryTask':
       return { op, task: task(r) };
+    case 'PutMember':
+      return {
+        op,
+        member: {
+          nodeId: node(r),
+          name: r.text(maxNameLength),
+          http: r.text(maxKeyLength),
+          peer: r.text(maxKeyLength),
+          promote: r.boolean(),
+        },
+      };
+    case 'ForgetMember':
+      return { op, node: node(r) };
     case 'StartTask':
     case 'ReleaseTask':
     case 'CancelAck':

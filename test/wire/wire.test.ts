@@ -49,6 +49,8 @@ const commands: readonly Command[] = [
   },
   { op: 'CancelTask', task },
   { op: 'RetryTask', task },
+  { op: 'PutMember', member: { nodeId: node, name: 'node-4', http: 'http://h:1', peer: 'h:2', promote: true } },
+  { op: 'ForgetMember', node },
   { op: 'StartTask', task, fence: 65_536 },
   { op: 'CheckpointTask', task, fence: 1, seq: 2, digest: 'd', ref: 'r' },
   { op: 'CompleteTask', task, fence: 1, result: 'null' },
@@ -103,6 +105,8 @@ const frames: readonly Frame[] = [
       },
       { id: 2, question: { kind: 'taskBeat', task, fence: 1, progress: undefined } },
       { id: 3, question: { kind: 'claim', agent, generation: 1, slots: 2, types: ['x'] } },
+      { id: 4, question: { kind: 'members', change: { transition: 'auto', changes: [{ type: 'remove', node }], context: '' } } },
+      { id: 5, question: { kind: 'transfer', from: node, to: undefined } },
     ],
   },
   {
@@ -111,6 +115,14 @@ const frames: readonly Frame[] = [
       { id: 1, reply: { kind: 'beat', ttlMs: 10, cancelled: [task] } },
       { id: 2, reply: { kind: 'taskBeat', leaseMs: 10, cancelRequested: true } },
       { id: 3, reply: { kind: 'claim', index: 8 } },
+      {
+        id: 5,
+        reply: {
+          kind: 'members',
+          configuration: { voters: [node], outgoing: [], learners: [], learnersNext: [], autoLeave: false },
+        },
+      },
+      { id: 6, reply: { kind: 'transfer', leader: node } },
       { id: 4, reply: { kind: 'failure', failure: { code: 'stale_fence', detail: 'd', data: { fence: 3 } } } },
     ],
   },
