@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { membersSchema } from '../answers.ts';
+import { duration } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -39,6 +40,16 @@ export function addMemberCommands(program: Command, context: Context): void {
         show(session, await session.http.request('POST', '/v1/members', { body }));
       },
     );
+
+  member
+    .command('token')
+    .description('print a token with which one node may join')
+    .option('--ttl <duration>', 'how long it is good', duration, 3_600_000)
+    .action(async ({ ttl }: { readonly ttl: number }, command: Command) => {
+      const { http, printer } = openSession(command, context);
+      const answer = await http.request('POST', '/v1/members/tokens', { body: { ttlMs: ttl } });
+      printer.value(answer, () => z.object({ token: z.string() }).parse(answer).token);
+    });
 
   member
     .command('remove')

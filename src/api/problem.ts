@@ -17,6 +17,7 @@ const statuses: Readonly<Record<FailureCode, number>> = {
   change_pending: 409,
   not_caught_up: 409,
   would_lose_quorum: 409,
+  token_refused: 403,
   session_expired: 409,
   no_quorum: 503,
   no_leader: 503,

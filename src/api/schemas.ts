@@ -159,6 +159,17 @@ export const memberBody = z.strictObject({
   role: z.enum(['voter', 'learner']).default('voter'),
   replaces: name.optional(),
 });
+export const joinBody = z.strictObject({ token: z.string().min(1).max(maxNameLength), ...memberFields });
+export const tokenBody = z
+  .strictObject({
+    ttlMs: z
+      .number()
+      .int()
+      .min(1000)
+      .max(30 * dayMs)
+      .default(3_600_000),
+  })
+  .default({ ttlMs: 3_600_000 });
 export const memberParams = z.strictObject({ nodeId: name });
 export const transferBody = z.strictObject({ to: name.optional() }).optional();
 

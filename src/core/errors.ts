@@ -18,6 +18,7 @@ export const failureCodes = [
   'change_pending',
   'not_caught_up',
   'would_lose_quorum',
+  'token_refused',
   'session_expired',
   'no_quorum',
   'no_leader',

@@ -14,7 +14,7 @@ export type MembershipQuestion = Extract<Question, { readonly kind: 'members' | 
 /** What changes of the members need to know of this node. */
 export interface MembershipPorts {
   readonly raft: Raft;
-  isReachable(node: NodeId, nowMs: number): boolean;
+  readonly isReachable: (node: NodeId, nowMs: number) => boolean;
   /** How long a chosen successor has to take over. */
   readonly electionTimeoutMs: number;
 }

@@ -201,6 +201,10 @@ export class Node implements NodeService {
     return this.#replica;
   }
 
+  genesis(): Genesis {
+    return this.#config.genesis;
+  }
+
   status(): NodeStatus {
     const { genesis, name } = this.#config;
     const { raft, links, appliedIndex, state } = this.#replica;

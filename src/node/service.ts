@@ -3,6 +3,7 @@ import type { AgentId, LogIndex, NodeId, TaskId, Term } from '../core/ids.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
+import type { Genesis } from './genesis.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
@@ -131,6 +132,8 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
  */
 export interface NodeService {
   status(): NodeStatus;
+  /** The founding record, for a node that joins. */
+  genesis(): Genesis;
   /** Ready when a leader is known, this node has applied what was committed when it started, and the disk works. */
   readiness(): Health;
   /** Prometheus text. */

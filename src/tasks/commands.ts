@@ -92,6 +92,21 @@ export interface PutMember {
   readonly member: MemberRecord;
 }
 
+/** Lets one node join. Only the token's hash is in the log, so that whoever reads the log can't use it. */
+export interface PutJoinToken {
+  readonly op: 'PutJoinToken';
+  /** SHA-256 (hex). */
+  readonly hash: string;
+  readonly ttlMs: number;
+}
+
+/** Uses up a token and makes the node's addresses known. A repeat by the same node is welcome. */
+export interface JoinMember {
+  readonly op: 'JoinMember';
+  readonly tokenHash: string;
+  readonly member: MemberRecord;
+}
+
 /** The node has left for good. */
 export interface ForgetMember {
   readonly op: 'ForgetMember';
@@ -186,6 +201,8 @@ export type Command =
   | RetryTask
   | PutMember
   | ForgetMember
+  | PutJoinToken
+  | JoinMember
   | StartTask
   | CheckpointTask
   | CompleteTask

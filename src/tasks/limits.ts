@@ -42,6 +42,8 @@ export interface StateLimits {
   readonly maxIdempotencyKeys: number;
   /** Nodes that joined after the founding and were not removed. Beyond: `overloaded`. */
   readonly maxMembers: number;
+  /** Tokens to join that are neither used nor expired. Beyond: `overloaded`. */
+  readonly maxJoinTokens: number;
   readonly idempotencyMs: number;
   /** Moves of each kind in one Tick: it must not keep the log waiting. */
   readonly maxMovesPerTick: number;
@@ -68,6 +70,7 @@ export const defaultLimits: StateLimits = {
   maxResults: 1_000_000,
   maxIdempotencyKeys: 100_000,
   maxMembers: 256,
+  maxJoinTokens: 64,
   idempotencyMs: 86_400_000,
   maxMovesPerTick: 1_000,
 };

@@ -15,6 +15,8 @@ export interface MemberRecord {
 /** The addresses of the nodes that the genesis doesn't name. Who is a member is the Raft configuration's to say, not this table's. */
 export class MemberTable {
   readonly #records = new Map<NodeId, MemberRecord>();
+  /** When each token ends, by its hash. */
+  readonly #tokens = new Map<string, number>();
   #version = 0;
 
   /** Rises with every change. */
@@ -33,6 +35,29 @@ export class MemberTable {
   /** In the order of their ids. */
   all(): readonly MemberRecord[] {
     return [...this.#records.values()].toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  }
+
+  get tokenCount(): number {
+    return this.#tokens.size;
+  }
+
+  /** Tokens and when they end, in the order in which they were made. */
+  tokens(): Iterable<readonly [hash: string, endTs: number]> {
+    return this.#tokens;
+  }
+
+  putToken(hash: string, endTs: number): void {
+    this.#tokens.set(hash, endTs);
+  }
+
+  expireTokens(ts: number): void {
+    for (const [hash, endTs] of this.#tokens) if (endTs <= ts) this.#tokens.delete(hash);
+  }
+
+  /** False for a token that is unknown, used or expired. */
+  useToken(hash: string, ts: number): boolean {
+    this.expireTokens(ts);
+    return this.#tokens.delete(hash);
   }
 
   put(record: MemberRecord): void {

@@ -38,6 +38,7 @@ export function writeRecords(parts: Parts, at: { readonly index: LogIndex; reado
   const records: SnapshotRecord[] = [['state', format, at.index, at.ts]];
   for (const { key, value, version } of keys.list('', undefined, Infinity)) records.push(['key', key, value, version]);
   for (const { nodeId: id, name, http, peer, promote } of members.all()) records.push(['member', id, name, http, peer, promote]);
+  for (const [hash, endTs] of members.tokens()) records.push(['token', hash, endTs]);
   for (const agent of registry.all()) records.push(writeAgent(agent));
   for (const [id, { digest, state, ts }] of tasks.purgedIds()) records.push(['purged', id, digest, state, ts]);
   for (const { task, fence, index, ts, result } of tasks.orphans()) records.push(['orphan', task, fence, index, ts, result]);
@@ -62,7 +63,20 @@ export function readRecords(parts: Parts, records: Iterable<SnapshotRecord>, beg
   let session: Session | undefined;
   for (const record of records) {
     const fields = new Fields(record);
-    const kind = fields.word(['state', 'key', 'member', 'agent', 'purged', 'orphan', 'task', 'session', 'results', 'idempotent', 'end']);
+    const kind = fields.word([
+      'state',
+      'key',
+      'member',
+      'token',
+      'agent',
+      'purged',
+      'orphan',
+      'task',
+      'session',
+      'results',
+      'idempotent',
+      'end',
+    ]);
     if (hasEnded || (kind === 'state') !== (count === 0))
       throw new RangeError(`a snapshot has one beginning and one end, not ${kind} there`);
     if (kind === 'results') {
@@ -87,7 +101,7 @@ function readHeader(fields: Fields, begin: (index: LogIndex, ts: number) => void
 
 function readPart(
   parts: Parts,
-  kind: 'key' | 'member' | 'agent' | 'purged' | 'orphan' | 'task' | 'session' | 'results' | 'idempotent',
+  kind: 'key' | 'member' | 'token' | 'agent' | 'purged' | 'orphan' | 'task' | 'session' | 'results' | 'idempotent',
   fields: Fields,
 ): void {
   const { limits, keys, registry, tasks, idempotency, members } = parts;
@@ -103,6 +117,9 @@ function readPart(
         peer: fields.text(),
         promote: fields.boolean(),
       });
+      break;
+    case 'token':
+      members.putToken(fields.text(), fields.number());
       break;
     case 'agent':
       registry.restore(readAgent(fields));

@@ -2,6 +2,7 @@ import { failure, failureCode } from '../core/errors.ts';
 import { agentId, nodeId, taskId } from '../core/ids.ts';
 import { unreachable } from '../core/assert.ts';
 import type { Command, CommandResult, ResultValue, SessionCommand } from '../tasks/commands.ts';
+import type { MemberRecord } from '../tasks/members.ts';
 import { maxAssignmentsPerCommand, taskStates } from '../tasks/task.ts';
 import {
   maxCommandBytes,
@@ -41,6 +42,8 @@ const ops = {
   Tick: 19,
   PutMember: 20,
   ForgetMember: 21,
+  PutJoinToken: 22,
+  JoinMember: 23,
 } as const satisfies Record<Command['op'], number>;
 
 type Op = Command['op'];
@@ -125,10 +128,12 @@ function fieldsOf(command: Command): readonly unknown[] {
     case 'CancelTask':
     case 'RetryTask':
       return [command.task];
-    case 'PutMember': {
-      const { nodeId: id, name, http, peer, promote } = command.member;
-      return [id, name, http, peer, promote];
-    }
+    case 'PutMember':
+      return memberFields(command.member);
+    case 'PutJoinToken':
+      return [command.hash, command.ttlMs];
+    case 'JoinMember':
+      return [command.tokenHash, ...memberFields(command.member)];
     case 'ForgetMember':
       return [command.node];
     case 'StartTask':
@@ -182,16 +187,11 @@ function readCommand(op: Op, r: FieldReader): Command {
     case 'RetryTask':
       return { op, task: task(r) };
     case 'PutMember':
-      return {
-        op,
-        member: {
-          nodeId: node(r),
-          name: r.text(maxNameLength),
-          http: r.text(maxKeyLength),
-          peer: r.text(maxKeyLength),
-          promote: r.boolean(),
-        },
-      };
+      return { op, member: readMember(r) };
+    case 'PutJoinToken':
+      return { op, hash: r.text(digestLength), ttlMs: r.int(1, 365 * dayMs) };
+    case 'JoinMember':
+      return { op, tokenHash: r.text(digestLength), member: readMember(r) };
     case 'ForgetMember':
       return { op, node: node(r) };
     case 'StartTask':
@@ -215,6 +215,12 @@ function readCommand(op: Op, r: FieldReader): Command {
     default:
       return unreachable(op);
   }
+}
+
+const memberFields = ({ nodeId: id, name, http, peer, promote }: MemberRecord): readonly unknown[] => [id, name, http, peer, promote];
+
+function readMember(r: FieldReader): MemberRecord {
+  return { nodeId: node(r), name: r.text(maxNameLength), http: r.text(maxKeyLength), peer: r.text(maxKeyLength), promote: r.boolean() };
 }
 
 function readRegistration(r: FieldReader): Command {

@@ -54,4 +54,22 @@ describe('api: members', function () {
     expect(moved.code, moved.stderr).to.equal(0);
     expect(await cluster.leader()).to.equal(to);
   });
+
+  it('takes a token for one node once, again from that node, and no other token', async () => {
+    const where = { name: 'node-5', http: 'http://127.0.0.1:18003', peer: '127.0.0.1:18004' };
+    const first = { nodeId: (await createIdentity()).nodeId, ...where };
+    const other = { ...first, nodeId: (await createIdentity()).nodeId, name: 'node-6' };
+    const token = (await post('/v1/members/tokens', {}))?.['token'];
+
+    const unknown = await post('/v1/members/join', { token: 'no', ...first });
+    const joined = await post('/v1/members/join', { token, ...first });
+    const again = await post('/v1/members/join', { token, ...first });
+    const used = await post('/v1/members/join', { token, ...other });
+
+    expect(unknown).to.include({ status: 403, code: 'token_refused' });
+    expect(joined).to.have.nested.property('genesis.members').with.length(3);
+    expect(joined?.['members']).to.deep.include(first);
+    expect(again).to.deep.equal(joined);
+    expect(used).to.include({ status: 403 });
+  });
 });

@@ -127,7 +127,7 @@ describe('node: changes of the members', () => {
 
     cluster.pass(6);
 
-    expect(answers.map(codeOf).toSorted()).to.deep.equal(['change_pending', undefined]);
+    expect(answers.map(codeOf)).to.have.members(['change_pending', undefined]);
   });
 
   it('refuses a voter that is no learner yet, and a learner that is behind', () => {

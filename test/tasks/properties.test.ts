@@ -60,6 +60,8 @@ const ops: readonly Step['op'][] = [
   'CancelTask',
   'RetryTask',
   'PutMember',
+  'PutJoinToken',
+  'JoinMember',
   'ForgetMember',
   'StartTask',
   'CheckpointTask',
@@ -125,6 +127,14 @@ function commandOf(step: Step, state: ClusterState): Command {
       return {
         op: step.op,
         member: { nodeId: nodeId(`n${step.task}`), name: `node-${step.small}`, http: 'http://h:1', peer: 'h:2', promote: step.bit },
+      };
+    case 'PutJoinToken':
+      return { op: step.op, hash: `h${step.small}`, ttlMs: 1000 };
+    case 'JoinMember':
+      return {
+        op: step.op,
+        tokenHash: `h${step.small}`,
+        member: { nodeId: nodeId(`n${step.task}`), name: `joined-${step.task}`, http: 'http://h:1', peer: 'h:2', promote: true },
       };
     case 'ForgetMember':
       return { op: step.op, node: nodeId(`n${step.task}`) };

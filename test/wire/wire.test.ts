@@ -51,6 +51,8 @@ const commands: readonly Command[] = [
   { op: 'RetryTask', task },
   { op: 'PutMember', member: { nodeId: node, name: 'node-4', http: 'http://h:1', peer: 'h:2', promote: true } },
   { op: 'ForgetMember', node },
+  { op: 'PutJoinToken', hash: 'h', ttlMs: 1000 },
+  { op: 'JoinMember', tokenHash: 'h', member: { nodeId: node, name: 'node-4', http: 'http://h:1', peer: 'h:2', promote: true } },
   { op: 'StartTask', task, fence: 65_536 },
   { op: 'CheckpointTask', task, fence: 1, seq: 2, digest: 'd', ref: 'r' },
   { op: 'CompleteTask', task, fence: 1, result: 'null' },

@@ -1,9 +1,10 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { failure, QuorateError } from '../../core/errors.ts';
 import { type NodeId, nodeId } from '../../core/ids.ts';
 import type { ConfigurationChange, MemberChange, NodeService } from '../../node/service.ts';
 import type { MemberRecord } from '../../tasks/members.ts';
 import { done, route, type Answer, type Route } from '../route.ts';
-import { memberBody, memberParams, noQuery, transferBody } from '../schemas.ts';
+import { joinBody, tokenBody, memberBody, memberParams, noQuery, transferBody } from '../schemas.ts';
 
 const auto = (...changes: MemberChange[]): ConfigurationChange => ({ transition: 'auto', changes, context: '' });
 
@@ -46,6 +47,36 @@ export const memberRoutes = (node: NodeService): Route[] => [
     },
   }),
   route({
+    method: 'POST',
+    path: '/v1/members/tokens',
+    summary: 'A token with which one node may join',
+    query: noQuery,
+    body: tokenBody,
+    handle: async ({ body: { ttlMs }, signal }) => {
+      const token = randomBytes(32).toString('base64url');
+      done(await node.submit({ op: 'PutJoinToken', hash: hashOf(token), ttlMs }, { signal }));
+      return { status: 201, body: { token, ttlMs } };
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/members/join',
+    summary: 'Join with a token: the node becomes a learner, and a voter when it has caught up',
+    query: noQuery,
+    body: joinBody,
+    handle: async ({ body: { token, nodeId: text, ...where }, signal }) => {
+      const member = { ...where, nodeId: nodeId(text), promote: true };
+      checkName(node, member);
+      done(await node.submit({ op: 'JoinMember', tokenHash: hashOf(token), member }, { signal }));
+      // A repeat finds it a learner, or a voter already.
+      const isMember = node.status().members.some((known) => known.nodeId === member.nodeId);
+      if (!isMember) await node.changeMembers(auto({ type: 'add-learner', node: member.nodeId }), { signal });
+      await node.readPoint('linearizable', { signal });
+      const members = node.status().members.map(({ voter: _, ...known }) => known);
+      return { body: { genesis: node.genesis(), members } };
+    },
+  }),
+  route({
     method: 'DELETE',
     path: '/v1/members/:nodeId',
     summary: 'Remove a member',
@@ -73,11 +104,17 @@ export const memberRoutes = (node: NodeService): Route[] => [
   }),
 ];
 
-/** Refuses the name of another member; the founders' names are not in the replicated table. */
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');
+
 async function putMember(node: NodeService, member: MemberRecord, signal: AbortSignal): Promise<void> {
+  checkName(node, member);
+  done(await node.submit({ op: 'PutMember', member }, { signal }));
+}
+
+/** Refuses the name of another member: the founders' names are not in the replicated table. */
+function checkName(node: NodeService, member: MemberRecord): void {
   const other = node.status().members.find(({ name, nodeId: id }) => name === member.name && id !== member.nodeId);
   if (other !== undefined) throw new QuorateError(failure('id_conflict', `the name ${member.name} is node ${other.nodeId}'s`));
-  done(await node.submit({ op: 'PutMember', member }, { signal }));
 }
 
 /** The members as they are after the change, whichever node was asked. */
