@@ -2,6 +2,9 @@ import { z } from 'zod';
 
 // What the tables show of the API's answers. Fields that a newer node adds are let through unread.
 
+const memberSchema = z.object({ nodeId: z.string(), name: z.string(), http: z.string(), peer: z.string(), voter: z.boolean() });
+export const membersSchema = z.object({ items: z.array(memberSchema) });
+
 export const statusSchema = z.object({
   nodeId: z.string(),
   name: z.string(),
@@ -12,7 +15,7 @@ export const statusSchema = z.object({
   leader: z.object({ nodeId: z.string(), http: z.string() }).nullable(),
   commitIndex: z.number(),
   appliedIndex: z.number(),
-  members: z.array(z.object({ nodeId: z.string(), name: z.string(), http: z.string(), peer: z.string(), voter: z.boolean() })),
+  members: z.array(memberSchema),
   partition: z.object({ state: z.string(), reachable: z.array(z.string()) }),
 });
 export type Status = z.infer<typeof statusSchema>;

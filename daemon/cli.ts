@@ -4,6 +4,7 @@ import { addBenchCommands } from './commands/bench.ts';
 import { addClusterCommands } from './commands/cluster.ts';
 import { addDevCommands } from './commands/dev.ts';
 import { addKvCommands } from './commands/kv.ts';
+import { addMemberCommands } from './commands/member.ts';
 import { addSimCommands } from './commands/sim.ts';
 import { addStartCommand } from './commands/start.ts';
 import { addStatusCommands } from './commands/status.ts';
@@ -31,6 +32,7 @@ export function createProgram(context: Context): Command {
   addStartCommand(program, context);
   addDevCommands(program, context);
   addStatusCommands(program, context);
+  addMemberCommands(program, context);
   addKvCommands(program, context);
   addAgentCommands(program, context);
   addTaskCommands(program, context);

@@ -3,7 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createIdentity, type Genesis, type MemberInfo } from '../src/index.ts';
 import { CliError, usageError } from './cli-error.ts';
-import { nodeDefaults } from './config.ts';
+import { nodeDefaults, type NodeSettings } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
 
 export interface ClusterPlan {
@@ -40,7 +40,10 @@ export async function initCluster({ nodes, directory, httpPort, peerPort }: Clus
     const name = `node-${i + 1}`;
     await mkdir(join(directory, name));
     await writeFile(join(directory, name, 'key'), `${Buffer.from(privateKeyBytes).toString('base64')}\n`, { mode: 0o600 });
-    await writeFile(join(directory, name, 'node.toml'), nodeToml(name, httpPort + i, peerPort + i));
+    await writeFile(
+      join(directory, name, 'node.toml'),
+      nodeToml({ name, genesis: nodeDefaults.genesis, httpHost: host, httpPort: httpPort + i, peerHost: host, peerPort: peerPort + i }),
+    );
     members.push({ nodeId, name, http: `http://${host}:${httpPort + i}`, peer: `${host}:${peerPort + i}` });
   }
   const genesis: Genesis = { version: 1, clusterId: randomUUID(), members };
@@ -49,23 +52,22 @@ export async function initCluster({ nodes, directory, httpPort, peerPort }: Clus
   return genesis;
 }
 
-const nodeToml = (
-  name: string,
-  httpPort: number,
-  peerPort: number,
+/** The text of a new node's node.toml. */
+export const nodeToml = (
+  node: Pick<NodeSettings, 'name' | 'genesis' | 'httpHost' | 'httpPort' | 'peerHost' | 'peerPort'>,
 ): string => `# This node. Flags of \`quorate start\` and QUORATE_* variables override what is written here.
 
 # Its name in the genesis.
-name = "${name}"
+name = "${node.name}"
 # The cluster's founding record, the same on every node; relative to this directory.
-genesis = "${nodeDefaults.genesis}"
+genesis = "${node.genesis}"
 
 # Where clients connect.
-http-host = "${host}"
-http-port = ${httpPort}
+http-host = "${node.httpHost}"
+http-port = ${node.httpPort}
 # Where the other nodes connect.
-peer-host = "${host}"
-peer-port = ${peerPort}
+peer-host = "${node.peerHost}"
+peer-port = ${node.peerPort}
 
 # How often a leader speaks. Less finds dead nodes sooner and costs traffic.
 heartbeat-ms = ${nodeDefaults['heartbeat-ms']}

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { startApi, startNode, version } from '../src/index.ts';
 import { CliError, messageOf } from './cli-error.ts';
 import { nodeSettings, type NodeConfigSources, type NodeSettings } from './config.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
-import { readGenesis } from './genesis.ts';
+import { peersFile, readGenesis, readPeers } from './genesis.ts';
 import { pause } from './http.ts';
+import { type JoinOptions, joinCluster } from './join.ts';
 import { createLogger } from './logger.ts';
 
 export interface RunOptions {
@@ -14,6 +15,8 @@ export interface RunOptions {
   readonly flags: NodeConfigSources['flags'];
   /** Stop when stdin ends: whoever started this daemon is gone. */
   readonly stopOnStdinEnd: boolean;
+  /** Set for a new node that is to join a running cluster. */
+  readonly join?: JoinOptions | undefined;
 }
 
 /**
@@ -21,8 +24,9 @@ export interface RunOptions {
  *
  * @throws CliError when it can't start or can't go on.
  */
-export async function runNode({ dataDir, flags, stopOnStdinEnd }: RunOptions, context: Context): Promise<void> {
-  const settings = nodeSettings({ file: await readNodeToml(dataDir), env: context.env, flags });
+export async function runNode({ dataDir, flags, stopOnStdinEnd, join: joining }: RunOptions, context: Context): Promise<void> {
+  const settings = await settingsOf({ dataDir, flags, join: joining }, context);
+  if (joining !== undefined) await joinCluster(dataDir, joining, settings, context);
   const genesis = await readGenesis(resolve(dataDir, settings.genesis));
   const privateKey = await readKey(join(dataDir, 'key'));
   const logger = createLogger(settings);
@@ -30,6 +34,7 @@ export async function runNode({ dataDir, flags, stopOnStdinEnd }: RunOptions, co
   const node = await startNode({
     dataDir,
     genesis,
+    peers: await readPeers(join(dataDir, peersFile)),
     name: settings.name,
     privateKey,
     peerHost: settings.peerHost,
@@ -89,6 +94,17 @@ class Ending {
   fail(error: Error): void {
     this.#fail(error);
   }
+}
+
+/** A node that joins has no node.toml before it did, unless somebody wrote one. Without a name it is called as its directory is. */
+async function settingsOf({ dataDir, flags, join: joining }: Omit<RunOptions, 'stopOnStdinEnd'>, { env }: Context): Promise<NodeSettings> {
+  if (joining === undefined) return nodeSettings({ file: await readNodeToml(dataDir), env, flags });
+  const file = await readNodeToml(dataDir).catch(() => undefined);
+  return nodeSettings({
+    file,
+    env,
+    flags: file === undefined ? { name: basename(resolve(dataDir)), genesis: 'genesis.json', ...flags } : flags,
+  });
 }
 
 async function readNodeToml(dataDir: string): Promise<NodeConfigSources['file']> {

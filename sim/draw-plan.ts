@@ -26,6 +26,7 @@ export function drawPlan(seed: number, nodes: number, faultyMs: number): Plan {
   return {
     title: `drawn from seed ${seed}`,
     nodes,
+    founders: nodes,
     faultyMs,
     network: {
       minDelayUs: 100 + below(1000),

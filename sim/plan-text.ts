@@ -1,14 +1,4 @@
-import {
-  type Action,
-  calmDisk,
-  calmNetwork,
-  defaultAppendBytes,
-  defaultClients,
-  defaultSnapshotBytes,
-  type Plan,
-  type Step,
-  type Target,
-} from './plan.ts';
+import { type Action, calmPlan, type Plan, type Step, type Target } from './plan.ts';
 
 /** The text is not a scenario; the message names the line and what was expected there. */
 export class ScenarioError extends Error {
@@ -25,17 +15,7 @@ const maxSteps = 100_000;
  * @throws ScenarioError
  */
 export function parsePlan(text: string): Plan {
-  let plan: Plan = {
-    title: '',
-    nodes: 5,
-    faultyMs: 20_000,
-    network: calmNetwork,
-    disk: calmDisk,
-    clients: defaultClients,
-    snapshotBytes: defaultSnapshotBytes,
-    appendBytes: defaultAppendBytes,
-    steps: [],
-  };
+  let plan: Plan = { ...calmPlan, founders: maxNodes };
   const steps: Step[] = [];
   for (const [number, line] of text.split('\n').entries()) {
     const words = line.replace(/#.*/, '').trim().split(/\s+/);
@@ -51,7 +31,7 @@ export function parsePlan(text: string): Plan {
     const unknown = targetsOf(action).find((named) => typeof named === 'number' && named >= plan.nodes);
     if (typeof unknown === 'number') throw new ScenarioError(`there is no n${unknown + 1} among ${plan.nodes} nodes`);
   }
-  return { ...plan, steps: steps.toSorted((a, b) => a.atMs - b.atMs) };
+  return { ...plan, founders: Math.min(plan.founders, plan.nodes), steps: steps.toSorted((a, b) => a.atMs - b.atMs) };
 }
 
 /** The text of a plan: what `parsePlan` reads back as the same plan. */
@@ -59,7 +39,7 @@ export function formatPlan(plan: Plan): string {
   const { network: n, disk, clients } = plan;
   const lines = [
     `title ${plan.title}`,
-    `nodes ${plan.nodes}`,
+    `nodes ${plan.nodes}${plan.founders < plan.nodes ? ` founders ${plan.founders}` : ''}`,
     `seconds ${plan.faultyMs / 1000}`,
     `network delay ${n.minDelayUs / 1000}..${n.maxDelayUs / 1000}ms loss ${n.lossChance / 100}% duplicate ${n.duplicateChance / 100}% tail ${n.tailChance / 100}%`,
     `disk ${disk.minWriteUs / 1000}..${disk.maxWriteUs / 1000}ms`,
@@ -107,7 +87,7 @@ function readHeader(word: string, r: LineReader, line: string): Partial<Plan> {
     case 'title':
       return { title: r.rest(line) };
     case 'nodes':
-      return { nodes: r.number('', 1, maxNodes) };
+      return { nodes: r.number('', 1, maxNodes), founders: r.maybe('founders') ? r.number('', 1, maxNodes) : maxNodes };
     case 'seconds':
       return { faultyMs: Math.round(r.number('', 0.001, 86_400) * 1000) };
     case 'network': {
@@ -123,7 +103,7 @@ function readHeader(word: string, r: LineReader, line: string): Partial<Plan> {
       return { disk: { minWriteUs, maxWriteUs } };
     }
     case 'clients': {
-      const count = (name: keyof typeof defaultClients): number => (r.maybe(name) ? r.number('', 0, 100) : 0);
+      const count = (name: keyof Plan['clients']): number => (r.maybe(name) ? r.number('', 0, 100) : 0);
       return { clients: { writers: count('writers'), readers: count('readers'), agents: count('agents') } };
     }
     case 'snapshot':

@@ -53,6 +53,8 @@ export interface Clients {
 export interface Plan {
   readonly title: string;
   readonly nodes: number;
+  /** How many of them, the first ones, are members from the beginning. */
+  readonly founders: number;
   /** Virtual milliseconds with faults; then they end, and the world must become whole. */
   readonly faultyMs: number;
   readonly network: NetworkFaults;
@@ -69,6 +71,20 @@ export interface Plan {
 export const calmNetwork: NetworkFaults = { minDelayUs: 200, maxDelayUs: 1000, lossChance: 0, duplicateChance: 0, tailChance: 0 };
 export const calmDisk: DiskSpeed = { minWriteUs: 100, maxWriteUs: 500 };
 /** Small, so that a run of a minute takes snapshots and sends some. */
-export const defaultSnapshotBytes = 8000;
-export const defaultAppendBytes = 1_000_000;
-export const defaultClients: Clients = { writers: 3, readers: 1, agents: 3 };
+const defaultSnapshotBytes = 8000;
+const defaultAppendBytes = 1_000_000;
+const defaultClients: Clients = { writers: 3, readers: 1, agents: 3 };
+
+/** A world in which nothing goes wrong by itself. */
+export const calmPlan: Plan = {
+  title: '',
+  nodes: 5,
+  founders: 5,
+  faultyMs: 20_000,
+  network: calmNetwork,
+  disk: calmDisk,
+  clients: defaultClients,
+  snapshotBytes: defaultSnapshotBytes,
+  appendBytes: defaultAppendBytes,
+  steps: [],
+};

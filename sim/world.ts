@@ -54,7 +54,7 @@ const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6,
 
 export interface WorldOptions {
   readonly seed: number;
-  readonly plan: Pick<Plan, 'nodes' | 'snapshotBytes' | 'appendBytes' | 'network' | 'disk' | 'clients'>;
+  readonly plan: Pick<Plan, 'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'network' | 'disk' | 'clients'>;
   /** Told every event as a line of text. */
   readonly onLine?: ((line: string) => void) | undefined;
 }
@@ -194,7 +194,7 @@ export class World {
     node.replica = new Replica(
       {
         id: node.id,
-        members: this.#nodes.map(({ id }) => id),
+        members: this.#nodes.slice(0, this.#options.plan.founders).map(({ id }) => id),
         clusterTag: 7,
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,

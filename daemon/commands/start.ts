@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
+import { usageError } from '../cli-error.ts';
 import { nodeDefaults } from '../config.ts';
 import type { Context } from '../context.ts';
+import { openSession } from '../session.ts';
 
 interface StartFlags extends Readonly<Record<string, unknown>> {
   readonly dataDir: string;
   readonly stopOnStdinEnd?: boolean;
+  readonly join?: string;
 }
 
 const settings: readonly (readonly [flags: string, description: string])[] = [
@@ -28,18 +31,33 @@ export function addStartCommand(program: Command, context: Context): void {
     .requiredOption('--data-dir <dir>', "the node's data directory");
   for (const [flags, description] of settings) start.option(flags, description);
   start.addOption(start.createOption('--stop-on-stdin-end', 'stop when stdin ends').hideHelp());
-  start.action(async (flags: StartFlags) => {
+  start.option('--join <url>', 'join the running cluster of this node, with a --token from `quorate member token`');
+  start.action(async (flags: StartFlags, command: Command) => {
+    const { join: url } = flags;
+    const { token } = openSession(command, context).settings;
+    if (url !== undefined && token === undefined) throw usageError('--join needs --token', 'ask for one with `quorate member token`');
+    const join = url === undefined || token === undefined ? undefined : { url, token };
     const { runNode } = await import('../run-node.ts');
-    await runNode({ dataDir: flags.dataDir, flags: settingFlags(start, flags), stopOnStdinEnd: flags.stopOnStdinEnd === true }, context);
+    await runNode(
+      {
+        dataDir: flags.dataDir,
+        flags: settingFlags(start, flags),
+        stopOnStdinEnd: flags.stopOnStdinEnd === true,
+        join,
+      },
+      context,
+    );
   });
 }
+
+const notSettings: ReadonlySet<string> = new Set(['data-dir', 'join']);
 
 /** The settings among the flags, under the names they have in node.toml. */
 function settingFlags(command: Command, flags: StartFlags): Record<string, string> {
   const given: Record<string, string> = {};
   for (const option of command.options) {
     const value = flags[option.attributeName()];
-    if (typeof value === 'string' && option.name() !== 'data-dir') given[option.name()] = value;
+    if (typeof value === 'string' && !notSettings.has(option.name())) given[option.name()] = value;
   }
   return given;
 }

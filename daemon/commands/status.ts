@@ -4,28 +4,12 @@ import type { Context } from '../context.ts';
 import { Http } from '../http.ts';
 import { openSession, type Session } from '../session.ts';
 
-/** `status` and `member list`. */
+/** `status`. */
 export function addStatusCommands(program: Command, context: Context): void {
   program
     .command('status')
     .description('members, roles, leader, term, commit index and health')
     .action(async (_flags: unknown, command: Command) => showStatus(openSession(command, context)));
-
-  const member = program.command('member').description('the members of the cluster');
-  member
-    .command('list')
-    .description('the members of the cluster')
-    .action(async (_flags: unknown, command: Command) => {
-      const { http, printer } = openSession(command, context);
-      const { members } = statusSchema.parse(await http.request('GET', '/v1/status'));
-      printer.rows({ items: members }, members, ['NAME', 'HTTP', 'PEER', 'VOTER', 'ID'], (one) => [
-        one.name,
-        one.http,
-        one.peer,
-        one.voter ? 'yes' : 'no',
-        one.nodeId,
-      ]);
-    });
 }
 
 async function showStatus({ http, printer, context }: Session): Promise<void> {

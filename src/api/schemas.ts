@@ -140,6 +140,39 @@ export const failBody = z.strictObject({ fence: index, error: z.string().max(max
 export const fenceBody = z.strictObject({ fence: index });
 export const taskHeartbeatBody = z.strictObject({ fence: index, progress: z.number().optional() });
 
+/** As libp2p writes the id of an Ed25519 key. */
+const peerId = z.string().regex(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/, 'must be the peer id of an Ed25519 key');
+const memberFields = {
+  nodeId: peerId,
+  name,
+  http: z.url({ protocol: /^https?$/ }).max(maxKeyLength),
+  peer: z
+    .string()
+    .max(maxKeyLength)
+    .regex(/^[^\s:]+:\d{1,5}$|^\[[^\s\]]+\]:\d{1,5}$/, 'must be host:port'),
+};
+export const memberBody = z.strictObject({
+  nodeId: memberFields.nodeId,
+  name: memberFields.name.optional(),
+  http: memberFields.http.optional(),
+  peer: memberFields.peer.optional(),
+  role: z.enum(['voter', 'learner']).default('voter'),
+  replaces: name.optional(),
+});
+export const joinBody = z.strictObject({ token: z.string().min(1).max(maxNameLength), ...memberFields });
+export const tokenBody = z
+  .strictObject({
+    ttlMs: z
+      .number()
+      .int()
+      .min(1000)
+      .max(30 * dayMs)
+      .default(3_600_000),
+  })
+  .default({ ttlMs: 3_600_000 });
+export const memberParams = z.strictObject({ nodeId: name });
+export const transferBody = z.strictObject({ to: name.optional() }).optional();
+
 export const eventsQuery = z.strictObject({
   from: count(Number.MAX_SAFE_INTEGER).optional(),
   kinds: z

@@ -8,6 +8,7 @@ import { route, type Answer, type Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { eventRoutes } from './routes/events.ts';
 import { kvRoutes } from './routes/kv.ts';
+import { memberRoutes } from './routes/members.ts';
 import { nodeRoutes } from './routes/node.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { noQuery } from './schemas.ts';
@@ -34,7 +35,14 @@ const maxIdempotencyKeyLength = 256;
 export async function startApi(node: NodeService, { host, port, logger }: ApiOptions): Promise<Api> {
   const server = fastify({ logger: false, bodyLimit: maxBodyBytes, routerOptions: { maxParamLength }, forceCloseConnections: true });
   const stopping = new AbortController();
-  const routes: Route[] = [...nodeRoutes(node), ...kvRoutes(node), ...agentRoutes(node), ...taskRoutes(node), ...eventRoutes(node)];
+  const routes: Route[] = [
+    ...nodeRoutes(node),
+    ...memberRoutes(node),
+    ...kvRoutes(node),
+    ...agentRoutes(node),
+    ...taskRoutes(node),
+    ...eventRoutes(node),
+  ];
   routes.push(
     route({
       method: 'GET',

@@ -1,8 +1,10 @@
 import '../core/polyfill.ts';
 import { randomInt } from 'node:crypto';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
-import type { AgentId, LogIndex, TaskId } from '../core/ids.ts';
+import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
+import type { ConfigurationChange } from '../raft/configuration-change.ts';
+import type { Configuration } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
 import { openNodeStore } from '../storage/node-store.ts';
 import type { RaftStore, StoredState } from '../storage/store.ts';
@@ -10,12 +12,12 @@ import type { Command, CommandResult, SessionCommand } from '../tasks/commands.t
 import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import { isTerminal, type Task } from '../tasks/task.ts';
-import { loadIdentity } from '../transport/identity.ts';
-import { startLibp2pTransport } from '../transport/libp2p-transport.ts';
-import type { Transport } from '../transport/transport.ts';
+import { isPeerId, loadIdentity } from '../transport/identity.ts';
+import { type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
 import { maxEntryBytes } from '../wire/limits.ts';
-import { clusterTag, type Genesis } from './genesis.ts';
+import { AddressBook } from './address-book.ts';
+import { clusterTag, type Genesis, type MemberInfo } from './genesis.ts';
 import { Metrics } from './metrics.ts';
 import { Replica, ticksPerHeartbeat } from './replica.ts';
 import type {
@@ -42,7 +44,9 @@ export interface NodeConfig {
   /** Holds the store; of this node alone. */
   readonly dataDir: string;
   readonly genesis: Genesis;
-  /** This node's name in the genesis. */
+  /** What a node that joined later was told: its own addresses and those of the members then. None for a founder. */
+  readonly peers?: readonly MemberInfo[];
+  /** This node's name in the genesis or among `peers`. */
   readonly name: string;
   /** The node's libp2p key, protobuf-encoded Ed25519. Its peer id must be the member's. */
   readonly privateKey: Uint8Array;
@@ -67,14 +71,13 @@ export interface NodeConfig {
  * @throws StorageError when the data directory is damaged, in use or another node's; Error when the port is taken or the key isn't the member's.
  */
 export async function startNode(config: NodeConfig): Promise<Node> {
-  const member = config.genesis.members.find(({ name }) => name === config.name);
-  if (member === undefined) throw new Error(`the genesis of cluster ${config.genesis.clusterId} has no member named ${config.name}`);
+  const member = ownEntry(config);
   const { nodeId: id } = loadIdentity(config.privateKey);
   if (id !== member.nodeId)
-    throw new Error(`the key in ${config.dataDir} is of node ${id}, but the genesis says that ${config.name} is ${member.nodeId}`);
+    throw new Error(`the key in ${config.dataDir} is of node ${id}, but the cluster says that ${config.name} is ${member.nodeId}`);
   const { store, state } = await openNodeStore({
     dataDir: config.dataDir,
-    isAlone: config.genesis.members.length === 1,
+    isAlone: config.genesis.members.length === 1 && (config.peers ?? []).length === 0,
     nonce: () => randomInt(1, 2 ** 47),
     identity: { clusterId: config.genesis.clusterId, nodeId: id },
     logger: config.logger,
@@ -110,7 +113,10 @@ export class Node implements NodeService {
   readonly #store: RaftStore;
   readonly #replica: Replica;
   readonly #metrics: Metrics;
-  #transport: Transport | undefined;
+  readonly #addresses: AddressBook;
+  #transport: PeerTransport | undefined;
+  #linked: readonly TransportMember[] = [];
+  #forgetTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #commitAtStart: LogIndex;
 
@@ -120,11 +126,10 @@ export class Node implements NodeService {
     this.#store = this.#metrics.timed(store);
     this.#commitAtStart = stored.hardState.commitIndex;
     const { genesis, heartbeatMs, electionTimeoutMs, snapshotBytes, logger } = config;
-    const self = genesis.members.find(({ name }) => name === config.name);
-    if (self === undefined) throw new Error(`no member named ${config.name}`);
+    this.#addresses = new AddressBook(genesis.members, config.peers ?? []);
     this.#replica = new Replica(
       {
-        id: self.nodeId,
+        id: ownEntry(config).nodeId,
         members: genesis.members.map(({ nodeId }) => nodeId),
         clusterTag: clusterTag(genesis.clusterId),
         heartbeatMs,
@@ -141,6 +146,7 @@ export class Node implements NodeService {
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
+        onMembers: () => this.#followMembers(),
       },
       stored,
       chunks,
@@ -154,13 +160,12 @@ export class Node implements NodeService {
       privateKey: loadIdentity(config.privateKey).privateKey,
       listen: { host: config.peerHost, port: config.peerPort },
       clusterId: config.genesis.clusterId,
-      members: config.genesis.members
-        .filter(({ nodeId }) => nodeId !== replica.id)
-        .map(({ nodeId, peer }) => ({ nodeId, ...address(peer) })),
+      members: node.#peers(),
       handlers: { onFrame: (from, frame) => replica.onFrame(from, frame), onLink: (peer, up) => replica.onLink(peer, up) },
       logger: config.logger,
     });
     node.#transport = transport;
+    node.#linked = node.#peers();
     node.#metrics.watch(replica, store, transport.stats);
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
     node.#timer = setInterval(() => replica.tick(), config.heartbeatMs / ticksPerHeartbeat);
@@ -169,9 +174,29 @@ export class Node implements NodeService {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    clearTimeout(this.#forgetTimer);
     this.#replica.stop();
     await this.#transport?.stop();
     await this.#store.close();
+  }
+
+  #peers(): readonly TransportMember[] {
+    const { id, raft, state } = this.#replica;
+    // A record that names no key can be nobody's: it is passed over rather than handed to the transport.
+    const peers = this.#addresses.peers(id, raft.configuration, state.members).filter((member) => isPeerId(member.nodeId));
+    return peers.map(({ nodeId, peer }) => ({ nodeId, ...address(peer) }));
+  }
+
+  /** Newcomers are met at once. Who has left keeps its link for a moment: the answer to its own removal may be on the way. */
+  #followMembers(): void {
+    const transport = this.#transport;
+    if (transport === undefined) return;
+    const peers = this.#peers();
+    const leaving = this.#linked.filter(({ nodeId }) => peers.every((peer) => peer.nodeId !== nodeId));
+    this.#linked = peers;
+    transport.setMembers([...peers, ...leaving]);
+    clearTimeout(this.#forgetTimer);
+    this.#forgetTimer = setTimeout(() => transport.setMembers(this.#peers()), this.#config.electionTimeoutMs);
   }
 
   /** The running replica, for benchmarks and tests of this package. */
@@ -179,13 +204,18 @@ export class Node implements NodeService {
     return this.#replica;
   }
 
+  genesis(): Genesis {
+    return this.#config.genesis;
+  }
+
   status(): NodeStatus {
     const { genesis, name } = this.#config;
-    const { raft, links, appliedIndex } = this.#replica;
+    const { raft, links, appliedIndex, state } = this.#replica;
     const { voters, learners } = raft.configuration;
+    const known = this.#addresses.all(state.members);
     const nowMs = performance.now();
-    const leader = genesis.members.find(({ nodeId }) => nodeId === raft.leader);
-    const members = genesis.members.filter(({ nodeId }) => voters.includes(nodeId) || learners.includes(nodeId));
+    const leader = raft.leader === undefined ? undefined : known.get(raft.leader);
+    const members = [...known.values()].filter(({ nodeId }) => voters.includes(nodeId) || learners.includes(nodeId));
     return {
       nodeId: this.#replica.id,
       name,
@@ -310,6 +340,16 @@ export class Node implements NodeService {
     );
   }
 
+  changeMembers(change: ConfigurationChange, options: RequestOptions = {}): Promise<Configuration> {
+    const bad = change.changes.find(({ type, node }) => type !== 'remove' && !isPeerId(node));
+    if (bad !== undefined) return Promise.reject(new QuorateError(failure('invalid_argument', `${bad.node} is not a peer id`)));
+    return settle((done) => this.#replica.changeMembers(change, options.timeoutMs, done), options.signal, true);
+  }
+
+  transferLeadership(to: NodeId | undefined, options: RequestOptions = {}): Promise<NodeId> {
+    return settle((done) => this.#replica.transferLeadership(to, options.timeoutMs, done), options.signal, true);
+  }
+
   claim(request: ClaimRequest, options: RequestOptions = {}): Promise<readonly ClaimedTask[]> {
     return settle((done) => this.#replica.claim(request, done), options.signal, false);
   }
@@ -368,6 +408,12 @@ export class Node implements NodeService {
   subscribe(listener: (events: readonly StateEvent[]) => void): () => void {
     return this.#replica.events.subscribe(listener);
   }
+}
+
+function ownEntry({ genesis, peers = [], name }: NodeConfig): MemberInfo {
+  const own = [...genesis.members, ...peers].find((member) => member.name === name);
+  if (own === undefined) throw new Error(`the genesis of cluster ${genesis.clusterId} has no member named ${name}`);
+  return own;
 }
 
 /** A callback's answer as a promise. An abort ends the wait; a write that was on its way may still take effect. */

@@ -4,6 +4,8 @@ import { failure } from '../core/errors.ts';
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
+import { configurationOf, members } from '../raft/configuration.ts';
+import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration, Entry, SnapshotMeta } from '../raft/messages.ts';
 import { Raft } from '../raft/raft.ts';
 import type { Ready, SnapshotSend } from '../raft/ready.ts';
@@ -21,6 +23,7 @@ import { EventLog } from './event-log.ts';
 import { LeaderDuties } from './leader-duties.ts';
 import { Links } from './links.ts';
 import { Liveness } from './liveness.ts';
+import { Membership } from './membership.ts';
 import { NodeSession } from './node-session.ts';
 import { Outbox } from './outbox.ts';
 import { Proposals } from './proposals.ts';
@@ -33,7 +36,7 @@ export const ticksPerHeartbeat = 5;
 
 export interface ReplicaOptions {
   readonly id: NodeId;
-  /** Nodes of the cluster, this one included. */
+  /** The voters of the founding configuration; whoever came or went later is in the log. */
   readonly members: readonly NodeId[];
   readonly clusterTag: number;
   readonly heartbeatMs: number;
@@ -57,6 +60,8 @@ export interface ReplicaPorts {
   defer(job: () => void): void;
   /** The disk failed or an invariant broke: the node must stop. */
   onFatal(error: Error): void;
+  /** Who is a member, or where, has changed. */
+  onMembers?(): void;
   /** Told every entry as it is applied: for the simulator's checks. */
   onApplied?(entry: Entry): void;
 }
@@ -97,6 +102,7 @@ export class Replica {
   readonly #ports: ReplicaPorts;
   readonly #raft: Raft;
   readonly #duties = new LeaderDuties(this.liveness);
+  readonly #membership: Membership;
   readonly #links: Links;
   readonly #outbox: Outbox;
   readonly #proposals = new Proposals();
@@ -151,11 +157,16 @@ export class Replica {
     this.events = new EventLog(this.#appliedIndex);
     this.#raft = new Raft(raftOptions(options, ports.random), {
       hardState: stored.hardState,
-      configuration: snapshot?.configuration ?? votersOnly(options.members),
+      configuration: snapshot?.configuration ?? configurationOf(options.members),
       snapshot: { index: this.#appliedIndex, term: this.#appliedTerm },
       compacted: { index: stored.compactedIndex, term: stored.compactedTerm },
       entries: stored.entries,
       appliedIndex: this.#appliedIndex,
+    });
+    this.#membership = new Membership({
+      raft: this.#raft,
+      isReachable: (node, nowMs) => this.#links.isReachable(node, nowMs),
+      electionTimeoutMs: options.electionTimeoutMs,
     });
     if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
     this.#deferTurn();
@@ -234,6 +245,24 @@ export class Replica {
     if (refused !== undefined) return done({ kind: 'failure', failure: refused });
     this.#questions.ask(question, this.#deadline(timeoutMs), done);
     this.#deferTurn();
+  }
+
+  /** Changes the members; answers with the configuration once the change is applied and a joint one that leaves itself is left. */
+  changeMembers(change: ConfigurationChange, timeoutMs: number | undefined, done: (answer: Answer<Configuration>) => void): void {
+    this.ask({ kind: 'members', change }, timeoutMs, (reply) => {
+      if (reply.kind === 'members') done({ ok: true, value: reply.configuration });
+      else done({ ok: false, failure: failureOf(reply) });
+    });
+  }
+
+  /** Hands leadership to a voter, by default to the one that is furthest; answers with the new leader. */
+  transferLeadership(to: NodeId | undefined, timeoutMs: number | undefined, done: (answer: Answer<NodeId>) => void): void {
+    if (this.#leader === undefined) return done({ ok: false, failure: failure('no_leader', 'there is no leader to hand over') });
+    this.ask({ kind: 'transfer', from: this.#leader, to }, timeoutMs, (reply) => {
+      if (reply.kind === 'transfer') done({ ok: true, value: reply.leader });
+      else done({ ok: false, failure: failureOf(reply) });
+    });
+    return undefined;
   }
 
   /** Returns a function that gives up the claim. */
@@ -404,9 +433,7 @@ export class Replica {
         return;
       case 'ask':
         if (!this.#serving) return;
-        for (const { id, question } of frame.questions) {
-          this.#duties.answer(question, from, this.#state, nowMs, (reply) => this.#reply(from, id, reply));
-        }
+        for (const { id, question } of frame.questions) this.#answer(from, id, question, nowMs);
         return;
       case 'reply':
         for (const { id, reply } of frame.replies) this.#questions.onReply(id, reply);
@@ -430,6 +457,12 @@ export class Replica {
       return;
     }
     this.#ownCommands.push(bytes);
+  }
+
+  #answer(from: NodeId, id: number, question: Question, nowMs: number): void {
+    const respond = (reply: Reply): void => this.#reply(from, id, reply);
+    if (question.kind === 'members' || question.kind === 'transfer') this.#membership.answer(question, nowMs, respond);
+    else this.#duties.answer(question, from, this.#state, nowMs, respond);
   }
 
   #reply(to: NodeId, id: number, reply: Reply): void {
@@ -456,14 +489,14 @@ export class Replica {
     this.#claims.onTick(this.#state, this.#appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
     if (this.#ticks % ticksPerHeartbeat !== 0) return;
-    for (const peer of this.#options.members) if (peer !== this.id) this.#outbox.frame(peer, { kind: 'ping' });
+    for (const peer of this.#peers()) this.#outbox.frame(peer, { kind: 'ping' });
     this.#proposals.expire(nowMs);
     this.#questions.expire(nowMs);
     if (this.#serving) {
       this.#duties.patrol(this.#state, this.#now(), nowMs, (command) => this.#proposeNow(command));
+      this.#membership.patrol(this.#state.members, nowMs);
       const sightings = this.liveness.takeSightings(nowMs);
-      if (sightings.length > 0)
-        for (const peer of this.#options.members) if (peer !== this.id) this.#outbox.frame(peer, { kind: 'sightings', sightings });
+      if (sightings.length > 0) for (const peer of this.#peers()) this.#outbox.frame(peer, { kind: 'sightings', sightings });
     }
     // A forwarded command or a question may have been lost on the way without any change of leader.
     if (this.#ticks % Math.max(ticksPerHeartbeat, Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat)) === 0) this.#resend();
@@ -494,7 +527,10 @@ export class Replica {
     if (serving !== this.#serving) {
       this.#serving = serving;
       if (serving) this.#duties.begin(this.#state, nowMs);
-      else this.#duties.end();
+      else {
+        this.#duties.end();
+        this.#membership.end();
+      }
     } else if (leader === this.#leader) {
       return;
     }
@@ -558,9 +594,7 @@ export class Replica {
     if (this.#leader !== this.id) {
       this.#outbox.frame(this.#leader, { kind: 'ask', questions: this.#questions.takeUnsent() });
     } else if (this.#serving) {
-      for (const { id, question } of this.#questions.takeUnsent()) {
-        this.#duties.answer(question, this.id, this.#state, nowMs, (reply) => this.#reply(this.id, id, reply));
-      }
+      for (const { id, question } of this.#questions.takeUnsent()) this.#answer(this.id, id, question, nowMs);
     }
   }
 
@@ -573,15 +607,23 @@ export class Replica {
 
   #apply(entries: readonly Entry[], nowMs: number): void {
     if (entries.length === 0) return;
+    const { members: table } = this.#state;
+    const { version } = table;
+    let membersChanged = false;
     const events: StateEvent[] = [];
     for (const entry of entries) {
       assert(entry.index - entry.count === this.#appliedIndex, 'entries are applied in order, each once');
       if (entry.kind === 'command') this.#applyCommands(entry, events);
-      else if (entry.kind === 'configuration') this.#raft.applyConfigChange(entry);
+      else if (entry.kind === 'configuration') {
+        this.#raft.applyConfigChange(entry);
+        this.#membership.onApplied(entry.index);
+        membersChanged = true;
+      }
       this.#appliedIndex = entry.index;
       this.#appliedTerm = entry.term;
       this.#ports.onApplied?.(entry);
     }
+    if (membersChanged || table.version !== version) this.#ports.onMembers?.();
     for (const event of events) {
       if (event.kind !== 'agent') continue;
       if (event.state === 'gone') this.liveness.forget(event.agent);
@@ -681,6 +723,7 @@ export class Replica {
         this.#appliedTerm = meta.term;
         this.counters.snapshotsInstalled++;
         this.events.skipTo(meta.index);
+        this.#ports.onMembers?.();
         // Some of what this node waits for is inside the snapshot: asked again, its session answers.
         this.#proposals.resend();
         this.#reads.onApplied(this.#appliedIndex);
@@ -704,6 +747,10 @@ export class Replica {
     return this.#links.isMinority(this.#voters(), this.#ports.clock.monotonicMs()) ? failure('no_quorum', minorityDetail) : undefined;
   }
 
+  #peers(): readonly NodeId[] {
+    return members(this.#raft.configuration).filter((node) => node !== this.id);
+  }
+
   #voters(): readonly NodeId[] {
     return this.#raft.configuration.voters;
   }
@@ -717,13 +764,8 @@ const minorityDetail = 'this node can reach only a minority of the cluster; ask 
 
 const records = (chunks: readonly Uint8Array[]): Iterable<SnapshotRecord> => decodeSnapshot(chunks) as Iterable<SnapshotRecord>;
 
-const votersOnly = (voters: readonly NodeId[]): Configuration => ({
-  voters,
-  outgoing: [],
-  learners: [],
-  learnersNext: [],
-  autoLeave: false,
-});
+const failureOf = (reply: Reply) =>
+  reply.kind === 'failure' ? reply.failure : failure('internal', 'the leader answered another question');
 
 function raftOptions({ id, heartbeatMs, electionTimeoutMs, appendBytes }: ReplicaOptions, random: Random) {
   return {

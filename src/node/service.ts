@@ -1,10 +1,15 @@
 import type { Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId, Term } from '../core/ids.ts';
+import type { ConfigurationChange } from '../raft/configuration-change.ts';
+import type { Configuration } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
+import type { Genesis } from './genesis.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import type { Task } from '../tasks/task.ts';
+
+export type { ConfigurationChange, MemberChange } from '../raft/configuration-change.ts';
 
 /** `linearizable`: reflects every write acknowledged before the read began. `leader`: the leader's own state. `local`: this node's, however old. */
 export type Consistency = 'linearizable' | 'leader' | 'local';
@@ -127,6 +132,8 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
  */
 export interface NodeService {
   status(): NodeStatus;
+  /** The founding record, for a node that joins. */
+  genesis(): Genesis;
   /** Ready when a leader is known, this node has applied what was committed when it started, and the disk works. */
   readiness(): Health;
   /** Prometheus text. */
@@ -151,6 +158,10 @@ export interface NodeService {
 
   heartbeat(agent: AgentId, generation: number, report: AgentReport, options?: RequestOptions): Promise<HeartbeatAnswer>;
   taskHeartbeat(task: TaskId, fence: number, progress: number | undefined, options?: RequestOptions): Promise<TaskHeartbeatAnswer>;
+  /** Resolves once the change is applied, and a joint configuration that leaves itself is left. Asked again, it finds itself made. */
+  changeMembers(change: ConfigurationChange, options?: RequestOptions): Promise<Configuration>;
+  /** Resolves with the new leader. */
+  transferLeadership(to: NodeId | undefined, options?: RequestOptions): Promise<NodeId>;
   /** Waits up to `waitMs` for work; empty when there is none. An aborted claim gives up its place. */
   claim(request: ClaimRequest, options?: RequestOptions): Promise<readonly ClaimedTask[]>;
 

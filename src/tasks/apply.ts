@@ -4,6 +4,7 @@ import { cancelTask, retryTask, submitTask } from './apply-client.ts';
 import { cancelAck, checkpointTask, completeTask, failTask, releaseTask, startTask } from './apply-holder.ts';
 import { deleteKey, putKey } from './apply-keys.ts';
 import { assignTasks, expireLeases, tick } from './apply-leader.ts';
+import { forgetMember, joinMember, putJoinToken, putMember } from './apply-members.ts';
 import { checkCommand } from './checks.ts';
 import type { Command } from './commands.ts';
 import { accepted, type Machine, type Outcome } from './machine.ts';
@@ -36,6 +37,14 @@ export function execute(machine: Machine, command: Command): Outcome {
       return cancelTask(machine, command);
     case 'RetryTask':
       return retryTask(machine, command);
+    case 'PutMember':
+      return putMember(machine, command);
+    case 'ForgetMember':
+      return forgetMember(machine, command);
+    case 'PutJoinToken':
+      return putJoinToken(machine, command);
+    case 'JoinMember':
+      return joinMember(machine, command);
     case 'StartTask':
       return startTask(machine, command);
     case 'CheckpointTask':

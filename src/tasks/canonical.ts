@@ -48,6 +48,15 @@ function essence(command: Command): unknown {
       return [command.key, command.value, command.ifVersion ?? null];
     case 'DeleteKey':
       return [command.key, command.ifVersion ?? null];
+    case 'PutJoinToken':
+      return [command.hash, command.ttlMs];
+    case 'JoinMember':
+    case 'PutMember': {
+      const { nodeId, name, http, peer, promote } = command.member;
+      return [nodeId, name, http, peer, promote];
+    }
+    case 'ForgetMember':
+      return command.node;
     case 'DrainAgent':
     case 'DeregisterAgent':
       return command.agent;

@@ -1,6 +1,6 @@
 import { type Failure, failure } from '../core/errors.ts';
 import { isName } from '../core/ids.ts';
-import type { Command, RegisterAgent, SubmitTask } from './commands.ts';
+import type { Command, JoinMember, PutMember, RegisterAgent, SubmitTask } from './commands.ts';
 import { commandBounds as bounds, maxPriority } from './limits.ts';
 import { maxAssignmentsPerCommand } from './task.ts';
 
@@ -36,6 +36,13 @@ export function checkCommand(command: Command): Failure | undefined {
       return whole(command.leases.length, 0, bounds.maxItems, 'number of leases');
     case 'AgentsDown':
       return whole(command.agents.length, 0, bounds.maxItems, 'number of agents');
+    case 'PutMember':
+      return checkMember(command);
+    case 'JoinMember':
+      return checkMember(command) ?? named(command.tokenHash, 'hash of the token');
+    case 'PutJoinToken':
+      return named(command.hash, 'hash of the token') ?? whole(command.ttlMs, 1, bounds.maxTimeMs, 'ttlMs');
+    case 'ForgetMember':
     case 'DrainAgent':
     case 'DeregisterAgent':
     case 'CancelTask':
@@ -54,6 +61,11 @@ function checkKey(key: string): Failure | undefined {
 
 function checkVersion(version: number | undefined): Failure | undefined {
   return version === undefined ? undefined : whole(version, 0, Number.MAX_SAFE_INTEGER, 'ifVersion');
+}
+
+function checkMember({ member: { nodeId, name, http, peer } }: PutMember | JoinMember): Failure | undefined {
+  if (!isName(nodeId) || !isName(name)) return failure('invalid_argument', 'the member has no proper id or name');
+  return within(http, bounds.maxKey, 'http address') ?? within(peer, bounds.maxKey, 'peer address');
 }
 
 function checkAgent(command: RegisterAgent): Failure | undefined {

@@ -1,5 +1,6 @@
 import type { Failure } from '../core/errors.ts';
-import type { AgentId, LogIndex, TaskId } from '../core/ids.ts';
+import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
+import type { MemberRecord } from './members.ts';
 import type { Backoff, TaskState } from './task.ts';
 
 /** JSON text of a payload, a result or a label map: opaque to the state machine, so it is never parsed again on the way. */
@@ -83,6 +84,33 @@ export interface CancelTask {
 export interface RetryTask {
   readonly op: 'RetryTask';
   readonly task: TaskId;
+}
+
+/** Where a node that the genesis doesn't name can be reached. Membership itself is a Raft configuration entry. */
+export interface PutMember {
+  readonly op: 'PutMember';
+  readonly member: MemberRecord;
+}
+
+/** Lets one node join. Only the token's hash is in the log, so that whoever reads the log can't use it. */
+export interface PutJoinToken {
+  readonly op: 'PutJoinToken';
+  /** SHA-256 (hex). */
+  readonly hash: string;
+  readonly ttlMs: number;
+}
+
+/** Uses up a token and makes the node's addresses known. A repeat by the same node is welcome. */
+export interface JoinMember {
+  readonly op: 'JoinMember';
+  readonly tokenHash: string;
+  readonly member: MemberRecord;
+}
+
+/** The node has left for good. */
+export interface ForgetMember {
+  readonly op: 'ForgetMember';
+  readonly node: NodeId;
 }
 
 // Commands of the agent that holds a task. Each names the fence it was given.
@@ -171,6 +199,10 @@ export type Command =
   | SubmitTask
   | CancelTask
   | RetryTask
+  | PutMember
+  | ForgetMember
+  | PutJoinToken
+  | JoinMember
   | StartTask
   | CheckpointTask
   | CompleteTask

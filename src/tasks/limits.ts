@@ -40,6 +40,10 @@ export interface StateLimits {
   /** Results remembered for all sessions. Beyond, the least recently used session expires. */
   readonly maxResults: number;
   readonly maxIdempotencyKeys: number;
+  /** Nodes that joined after the founding and were not removed. Beyond: `overloaded`. */
+  readonly maxMembers: number;
+  /** Tokens to join that are neither used nor expired. Beyond: `overloaded`. */
+  readonly maxJoinTokens: number;
   readonly idempotencyMs: number;
   /** Moves of each kind in one Tick: it must not keep the log waiting. */
   readonly maxMovesPerTick: number;
@@ -65,6 +69,8 @@ export const defaultLimits: StateLimits = {
   maxSessionResults: 65_536,
   maxResults: 1_000_000,
   maxIdempotencyKeys: 100_000,
+  maxMembers: 256,
+  maxJoinTokens: 64,
   idempotencyMs: 86_400_000,
   maxMovesPerTick: 1_000,
 };

@@ -7,6 +7,7 @@ import type { StateEvent } from './events.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import type { KeyValue } from './key-value.ts';
 import type { StateLimits } from './limits.ts';
+import type { MemberTable } from './members.ts';
 import type { Sessions } from './sessions.ts';
 import type { TaskRecord } from './task-record.ts';
 import type { TaskTable } from './task-table.ts';
@@ -19,6 +20,7 @@ export interface Machine {
   readonly tasks: TaskTable;
   readonly sessions: Sessions;
   readonly idempotency: IdempotencyKeys;
+  readonly members: MemberTable;
   /** Of the entry. */
   readonly index: LogIndex;
   /** The only time there is: the entry's stamp, never earlier than the one before. */

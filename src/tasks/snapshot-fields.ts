@@ -162,6 +162,7 @@ const failureCodes: readonly FailureCode[] = [
   'already_completed',
   'wrong_state',
   'idempotency_conflict',
+  'token_refused',
   'session_expired',
   'overloaded',
   'too_large',

@@ -1,10 +1,11 @@
-import { agentId, type LogIndex, taskId } from '../core/ids.ts';
+import { agentId, type LogIndex, nodeId, taskId } from '../core/ids.ts';
 import type { Agent } from '../registry/agent.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { CommandResult } from './commands.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import type { KeyValue } from './key-value.ts';
 import type { StateLimits } from './limits.ts';
+import type { MemberTable } from './members.ts';
 import type { Session, Sessions } from './sessions.ts';
 import { Fields, readResult, type SnapshotRecord, type SnapshotValue, writeResult } from './snapshot-fields.ts';
 import { historyItem, isHeld, signatureOf, type TaskRecord } from './task-record.ts';
@@ -13,7 +14,7 @@ import type { TaskTable } from './task-table.ts';
 export type { SnapshotRecord } from './snapshot-fields.ts';
 
 /** Raised whenever a record's fields change. A node reads only the format that it writes. */
-const format = 1;
+const format = 2;
 /** Results of a session in one record: keeps records small. */
 const resultsPerRecord = 256;
 
@@ -24,6 +25,7 @@ interface Parts {
   readonly tasks: TaskTable;
   readonly sessions: Sessions;
   readonly idempotency: IdempotencyKeys;
+  readonly members: MemberTable;
 }
 
 /**
@@ -32,9 +34,11 @@ interface Parts {
  * exactly as one that was never stopped. Copied at once: the table goes on changing while the records are on their way to the disk.
  */
 export function writeRecords(parts: Parts, at: { readonly index: LogIndex; readonly ts: number }): readonly SnapshotRecord[] {
-  const { keys, registry, tasks, sessions, idempotency } = parts;
+  const { keys, registry, tasks, sessions, idempotency, members } = parts;
   const records: SnapshotRecord[] = [['state', format, at.index, at.ts]];
   for (const { key, value, version } of keys.list('', undefined, Infinity)) records.push(['key', key, value, version]);
+  for (const { nodeId: id, name, http, peer, promote } of members.all()) records.push(['member', id, name, http, peer, promote]);
+  for (const [hash, endTs] of members.tokens()) records.push(['token', hash, endTs]);
   for (const agent of registry.all()) records.push(writeAgent(agent));
   for (const [id, { digest, state, ts }] of tasks.purgedIds()) records.push(['purged', id, digest, state, ts]);
   for (const { task, fence, index, ts, result } of tasks.orphans()) records.push(['orphan', task, fence, index, ts, result]);
@@ -59,7 +63,20 @@ export function readRecords(parts: Parts, records: Iterable<SnapshotRecord>, beg
   let session: Session | undefined;
   for (const record of records) {
     const fields = new Fields(record);
-    const kind = fields.word(['state', 'key', 'agent', 'purged', 'orphan', 'task', 'session', 'results', 'idempotent', 'end']);
+    const kind = fields.word([
+      'state',
+      'key',
+      'member',
+      'token',
+      'agent',
+      'purged',
+      'orphan',
+      'task',
+      'session',
+      'results',
+      'idempotent',
+      'end',
+    ]);
     if (hasEnded || (kind === 'state') !== (count === 0))
       throw new RangeError(`a snapshot has one beginning and one end, not ${kind} there`);
     if (kind === 'results') {
@@ -84,13 +101,25 @@ function readHeader(fields: Fields, begin: (index: LogIndex, ts: number) => void
 
 function readPart(
   parts: Parts,
-  kind: 'key' | 'agent' | 'purged' | 'orphan' | 'task' | 'session' | 'results' | 'idempotent',
+  kind: 'key' | 'member' | 'token' | 'agent' | 'purged' | 'orphan' | 'task' | 'session' | 'results' | 'idempotent',
   fields: Fields,
 ): void {
-  const { limits, keys, registry, tasks, idempotency } = parts;
+  const { limits, keys, registry, tasks, idempotency, members } = parts;
   switch (kind) {
     case 'key':
       keys.put(fields.text(), fields.text(), fields.number());
+      break;
+    case 'member':
+      members.put({
+        nodeId: nodeId(fields.text()),
+        name: fields.text(),
+        http: fields.text(),
+        peer: fields.text(),
+        promote: fields.boolean(),
+      });
+      break;
+    case 'token':
+      members.putToken(fields.text(), fields.number());
       break;
     case 'agent':
       registry.restore(readAgent(fields));

@@ -11,6 +11,7 @@ import { IdempotencyKeys } from './idempotency.ts';
 import { KeyValue } from './key-value.ts';
 import { commandBounds, defaultLimits, type StateLimits } from './limits.ts';
 import { Sessions } from './sessions.ts';
+import { MemberTable } from './members.ts';
 import { readRecords, type SnapshotRecord, writeRecords } from './snapshot.ts';
 import { TaskTable } from './task-table.ts';
 
@@ -31,6 +32,7 @@ export class ClusterState {
   readonly tasks: TaskTable;
   readonly sessions: Sessions;
   readonly idempotency: IdempotencyKeys;
+  readonly members = new MemberTable();
   #ts = 0;
   #index: LogIndex = 0;
 
@@ -130,9 +132,9 @@ export class ClusterState {
   }
 
   #execute(entry: SessionCommand, events: StateEvent[]): CommandResult {
-    const { limits, keys, registry, tasks, sessions, idempotency } = this;
+    const { limits, keys, registry, tasks, sessions, idempotency, members } = this;
     const index = this.#index;
-    const machine = { limits, keys, registry, tasks, sessions, idempotency, index, ts: this.#ts, events };
+    const machine = { limits, keys, registry, tasks, sessions, idempotency, members, index, ts: this.#ts, events };
     const outcome = execute(machine, entry.command);
     return outcome.ok ? { ok: true, index, value: outcome.value } : { ok: false, index, failure: outcome.failure };
   }

@@ -1,5 +1,5 @@
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys';
-import { peerIdFromPrivateKey } from '@libp2p/peer-id';
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
 import type { NodeId } from '../core/ids.ts';
 import { nodeId } from '../core/ids.ts';
 import type { Ed25519PrivateKey } from './libp2p-types.ts';
@@ -33,3 +33,12 @@ function parse(bytes: Uint8Array): ReturnType<typeof privateKeyFromProtobuf> | u
 
 /** The node id a key stands for. */
 export const nodeIdOf = (privateKey: Ed25519PrivateKey): NodeId => nodeId(peerIdFromPrivateKey(privateKey).toString());
+
+/** True for the text of a peer id: nothing else may be dialled or asked for. */
+export function isPeerId(text: string): boolean {
+  try {
+    return peerIdFromString(text).type === 'Ed25519';
+  } catch {
+    return false;
+  }
+}

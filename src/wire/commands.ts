@@ -1,7 +1,8 @@
 import { failure, failureCode } from '../core/errors.ts';
-import { agentId, taskId } from '../core/ids.ts';
+import { agentId, nodeId, taskId } from '../core/ids.ts';
 import { unreachable } from '../core/assert.ts';
 import type { Command, CommandResult, ResultValue, SessionCommand } from '../tasks/commands.ts';
+import type { MemberRecord } from '../tasks/members.ts';
 import { maxAssignmentsPerCommand, taskStates } from '../tasks/task.ts';
 import {
   maxCommandBytes,
@@ -39,6 +40,10 @@ const ops = {
   ExpireLeases: 17,
   AgentsDown: 18,
   Tick: 19,
+  PutMember: 20,
+  ForgetMember: 21,
+  PutJoinToken: 22,
+  JoinMember: 23,
 } as const satisfies Record<Command['op'], number>;
 
 type Op = Command['op'];
@@ -88,41 +93,23 @@ function fieldsOf(command: Command): readonly unknown[] {
     case 'DeleteKey':
       return [command.key, command.ifVersion ?? null];
     case 'RegisterAgent':
-      return [
-        command.agent,
-        command.capabilities,
-        command.swarms,
-        command.concurrency,
-        command.weight,
-        command.labels,
-        command.ttlMs,
-        command.role ?? null,
-        command.group ?? null,
-        command.node,
-      ];
+      return agentFields(command);
     case 'DrainAgent':
     case 'DeregisterAgent':
       return [command.agent];
     case 'SubmitTask':
-      return [
-        command.task,
-        command.type,
-        command.payload,
-        command.digest,
-        command.requires,
-        command.swarm ?? null,
-        command.priority,
-        command.maxAttempts,
-        command.leaseMs,
-        command.deadlineMs ?? null,
-        command.delayMs,
-        command.backoff.baseMs,
-        command.backoff.factor,
-        command.backoff.maxMs,
-      ];
+      return taskFields(command);
     case 'CancelTask':
     case 'RetryTask':
       return [command.task];
+    case 'PutMember':
+      return memberFields(command.member);
+    case 'PutJoinToken':
+      return [command.hash, command.ttlMs];
+    case 'JoinMember':
+      return [command.tokenHash, ...memberFields(command.member)];
+    case 'ForgetMember':
+      return [command.node];
     case 'StartTask':
     case 'ReleaseTask':
     case 'CancelAck':
@@ -146,12 +133,44 @@ function fieldsOf(command: Command): readonly unknown[] {
   }
 }
 
+const agentFields = (command: Extract<Command, { readonly op: 'RegisterAgent' }>): readonly unknown[] => [
+  command.agent,
+  command.capabilities,
+  command.swarms,
+  command.concurrency,
+  command.weight,
+  command.labels,
+  command.ttlMs,
+  command.role ?? null,
+  command.group ?? null,
+  command.node,
+];
+
+const taskFields = (command: Extract<Command, { readonly op: 'SubmitTask' }>): readonly unknown[] => [
+  command.task,
+  command.type,
+  command.payload,
+  command.digest,
+  command.requires,
+  command.swarm ?? null,
+  command.priority,
+  command.maxAttempts,
+  command.leaseMs,
+  command.deadlineMs ?? null,
+  command.delayMs,
+  command.backoff.baseMs,
+  command.backoff.factor,
+  command.backoff.maxMs,
+];
+
 const anyTask = taskId('none');
 const anyAgent = agentId('none');
+const anyNode = nodeId('none');
 
 // When a field is bad the reader remembers it and the command is dropped, so a stand-in name never gets out.
 const task = (reader: FieldReader) => reader.name(taskId) ?? anyTask;
 const agent = (reader: FieldReader) => reader.name(agentId) ?? anyAgent;
+const node = (reader: FieldReader) => reader.name(nodeId) ?? anyNode;
 
 function readCommand(op: Op, r: FieldReader): Command {
   switch (op) {
@@ -171,6 +190,14 @@ function readCommand(op: Op, r: FieldReader): Command {
     case 'CancelTask':
     case 'RetryTask':
       return { op, task: task(r) };
+    case 'PutMember':
+      return { op, member: readMember(r) };
+    case 'PutJoinToken':
+      return { op, hash: r.text(digestLength), ttlMs: r.int(1, 365 * dayMs) };
+    case 'JoinMember':
+      return { op, tokenHash: r.text(digestLength), member: readMember(r) };
+    case 'ForgetMember':
+      return { op, node: node(r) };
     case 'StartTask':
     case 'ReleaseTask':
     case 'CancelAck':
@@ -192,6 +219,12 @@ function readCommand(op: Op, r: FieldReader): Command {
     default:
       return unreachable(op);
   }
+}
+
+const memberFields = ({ nodeId: id, name, http, peer, promote }: MemberRecord): readonly unknown[] => [id, name, http, peer, promote];
+
+function readMember(r: FieldReader): MemberRecord {
+  return { nodeId: node(r), name: r.text(maxNameLength), http: r.text(maxKeyLength), peer: r.text(maxKeyLength), promote: r.boolean() };
 }
 
 function readRegistration(r: FieldReader): Command {

@@ -1,7 +1,13 @@
 import { unreachable } from '../core/assert.ts';
 import { copyBytes } from '../core/bytes.ts';
 import { failure, failureCode, type Failure } from '../core/errors.ts';
-import { agentId, nodeId, taskId, type AgentId, type TaskId } from '../core/ids.ts';
+import { agentId, nodeId, taskId, type AgentId, type NodeId, type TaskId } from '../core/ids.ts';
+import {
+  type ConfigurationChange,
+  decodeConfigurationChange,
+  encodeConfigurationChange,
+  leaveJoint,
+} from '../raft/configuration-change.ts';
 import type { Configuration, Entry, RaftMessage, SnapshotMeta } from '../raft/messages.ts';
 import {
   maxCommandBytes,
@@ -38,13 +44,19 @@ export type Question =
       readonly generation: number;
       readonly slots: number;
       readonly types: readonly string[] | undefined;
-    };
+    }
+  /** Answered once the change is applied, and a joint configuration that leaves itself is left. */
+  | { readonly kind: 'members'; readonly change: ConfigurationChange }
+  /** "Leadership shall leave `from`", for `to` or for whoever is fit. */
+  | { readonly kind: 'transfer'; readonly from: NodeId; readonly to: NodeId | undefined };
 
 export type Reply =
   | { readonly kind: 'beat'; readonly ttlMs: number; readonly cancelled: readonly TaskId[] }
   | { readonly kind: 'taskBeat'; readonly leaseMs: number; readonly cancelRequested: boolean }
   /** The agent's tasks are known once `index` is applied. */
   | { readonly kind: 'claim'; readonly index: number }
+  | { readonly kind: 'members'; readonly configuration: Configuration }
+  | { readonly kind: 'transfer'; readonly leader: NodeId }
   | { readonly kind: 'failure'; readonly failure: Failure };
 
 /** One agent's newest sign of life, as the leader tells its followers. Advisory. */
@@ -151,9 +163,11 @@ function readReport(r: FieldReader): Report {
 
 const anyAgent = agentId('none');
 const anyTask = taskId('none');
+const anyNode = nodeId('none');
 // A bad name is remembered by the reader and the frame is dropped: the stand-in never gets out.
 const agent = (r: FieldReader) => r.name(agentId) ?? anyAgent;
 const task = (r: FieldReader) => r.name(taskId) ?? anyTask;
+const node = (r: FieldReader) => r.name(nodeId) ?? anyNode;
 
 function readSighting(r: FieldReader): Sighting {
   return { agent: agent(r), generation: r.int(), ageMs: r.int(), report: readReport(r) };
@@ -167,13 +181,17 @@ function questionFields(question: Question): readonly unknown[] {
       return ['taskBeat', question.task, question.fence, question.progress ?? null];
     case 'claim':
       return ['claim', question.agent, question.generation, question.slots, question.types ?? null];
+    case 'members':
+      return ['members', encodeConfigurationChange(question.change)];
+    case 'transfer':
+      return ['transfer', question.from, question.to ?? null];
     default:
       return unreachable(question);
   }
 }
 
 function readQuestion(r: FieldReader): Question {
-  const kind = r.oneOf(['beat', 'taskBeat', 'claim']) ?? 'beat';
+  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer']) ?? 'beat';
   switch (kind) {
     case 'beat':
       return { kind, agent: agent(r), generation: r.int(), report: readReport(r) };
@@ -187,9 +205,19 @@ function readQuestion(r: FieldReader): Question {
         slots: r.int(0, 10_000),
         types: r.optional(() => r.texts(maxTags, maxNameLength)),
       };
+    case 'members':
+      return { kind, change: readChange(r) };
+    case 'transfer':
+      return { kind, from: node(r), to: r.optional(() => node(r)) };
     default:
       return unreachable(kind);
   }
+}
+
+function readChange(r: FieldReader): ConfigurationChange {
+  const change = decodeConfigurationChange(r.bytes(maxEntryBytes));
+  if (change === undefined) r.reject();
+  return change ?? leaveJoint;
 }
 
 function replyFields(reply: Reply): readonly unknown[] {
@@ -200,6 +228,10 @@ function replyFields(reply: Reply): readonly unknown[] {
       return ['taskBeat', reply.leaseMs, reply.cancelRequested];
     case 'claim':
       return ['claim', reply.index];
+    case 'members':
+      return ['members', ...configurationFields(reply.configuration)];
+    case 'transfer':
+      return ['transfer', reply.leader];
     case 'failure':
       return ['failure', reply.failure.code, reply.failure.detail, reply.failure.data ?? null];
     default:
@@ -208,7 +240,7 @@ function replyFields(reply: Reply): readonly unknown[] {
 }
 
 function readReply(r: FieldReader): Reply {
-  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'failure']) ?? 'claim';
+  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer', 'failure']) ?? 'claim';
   switch (kind) {
     case 'beat':
       return { kind, ttlMs: r.int(), cancelled: r.names(10_000, taskId) };
@@ -216,6 +248,10 @@ function readReply(r: FieldReader): Reply {
       return { kind, leaseMs: r.int(), cancelRequested: r.boolean() };
     case 'claim':
       return { kind, index: r.int() };
+    case 'members':
+      return { kind, configuration: readConfiguration(r) };
+    case 'transfer':
+      return { kind, leader: node(r) };
     case 'failure': {
       const code = failureCode(r.text(maxNameLength));
       const detail = r.text(maxErrorLength);
@@ -321,23 +357,22 @@ function readEntry(r: FieldReader): Entry {
   return { term, index, count, kind, data };
 }
 
-function snapshotFields(meta: SnapshotMeta): readonly unknown[] {
-  const { voters, outgoing, learners, learnersNext, autoLeave } = meta.configuration;
-  return [meta.index, meta.term, voters, outgoing, learners, learnersNext, autoLeave];
+function configurationFields({ voters, outgoing, learners, learnersNext, autoLeave }: Configuration): readonly unknown[] {
+  return [voters, outgoing, learners, learnersNext, autoLeave];
 }
+
+function readConfiguration(r: FieldReader): Configuration {
+  const ids = () => r.names(1024, nodeId);
+  return { voters: ids(), outgoing: ids(), learners: ids(), learnersNext: ids(), autoLeave: r.boolean() };
+}
+
+const snapshotFields = (meta: SnapshotMeta): readonly unknown[] => [meta.index, meta.term, ...configurationFields(meta.configuration)];
 
 function readSnapshot(r: FieldReader): SnapshotMeta {
   const fields = new FieldReader(r.any());
   const index = fields.int(1);
   const term = fields.int(1);
-  const members = () => fields.names(1024, nodeId);
-  const configuration: Configuration = {
-    voters: members(),
-    outgoing: members(),
-    learners: members(),
-    learnersNext: members(),
-    autoLeave: fields.boolean(),
-  };
+  const configuration = readConfiguration(fields);
   if (!fields.ok) r.reject();
   return { index, term, configuration };
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { run, type RunResult } from '../../sim/run.ts';
 import { drawPlan } from '../../sim/draw-plan.ts';
-import { calmDisk, calmNetwork, defaultClients } from '../../sim/plan.ts';
+import { calmPlan } from '../../sim/plan.ts';
 import { scenarios } from '../../sim/scenarios.ts';
 import { World } from '../../sim/world.ts';
 
@@ -64,7 +64,7 @@ describe('simulator', () => {
   it('elects within two election timeouts after the leader is killed', () => {
     const world = new World({
       seed: 3,
-      plan: { nodes: 3, snapshotBytes: 1_000_000, appendBytes: 1_000_000, network: calmNetwork, disk: calmDisk, clients: defaultClients },
+      plan: { ...calmPlan, nodes: 3, founders: 3, snapshotBytes: 1_000_000 },
     });
     for (let i = 0; i < 3; i++) world.start(i);
     world.runUntil(5_000_000);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { agentId, taskId } from '../../src/core/ids.ts';
+import { agentId, nodeId, taskId } from '../../src/core/ids.ts';
 import type { Command, CommandResult, SessionCommand } from '../../src/tasks/commands.ts';
 import type { StateEvent } from '../../src/tasks/events.ts';
 import type { StateLimits } from '../../src/tasks/limits.ts';
@@ -59,6 +59,10 @@ const ops: readonly Step['op'][] = [
   'SubmitTask',
   'CancelTask',
   'RetryTask',
+  'PutMember',
+  'PutJoinToken',
+  'JoinMember',
+  'ForgetMember',
   'StartTask',
   'CheckpointTask',
   'CompleteTask',
@@ -119,6 +123,21 @@ function commandOf(step: Step, state: ClusterState): Command {
         concurrency: 1 + (step.small % 3),
         labels: { z: '1', a: `${step.small}` },
       });
+    case 'PutMember':
+      return {
+        op: step.op,
+        member: { nodeId: nodeId(`n${step.task}`), name: `node-${step.small}`, http: 'http://h:1', peer: 'h:2', promote: step.bit },
+      };
+    case 'PutJoinToken':
+      return { op: step.op, hash: `h${step.small}`, ttlMs: 1000 };
+    case 'JoinMember':
+      return {
+        op: step.op,
+        tokenHash: `h${step.small}`,
+        member: { nodeId: nodeId(`n${step.task}`), name: `joined-${step.task}`, http: 'http://h:1', peer: 'h:2', promote: true },
+      };
+    case 'ForgetMember':
+      return { op: step.op, node: nodeId(`n${step.task}`) };
     case 'DrainAgent':
     case 'DeregisterAgent':
       return { op: step.op, agent };

@@ -41,11 +41,4 @@ export const nodeRoutes = (node: NodeService): Route[] => [
     query: noQuery,
     handle: () => ({ body: node.status() }),
   }),
-  route({
-    method: 'GET',
-    path: '/v1/members',
-    summary: 'The members of the cluster',
-    query: noQuery,
-    handle: () => ({ body: { items: node.status().members } }),
-  }),
 ];

@@ -1,0 +1,126 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { failure, QuorateError } from '../../core/errors.ts';
+import { type NodeId, nodeId } from '../../core/ids.ts';
+import type { ConfigurationChange, MemberChange, NodeService } from '../../node/service.ts';
+import type { MemberRecord } from '../../tasks/members.ts';
+import { done, route, type Answer, type Route } from '../route.ts';
+import { joinBody, tokenBody, memberBody, memberParams, noQuery, transferBody } from '../schemas.ts';
+
+const auto = (...changes: MemberChange[]): ConfigurationChange => ({ transition: 'auto', changes, context: '' });
+
+export const memberRoutes = (node: NodeService): Route[] => [
+  route({
+    method: 'GET',
+    path: '/v1/members',
+    summary: 'The members of the cluster',
+    query: noQuery,
+    handle: () => ({ body: { items: node.status().members } }),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/members',
+    summary: 'Add a node with its addresses, or change the role of a member; replaces: takes the place of another',
+    query: noQuery,
+    body: memberBody,
+    handle: async ({ body: { nodeId: text, role, replaces, ...where }, signal }) => {
+      const id = nodeId(text);
+      const { name, http, peer } = where;
+      if (name !== undefined && http !== undefined && peer !== undefined) {
+        await putMember(node, { nodeId: id, name, http, peer, promote: role === 'voter' }, signal);
+        await node.changeMembers(auto({ type: 'add-learner', node: id }), { signal });
+        return current(node, signal);
+      }
+      if (name !== undefined || http !== undefined || peer !== undefined)
+        throw new QuorateError(failure('invalid_argument', 'body: a new node needs name, http and peer'));
+      if (!node.status().members.some((member) => member.nodeId === id)) throw unknown(id);
+      if (role === 'voter') {
+        const leaving: MemberChange[] = replaces === undefined ? [] : [{ type: 'remove', node: nodeId(replaces) }];
+        await node.changeMembers(auto({ type: 'add-voter', node: id }, ...leaving), { signal });
+        if (replaces !== undefined) done(await node.submit({ op: 'ForgetMember', node: nodeId(replaces) }, { signal }));
+      } else {
+        // It must not be promoted again on its own.
+        const known = node.state().members.get(id);
+        if (known?.promote === true) await putMember(node, { ...known, promote: false }, signal);
+        await node.changeMembers(auto({ type: 'add-learner', node: id }), { signal });
+      }
+      return current(node, signal);
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/members/tokens',
+    summary: 'A token with which one node may join',
+    query: noQuery,
+    body: tokenBody,
+    handle: async ({ body: { ttlMs }, signal }) => {
+      const token = randomBytes(32).toString('base64url');
+      done(await node.submit({ op: 'PutJoinToken', hash: hashOf(token), ttlMs }, { signal }));
+      return { status: 201, body: { token, ttlMs } };
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/members/join',
+    summary: 'Join with a token: the node becomes a learner, and a voter when it has caught up',
+    query: noQuery,
+    body: joinBody,
+    handle: async ({ body: { token, nodeId: text, ...where }, signal }) => {
+      const member = { ...where, nodeId: nodeId(text), promote: true };
+      checkName(node, member);
+      done(await node.submit({ op: 'JoinMember', tokenHash: hashOf(token), member }, { signal }));
+      // A repeat finds it a learner, or a voter already.
+      const isMember = node.status().members.some((known) => known.nodeId === member.nodeId);
+      if (!isMember) await node.changeMembers(auto({ type: 'add-learner', node: member.nodeId }), { signal });
+      await node.readPoint('linearizable', { signal });
+      const members = node.status().members.map(({ nodeId: id, name, http, peer }) => ({ nodeId: id, name, http, peer }));
+      return { body: { genesis: node.genesis(), members } };
+    },
+  }),
+  route({
+    method: 'DELETE',
+    path: '/v1/members/:nodeId',
+    summary: 'Remove a member',
+    params: memberParams,
+    query: noQuery,
+    handle: async ({ params, signal }) => {
+      const id = nodeId(params.nodeId);
+      if (!node.status().members.some((member) => member.nodeId === id)) throw unknown(id);
+      await node.changeMembers(auto({ type: 'remove', node: id }), { signal });
+      // A node that removed itself can decide nothing more; the record that stays behind harms nobody.
+      if (id === node.status().nodeId) return { body: { items: node.status().members.filter((member) => member.nodeId !== id) } };
+      done(await node.submit({ op: 'ForgetMember', node: id }, { signal }));
+      return current(node, signal);
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/leader/transfer',
+    summary: 'Hand leadership to a voter; without one, to the voter that is furthest',
+    query: noQuery,
+    body: transferBody,
+    handle: async ({ body, signal }) => ({
+      body: { leader: await node.transferLeadership(body?.to === undefined ? undefined : nodeId(body.to), { signal }) },
+    }),
+  }),
+];
+
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');
+
+async function putMember(node: NodeService, member: MemberRecord, signal: AbortSignal): Promise<void> {
+  checkName(node, member);
+  done(await node.submit({ op: 'PutMember', member }, { signal }));
+}
+
+/** Refuses the name of another member: the founders' names are not in the replicated table. */
+function checkName(node: NodeService, member: MemberRecord): void {
+  const other = node.status().members.find(({ name, nodeId: id }) => name === member.name && id !== member.nodeId);
+  if (other !== undefined) throw new QuorateError(failure('id_conflict', `the name ${member.name} is node ${other.nodeId}'s`));
+}
+
+/** The members as they are after the change, whichever node was asked. */
+async function current(node: NodeService, signal: AbortSignal): Promise<Answer> {
+  await node.readPoint('linearizable', { signal });
+  return { body: { items: node.status().members } };
+}
+
+const unknown = (id: NodeId): QuorateError => new QuorateError(failure('not_found', `there is no member ${id}`));

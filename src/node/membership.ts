@@ -1,0 +1,176 @@
+import { failure, type Failure, type FailureCode } from '../core/errors.ts';
+import type { LogIndex, NodeId } from '../core/ids.ts';
+import { majority } from '../core/quorum.ts';
+import { changeConfiguration, isJoint, isVoter } from '../raft/configuration.ts';
+import type { ConfigurationChange, MemberChange } from '../raft/configuration-change.ts';
+import type { Configuration } from '../raft/messages.ts';
+import type { Raft } from '../raft/raft.ts';
+import type { MemberTable } from '../tasks/members.ts';
+import type { Question, Reply } from '../wire/frames.ts';
+
+type Respond = (reply: Reply) => void;
+export type MembershipQuestion = Extract<Question, { readonly kind: 'members' | 'transfer' }>;
+
+/** What changes of the members need to know of this node. */
+export interface MembershipPorts {
+  readonly raft: Raft;
+  readonly isReachable: (node: NodeId, nowMs: number) => boolean;
+  /** How long a chosen successor has to take over. */
+  readonly electionTimeoutMs: number;
+}
+
+interface PendingChange {
+  /** Tells a repeat from another change. */
+  readonly change: string;
+  readonly index: LogIndex;
+  readonly waiting: Respond[];
+}
+
+interface PendingTransfer {
+  readonly to: NodeId;
+  readonly deadlineMs: number;
+  readonly respond: Respond;
+}
+
+/** A learner no further behind than this has what the others have but for what is on its way. */
+const maxBehind = 4096;
+/** Who waits for one change; a repeat beyond is answered by asking again. */
+const maxWaiting = 256;
+
+/**
+ * The leader's part in changing the members (thesis §4) and in handing leadership over (§3.10). Like all questions these may be asked again, of another
+ * leader too: what is already so is answered at once, what is under way is waited for.
+ */
+export class Membership {
+  readonly #ports: MembershipPorts;
+  #change: PendingChange | undefined;
+  #transfer: PendingTransfer | undefined;
+
+  constructor(ports: MembershipPorts) {
+    this.#ports = ports;
+  }
+
+  answer(question: MembershipQuestion, nowMs: number, respond: Respond): void {
+    if (question.kind === 'members') this.#answerChange(question.change, nowMs, respond);
+    else this.#answerTransfer(question.from, question.to, nowMs, respond);
+  }
+
+  /** Leadership is over. Whoever waits asks the next leader. */
+  end(): void {
+    this.#change = undefined;
+    this.#transfer = undefined;
+  }
+
+  /** A configuration entry at `index` was applied. */
+  onApplied(index: LogIndex): void {
+    const { configuration } = this.#ports.raft;
+    if (this.#change === undefined || index < this.#change.index || (isJoint(configuration) && configuration.autoLeave)) return;
+    for (const respond of this.#change.waiting) respond({ kind: 'members', configuration });
+    this.#change = undefined;
+  }
+
+  /** Once a heartbeat interval, on a serving leader: gives up a transfer, and promotes who joined and has caught up. */
+  patrol(members: MemberTable, nowMs: number): void {
+    const { raft } = this.#ports;
+    if (this.#transfer !== undefined && nowMs >= this.#transfer.deadlineMs) {
+      const { to, respond } = this.#transfer;
+      this.#transfer = undefined;
+      respond(refused('timeout', `node ${to} did not take over in time; this node leads on`));
+    }
+    if (this.#change !== undefined || isJoint(raft.configuration)) return;
+    const ready = raft.configuration.learners.find((node) => {
+      if (members.get(node)?.promote !== true) return false;
+      return this.#refusal({ transition: 'auto', changes: [{ type: 'add-voter', node }], context: '' }, nowMs) === undefined;
+    });
+    if (ready !== undefined) raft.proposeConfigChange({ transition: 'auto', changes: [{ type: 'add-voter', node: ready }], context: '' });
+  }
+
+  #answerChange(change: ConfigurationChange, nowMs: number, respond: Respond): void {
+    const { raft } = this.#ports;
+    const { configuration } = raft;
+    const text = JSON.stringify(change);
+    if (this.#change !== undefined) {
+      if (this.#change.change !== text) respond(refused('change_pending', 'another change of the members is under way'));
+      else if (this.#change.waiting.length < maxWaiting) this.#change.waiting.push(respond);
+      return;
+    }
+    if (isInForce(configuration, change)) return respond({ kind: 'members', configuration });
+    const wrong = this.#refusal(change, nowMs);
+    if (wrong !== undefined) return respond({ kind: 'failure', failure: wrong });
+    const proposed = raft.proposeConfigChange(change);
+    if (proposed.ok) this.#change = { change: text, index: proposed.index, waiting: [respond] };
+    else if (proposed.refused === 'invalid-change') respond(refused('invalid_argument', proposed.reason ?? 'the change does not fit'));
+    else if (proposed.refused !== 'not-leader') respond(refused('change_pending', `not now: ${proposed.refused}`));
+    return undefined;
+  }
+
+  /** Why the change must not be made: it could leave a cluster that can decide nothing. */
+  #refusal(change: ConfigurationChange, nowMs: number): Failure | undefined {
+    const { raft, isReachable } = this.#ports;
+    const { configuration } = raft;
+    if (isJoint(configuration) && change.changes.length > 0)
+      return failure('change_pending', 'the joint configuration must be left first', { configuration });
+    const next = changeConfiguration(configuration, change);
+    if (!next.ok) return failure('invalid_argument', next.reason);
+    const { voters } = next.configuration;
+    const behind = voters.find((node) => !isVoter(configuration, node) && !this.#isCaughtUp(node));
+    if (behind !== undefined) {
+      const detail = configuration.learners.includes(behind)
+        ? `learner ${behind} has not caught up yet; try again when it has`
+        : `node ${behind} must be added as a learner first, and catch up`;
+      return failure('not_caught_up', detail, { node: behind });
+    }
+    const unreachable = voters.filter((node) => !isReachable(node, nowMs));
+    if (voters.length - unreachable.length >= majority(voters.length)) return undefined;
+    return failure(
+      'would_lose_quorum',
+      `of the ${voters.length} voters there would be, ${unreachable.length} can't be reached: ${unreachable.join(', ')}`,
+      { unreachable },
+    );
+  }
+
+  #isCaughtUp(node: NodeId): boolean {
+    const { raft } = this.#ports;
+    const progress = raft.status().progress.get(node);
+    return progress?.state === 'replicate' && raft.commitIndex - progress.match <= maxBehind;
+  }
+
+  #answerTransfer(from: NodeId, to: NodeId | undefined, nowMs: number, respond: Respond): void {
+    const { raft, isReachable, electionTimeoutMs } = this.#ports;
+    if (to === undefined ? raft.id !== from : raft.id === to) return respond({ kind: 'transfer', leader: raft.id });
+    if (this.#transfer !== undefined) {
+      // A repeat: the first asking is still under way.
+      if (to !== undefined && to !== this.#transfer.to) respond(refused('change_pending', 'leadership is being handed over already'));
+      return undefined;
+    }
+    if (to !== undefined && !raft.configuration.voters.includes(to))
+      return respond(refused(raft.configuration.learners.includes(to) ? 'wrong_state' : 'not_found', `node ${to} is not a voter`));
+    const { progress } = raft.status();
+    const [target] = raft.configuration.voters
+      .filter((node) => node !== raft.id && (to === undefined || node === to) && isReachable(node, nowMs))
+      .toSorted((a, b) => (progress.get(b)?.match ?? 0) - (progress.get(a)?.match ?? 0));
+    if (target === undefined)
+      return respond(refused('unavailable', to === undefined ? 'no other voter can be reached' : `node ${to} can't be reached`));
+    if (!raft.transferLeadership(target)) return respond(refused('wrong_state', `node ${target} can't take over`));
+    this.#transfer = { to: target, deadlineMs: nowMs + electionTimeoutMs, respond };
+    return undefined;
+  }
+}
+
+const refused = (code: FailureCode, detail: string): Reply => ({ kind: 'failure', failure: failure(code, detail) });
+
+/** True when there is nothing left to do: a repeat finds its change made. */
+function isInForce(configuration: Configuration, { changes }: ConfigurationChange): boolean {
+  return !isJoint(configuration) && changes.every((change) => isMade(configuration, change));
+}
+
+function isMade({ voters, learners }: Configuration, { type, node }: MemberChange): boolean {
+  switch (type) {
+    case 'add-voter':
+      return voters.includes(node);
+    case 'add-learner':
+      return learners.includes(node);
+    case 'remove':
+      return !voters.includes(node) && !learners.includes(node);
+  }
+}

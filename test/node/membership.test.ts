@@ -1,0 +1,184 @@
+import { expect } from 'chai';
+import { calmPlan } from '../../sim/plan.ts';
+import { World } from '../../sim/world.ts';
+import { nodeId, type NodeId } from '../../src/core/ids.ts';
+import type { Replica } from '../../src/node/replica.ts';
+import type { Answer } from '../../src/node/service.ts';
+import type { ConfigurationChange, MemberChange } from '../../src/raft/configuration-change.ts';
+import type { Configuration } from '../../src/raft/messages.ts';
+
+const second = 1_000_000;
+const change = (...changes: MemberChange[]): ConfigurationChange => ({ transition: 'auto', changes, context: '' });
+const [n1, n2, n3, n4] = ['n1', 'n2', 'n3', 'n4'].map(nodeId) as [NodeId, NodeId, NodeId, NodeId];
+
+/** Nodes of a virtual cluster; all run, the first `founders` are its members. */
+class Cluster {
+  readonly world: World;
+
+  constructor(nodes: number, founders: number) {
+    this.world = new World({ seed: 7, plan: { ...calmPlan, nodes, founders, snapshotBytes: 1_000_000 } });
+    for (let i = 0; i < nodes; i++) this.world.start(i);
+    this.pass(3);
+  }
+
+  pass(seconds: number): void {
+    this.world.runUntil(this.world.queue.nowUs + seconds * second);
+  }
+
+  replica(node: number): Replica {
+    const replica = this.world.replica(node);
+    if (replica === undefined) throw new Error(`node ${node} is down`);
+    return replica;
+  }
+
+  leader(): number {
+    for (let i = 0; i < this.world.size; i++) if (this.world.replica(i)?.isServing === true) return i;
+    throw new Error('no leader');
+  }
+
+  follower(): number {
+    const leader = this.leader();
+    return leader === 0 ? 1 : 0;
+  }
+
+  change(at: number, what: ConfigurationChange): Answer<Configuration> | undefined {
+    let answer: Answer<Configuration> | undefined;
+    this.replica(at).changeMembers(what, 5000, (given) => {
+      answer = given;
+    });
+    this.pass(6);
+    return answer;
+  }
+
+  transfer(at: number, to: NodeId | undefined): Answer<NodeId> | undefined {
+    let answer: Answer<NodeId> | undefined;
+    this.replica(at).transferLeadership(to, 5000, (given) => {
+      answer = given;
+    });
+    this.pass(6);
+    return answer;
+  }
+}
+
+const codeOf = (answer: Answer<unknown> | undefined): string | undefined => (answer?.ok === false ? answer.failure.code : undefined);
+
+describe('node: changes of the members', () => {
+  it('a follower passes a new learner on to the leader, which brings it up to date; it is promoted when asked', () => {
+    const cluster = new Cluster(4, 3);
+    const follower = cluster.follower();
+
+    const added = cluster.change(follower, change({ type: 'add-learner', node: n4 }));
+    const promoted = cluster.change(follower, change({ type: 'add-voter', node: n4 }));
+
+    expect(added).to.deep.include({ ok: true });
+    expect(promoted?.ok === true && promoted.value.voters).to.deep.equal([n1, n2, n3, n4]);
+    expect(cluster.replica(3).raft.configuration.voters).to.deep.equal([n1, n2, n3, n4]);
+  });
+
+  it('promotes a learner that joined by itself, and no other', () => {
+    const cluster = new Cluster(5, 3);
+    const leader = cluster.replica(cluster.leader());
+    const member = { nodeId: n4, name: 'node-4', http: 'http://h:1', peer: 'h:2', promote: true };
+    leader.submit({ op: 'PutMember', member }, undefined, undefined, () => {});
+
+    cluster.change(cluster.leader(), change({ type: 'add-learner', node: n4 }));
+    cluster.change(cluster.leader(), change({ type: 'add-learner', node: nodeId('n5') }));
+
+    expect(leader.raft.configuration.voters).to.deep.equal([n1, n2, n3, n4]);
+    expect(leader.raft.configuration.learners).to.deep.equal(['n5']);
+  });
+
+  it('answers a joint change once the joint configuration is left', () => {
+    const cluster = new Cluster(4, 3);
+    const removed = nodeId(`n${cluster.follower() + 1}`);
+    cluster.change(cluster.leader(), change({ type: 'add-learner', node: n4 }));
+
+    const answer = cluster.change(cluster.leader(), change({ type: 'add-voter', node: n4 }, { type: 'remove', node: removed }));
+
+    expect(answer?.ok === true && answer.value.outgoing).to.deep.equal([]);
+    expect(answer?.ok === true && answer.value.voters).to.deep.equal([n1, n2, n3, n4].filter((node) => node !== removed));
+  });
+
+  it('a leader answers its own removal, and the others elect another', () => {
+    const cluster = new Cluster(3, 3);
+    const leader = cluster.leader();
+
+    const answer = cluster.change(leader, change({ type: 'remove', node: nodeId(`n${leader + 1}`) }));
+
+    expect(answer).to.deep.include({ ok: true });
+    expect(cluster.leader()).to.not.equal(leader);
+  });
+
+  it('answers what is already so, without another entry', () => {
+    const cluster = new Cluster(3, 3);
+    const before = cluster.replica(0).raft.commitIndex;
+
+    const answer = cluster.change(cluster.leader(), change({ type: 'add-voter', node: n2 }));
+
+    expect(answer).to.deep.include({ ok: true });
+    expect(cluster.replica(0).raft.commitIndex).to.equal(before);
+  });
+
+  it('refuses a second change while one is under way', () => {
+    const cluster = new Cluster(5, 3);
+    const leader = cluster.replica(cluster.leader());
+    const answers: (Answer<Configuration> | undefined)[] = [];
+    leader.changeMembers(change({ type: 'add-learner', node: n4 }), 5000, (answer) => answers.push(answer));
+    leader.changeMembers(change({ type: 'add-learner', node: nodeId('n5') }), 5000, (answer) => answers.push(answer));
+
+    cluster.pass(6);
+
+    expect(answers.map(codeOf)).to.have.members(['change_pending', undefined]);
+  });
+
+  it('refuses a voter that is no learner yet, and a learner that is behind', () => {
+    const cluster = new Cluster(4, 3);
+
+    const stranger = cluster.change(cluster.leader(), change({ type: 'add-voter', node: n4 }));
+    cluster.world.crash(3);
+    cluster.change(cluster.leader(), change({ type: 'add-learner', node: n4 }));
+    const behind = cluster.change(cluster.leader(), change({ type: 'add-voter', node: n4 }));
+
+    expect(codeOf(stranger)).to.equal('not_caught_up');
+    expect(codeOf(behind)).to.equal('not_caught_up');
+  });
+
+  it('refuses a removal that would leave too few who can be reached, and names them', () => {
+    const cluster = new Cluster(3, 3);
+    const dead = cluster.follower();
+    const leader = cluster.leader();
+    const other = 3 - dead - leader;
+    cluster.world.crash(dead);
+    cluster.pass(3);
+
+    const answer = cluster.change(leader, change({ type: 'remove', node: nodeId(`n${other + 1}`) }));
+
+    expect(codeOf(answer)).to.equal('would_lose_quorum');
+    expect(answer?.ok === false && answer.failure.data?.['unreachable']).to.deep.equal([`n${dead + 1}`]);
+  });
+
+  it('hands leadership to the node that is named, and to any when none is, whoever is asked', () => {
+    const cluster = new Cluster(3, 3);
+    const first = cluster.leader();
+    const target = cluster.follower();
+
+    const named = cluster.transfer(3 - first - target, nodeId(`n${target + 1}`));
+    const afterNamed = cluster.leader();
+    const any = cluster.transfer(afterNamed, undefined);
+
+    expect(named).to.deep.equal({ ok: true, value: nodeId(`n${target + 1}`) });
+    expect(afterNamed).to.equal(target);
+    expect(any?.ok === true && any.value).to.equal(nodeId(`n${cluster.leader() + 1}`));
+    expect(cluster.leader()).to.not.equal(afterNamed);
+  });
+
+  it('refuses to hand leadership to a stranger or to a node that is down', () => {
+    const cluster = new Cluster(3, 3);
+    const dead = cluster.follower();
+    cluster.world.crash(dead);
+    cluster.pass(3);
+
+    expect(codeOf(cluster.transfer(cluster.leader(), n4))).to.equal('not_found');
+    expect(codeOf(cluster.transfer(cluster.leader(), nodeId(`n${dead + 1}`)))).to.equal('unavailable');
+  });
+});
