@@ -91,10 +91,7 @@ export class FaultInjector {
         network.cut(a, b);
       }
     }
-    queue.after(200_000 + random.below(4_000_000), () => {
-      trace.event('heal', 0);
-      network.heal();
-    });
+    queue.after(200_000 + random.below(4_000_000), () => this.#world.healNetwork());
   }
 
   #pause(): void {

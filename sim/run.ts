@@ -2,17 +2,17 @@ import { InvariantError } from '../src/core/assert.ts';
 import { calmNetwork } from './network.ts';
 import { scenarios } from './scenarios.ts';
 import { Violation } from './violation.ts';
+import type { Listeners } from './trace.ts';
 import { World } from './world.ts';
 
 export type Verdict = 'ok' | 'unsafe' | 'stuck' | 'crash';
 
-export interface RunOptions {
+export interface RunOptions extends Listeners {
   readonly seed: number;
   readonly scenario: string;
   readonly nodes: number;
   /** Virtual milliseconds with faults. */
   readonly faultyMs: number;
-  readonly onLine?: ((line: string) => void) | undefined;
 }
 
 export interface RunResult {
@@ -43,8 +43,8 @@ const snapshotBytes = 8000;
 
 /** Runs one seed: faults on, and nothing unsafe ever; then faults off, and everything must become whole. */
 export function run(options: RunOptions): RunResult {
-  const { seed, nodes, faultyMs, onLine } = options;
-  const world = new World({ seed, nodes, snapshotBytes, onLine });
+  const { seed, nodes, faultyMs, onLine, onMark } = options;
+  const world = new World({ seed, nodes, snapshotBytes, onLine, onMark });
   let verdict: Verdict = 'ok';
   let violation: string | undefined;
   try {

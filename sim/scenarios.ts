@@ -56,7 +56,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
           const others = all(world).filter((node) => node !== leader);
           const minority = [leader, ...others.slice(0, Math.floor((world.size - 1) / 2) - 1)];
           split(world, [minority, all(world).filter((node) => !minority.includes(node))]);
-          world.queue.after(3_000_000, () => world.network.heal());
+          world.queue.after(3_000_000, () => world.healNetwork());
         }),
     },
   ],
@@ -68,7 +68,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
         repeat(world, 5000, () => {
           const leader = leaderOf(world);
           split(world, [[leader], all(world).filter((node) => node !== leader)]);
-          world.queue.after(2_500_000, () => world.network.heal());
+          world.queue.after(2_500_000, () => world.healNetwork());
         }),
     },
   ],
@@ -93,7 +93,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
         return repeat(world, 400, () => {
           isCut = !isCut;
           if (isCut) split(world, [[0], all(world).slice(1)]);
-          else world.network.heal();
+          else world.healNetwork();
         });
       },
     },

@@ -8,12 +8,13 @@ import type { RaftStore, StoredState } from '../src/storage/store.ts';
 import { EventQueue } from './event-queue.ts';
 import { History } from './history.ts';
 import { VirtualNetwork } from './network.ts';
-import { Trace } from './trace.ts';
+import { type Listeners, Trace } from './trace.ts';
 import { hold } from './violation.ts';
 import { Workload } from './workload.ts';
 
 const heartbeatMs = 100;
 const tickUs = (heartbeatMs * 1000) / ticksPerHeartbeat;
+const untold = { term: 0, isLeader: false, snapshots: 0 };
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** A disk's speed, in microseconds per write. */
@@ -42,14 +43,14 @@ interface SimulatedNode {
   /** The node's wall clock against true time, in milliseconds. */
   clockOffsetMs: number;
   ledTerm: number;
+  /** What the trace was last told of the node's life: its term, whether it leads, and its snapshots. */
+  told: { readonly term: number; readonly isLeader: boolean; readonly snapshots: number };
 }
 
-export interface WorldOptions {
+export interface WorldOptions extends Listeners {
   readonly seed: number;
   readonly nodes: number;
   readonly snapshotBytes: number;
-  /** Told every event as a line of text. */
-  readonly onLine?: ((line: string) => void) | undefined;
 }
 
 /** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */
@@ -68,7 +69,7 @@ export class World {
   constructor(options: WorldOptions) {
     this.#options = options;
     this.random = new SeededRandom(options.seed);
-    this.trace = new Trace(() => this.queue.nowUs, options.onLine);
+    this.trace = new Trace(() => this.queue.nowUs, options);
     this.network = new VirtualNetwork(this.queue, this.random, (from, to, frame) => this.#deliver(from, to, frame));
     this.#nodes = Array.from({ length: options.nodes }, (_, i) => ({
       id: nodeId(`n${i + 1}`),
@@ -80,6 +81,7 @@ export class World {
       held: [],
       clockOffsetMs: 0,
       ledTerm: 0,
+      told: untold,
     }));
     this.workload = new Workload({
       queue: this.queue,
@@ -123,6 +125,7 @@ export class World {
       else job();
     };
     this.trace.event('start', index);
+    node.told = untold;
     const store = new MemoryStore(node.disk, (job) => {
       const { minWriteUs, maxWriteUs } = this.disks;
       this.queue.after(minWriteUs + this.random.below(maxWriteUs - minWriteUs + 1), alive(job));
@@ -208,9 +211,15 @@ export class World {
     this.#at(index).clockOffsetMs += byMs;
   }
 
+  /** All links work again. */
+  healNetwork(): void {
+    this.trace.event('heal', 0);
+    this.network.heal();
+  }
+
   /** All faults end; everybody comes back. */
   heal(): void {
-    this.network.heal();
+    this.healNetwork();
     this.disks = calmDisk;
     for (let i = 0; i < this.size; i++) {
       this.resume(i);
@@ -272,10 +281,11 @@ export class World {
   }
 
   #check(): void {
-    for (const node of this.#nodes) {
+    for (const [index, node] of this.#nodes.entries()) {
       const { replica } = node;
       if (replica === undefined) continue;
       const { raft } = replica;
+      this.#tell(index, node, replica);
       hold(
         raft.commitIndex >= replica.appliedIndex,
         'applied-is-committed',
@@ -283,10 +293,21 @@ export class World {
       );
       if (raft.role !== 'leader' || node.ledTerm === raft.term) continue;
       node.ledTerm = raft.term;
-      this.trace.event('leader', this.#nodes.indexOf(node), raft.term);
+      this.trace.event('leader', index, raft.term);
       this.history.onLeader(node.id, raft.term);
       this.history.onElected(node.id, raft.term, raft.status().lastIndex, (index) => raft.termAt(index));
     }
+  }
+
+  /** Tells the trace of a new term, the end of a leadership, and snapshots. A new leader is told where it is checked. */
+  #tell(index: number, node: SimulatedNode, { raft, counters }: Replica): void {
+    const { told } = node;
+    const isLeader = raft.role === 'leader';
+    const snapshots = counters.snapshotsTaken + counters.snapshotsInstalled;
+    if (raft.term === told.term && isLeader === told.isLeader && snapshots === told.snapshots) return;
+    if (raft.term !== told.term || (told.isLeader && !isLeader)) this.trace.event('term', index, raft.term);
+    if (snapshots !== told.snapshots) this.trace.event('snapshot', index, counters.snapshotsTaken, counters.snapshotsInstalled);
+    node.told = { term: raft.term, isLeader, snapshots };
   }
 
   /** Durable before acknowledged: a majority of disks, the crashed ones' included, holds the entry or a snapshot that covers it. */
