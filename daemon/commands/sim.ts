@@ -1,10 +1,15 @@
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import type { Recording } from '../../sim/picture/recording.ts';
 import type { RunResult } from '../../sim/run.ts';
-import { CliError, usageError } from '../cli-error.ts';
+import { CliError, messageOf, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 
 const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
+
+const svgHelp = 'draw the first failed run, or else the first, as an SVG file';
+const htmlHelp = 'the same as a page, with a list of events';
 
 /** `sim run|replay|list`: the production node in a simulated world. No cluster is needed. */
 export function addSimCommands(program: Command, context: Context): void {
@@ -18,6 +23,8 @@ export function addSimCommands(program: Command, context: Context): void {
     .option('--nodes <n>', 'nodes of the cluster; by default 3 for even seeds and 5 for odd ones', whole)
     .option('--steps <n>', 'simulated milliseconds with faults', whole, 20_000)
     .option('--trace', 'print every event')
+    .option('--svg <file>', svgHelp)
+    .option('--html <file>', htmlHelp)
     .action((name: string, flags: SimFlags, command: Command) => runSeeds(context, name, flags, wantsJson(command)));
   sim
     .command('replay')
@@ -26,6 +33,8 @@ export function addSimCommands(program: Command, context: Context): void {
     .description('run one seed again and print every event')
     .option('--nodes <n>', 'nodes of the cluster', whole)
     .option('--steps <n>', 'simulated milliseconds with faults', whole, 20_000)
+    .option('--svg <file>', svgHelp)
+    .option('--html <file>', htmlHelp)
     .action((seed: number, name: string, flags: SimFlags, command: Command) =>
       runSeeds(context, name, { ...flags, seed, seeds: 1, trace: true }, wantsJson(command)),
     );
@@ -44,22 +53,33 @@ interface SimFlags {
   readonly nodes?: number;
   readonly steps: number;
   readonly trace?: boolean;
+  readonly svg?: string;
+  readonly html?: string;
 }
 
 async function runSeeds(context: Context, name: string, flags: SimFlags, json: boolean): Promise<void> {
   const { run } = await import('../../sim/run.ts');
   const { scenarios } = await import('../../sim/scenarios.ts');
+  const { Recorder, recordingOf } = await import('../../sim/picture/recording.ts');
   const names = name === 'all' ? [...scenarios.keys()] : [name];
   if (!names.every((known) => scenarios.has(known))) throw usageError(`there is no scenario ${name}`, '`quorate sim list` names them all');
   const print = (line: string): void => context.out(`${line}\n`);
   const startedMs = performance.now();
   const results: RunResult[] = [];
+  const isDrawn = flags.svg !== undefined || flags.html !== undefined;
+  let drawn: Recording | undefined;
   for (const scenario of names) {
     for (let seed = flags.seed; seed < flags.seed + flags.seeds; seed++) {
       if (context.interrupt.aborted) break;
       const nodes = flags.nodes ?? (seed % 2 === 0 ? 3 : 5);
       const seedStartedMs = performance.now();
-      const result = run({ seed, scenario, nodes, faultyMs: flags.steps, onLine: flags.trace === true ? print : undefined });
+      // The first failed run, or else the first.
+      const recorder = isDrawn && (drawn === undefined || drawn.verdict === 'ok') ? new Recorder() : undefined;
+      const onLine = flags.trace === true ? print : undefined;
+      const result = run({ seed, scenario, nodes, faultyMs: flags.steps, onLine, onMark: recorder?.add });
+      if (recorder !== undefined && (drawn === undefined || result.verdict !== 'ok')) {
+        drawn = recordingOf(result, scenarios.get(scenario)?.title ?? '', nodes, flags.steps, recorder);
+      }
       results.push(result);
       if (json) print(JSON.stringify({ ...result, wallMs: Math.round(performance.now() - seedStartedMs) }));
       else if (result.verdict !== 'ok') print(describe(result, nodes, flags.steps));
@@ -68,6 +88,7 @@ async function runSeeds(context: Context, name: string, flags: SimFlags, json: b
     }
   }
   if (!json) print(summary(results, performance.now() - startedMs));
+  if (drawn !== undefined) await draw(drawn, flags);
   const bad = results.filter(({ verdict }) => verdict !== 'ok');
   const worst = bad.find(({ verdict }) => verdict === 'crash') ?? bad.find(({ verdict }) => verdict === 'unsafe') ?? bad[0];
   if (worst === undefined || worst.verdict === 'ok') return;
@@ -76,6 +97,19 @@ async function runSeeds(context: Context, name: string, flags: SimFlags, json: b
     `${bad.length} of ${results.length} runs failed`,
     `quorate sim replay ${worst.seed} ${worst.scenario}`,
   );
+}
+
+async function draw(recording: Recording, { svg, html }: SimFlags): Promise<void> {
+  if (svg !== undefined) await save(svg, `${(await import('../../sim/picture/svg.ts')).drawSvg(recording)}\n`);
+  if (html !== undefined) await save(html, (await import('../../sim/picture/html.ts')).drawHtml(recording));
+}
+
+async function save(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (error) {
+    throw new CliError(exitCodes.error, `the picture can't be written to ${path}: ${messageOf(error)}`, 'name a file in a folder that exists');
+  }
 }
 
 const describe = (r: RunResult, nodes: number, steps: number): string =>
