@@ -108,7 +108,11 @@ async function save(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text);
   } catch (error) {
-    throw new CliError(exitCodes.error, `the picture can't be written to ${path}: ${messageOf(error)}`, 'name a file in a folder that exists');
+    throw new CliError(
+      exitCodes.error,
+      `the picture can't be written to ${path}: ${messageOf(error)}`,
+      'name a file in a folder that exists',
+    );
   }
 }
 

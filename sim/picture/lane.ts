@@ -45,10 +45,22 @@ function drawSpan({ fromUs, toUs, state, term }: Span, name: string, x: (atUs: n
   }
   const colour = termColour(term);
   if (state === 'up') {
-    return element('rect', { class: 'band', x: from, y: band, width, height: bandHeight, fill: colour }, hint(`${name} in term ${term} ${time}`));
+    return element(
+      'rect',
+      { class: 'band', x: from, y: band, width, height: bandHeight, fill: colour },
+      hint(`${name} in term ${term} ${time}`),
+    );
   }
   const label = [`leader, term ${term}`, `term ${term}`, `${term}`].find((words) => widthOf(words) + 6 < width);
-  const bar = { class: 'leader', x: from, y: band - 3, width: Math.max(width, 2), height: bandHeight + 6, rx: Math.min(3, width / 2), fill: colour };
+  const bar = {
+    class: 'leader',
+    x: from,
+    y: band - 3,
+    width: Math.max(width, 2),
+    height: bandHeight + 6,
+    rx: Math.min(3, width / 2),
+    fill: colour,
+  };
   return element(
     'g',
     {},

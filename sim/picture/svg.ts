@@ -87,9 +87,9 @@ function drawPartition(partition: Partition, { nodes }: Recording, { x, lanesTop
   const words = groups.length < 2 ? 'some links' : names.join(' | ');
   const label = [words, names.map((name) => name.split(' ').length).join(' | ')].find((name) => widthOf(name) < width - 4);
   // The largest group stays pale: what is cut off from it stands out.
-  const apart = groups.slice(1).flatMap((group) =>
-    group.map((node) => element('rect', { class: 'apart', x: from, y: laneTop(node), width, height: laneHeight })),
-  );
+  const apart = groups
+    .slice(1)
+    .flatMap((group) => group.map((node) => element('rect', { class: 'apart', x: from, y: laneTop(node), width, height: laneHeight })));
   const how = isOneWay ? 'one way only' : 'both ways';
   return element(
     'g',
@@ -98,7 +98,10 @@ function drawPartition(partition: Partition, { nodes }: Recording, { x, lanesTop
       hint(`links cut, ${how}: ${words}, from ${seconds(fromUs)} to ${seconds(toUs)}`),
       element('rect', { class: 'cut', x: from, y: lanesTop - 4, width, height: lanesBottom - lanesTop + 4 }),
       ...apart,
-      element('path', { class: 'edge', d: `M${short(from)} ${lanesTop - 4}V${lanesBottom}M${short(from + width)} ${lanesTop - 4}V${lanesBottom}` }),
+      element('path', {
+        class: 'edge',
+        d: `M${short(from)} ${lanesTop - 4}V${lanesBottom}M${short(from + width)} ${lanesTop - 4}V${lanesBottom}`,
+      }),
       element('rect', { class: 'strip', x: from, y: lanesTop - 20, width, height: 16, rx: Math.min(3, width / 2) }),
       label === undefined ? '' : text(from + width / 2, lanesTop - 8, 'cutname', label),
     ].join(''),
@@ -128,7 +131,17 @@ function drawCommits({ nodes, marks }: Recording, { left, right, width, commitTo
   };
   const committed = `${curve(applies, true)}H${short(right)}`;
   const each = nodes.map((name, node) =>
-    element('path', { class: 'applied', d: curve(applies.filter((mark) => mark.node === node), false) }, hint(`applied by ${name}`)),
+    element(
+      'path',
+      {
+        class: 'applied',
+        d: curve(
+          applies.filter((mark) => mark.node === node),
+          false,
+        ),
+      },
+      hint(`applied by ${name}`),
+    ),
   );
   return [
     text(left - 12, commitTop + 14, 'small end', 'applied'),
@@ -174,7 +187,8 @@ function drawViolation({ violation }: Recording, { x, lanesTop, axisY, left, rig
 }
 
 function drawLegend({ left, legendY: y }: Layout, drawsMessages: boolean): string {
-  const box = (of: Readonly<Record<string, string>>, height = 12): string => element('rect', { ...of, x: 0, y: -height + 1, width: 22, height, rx: 2 });
+  const box = (of: Readonly<Record<string, string>>, height = 12): string =>
+    element('rect', { ...of, x: 0, y: -height + 1, width: 22, height, rx: 2 });
   const entries: readonly (readonly [string, string])[] = [
     [box({ class: 'band', fill: termColour(1) }), 'up, coloured by term'],
     [box({ fill: termColour(1) }), 'leader'],
@@ -199,4 +213,3 @@ function drawLegend({ left, legendY: y }: Layout, drawsMessages: boolean): strin
   });
   return drawn.join('');
 }
-
