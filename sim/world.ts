@@ -295,7 +295,7 @@ export class World {
       node.ledTerm = raft.term;
       this.trace.event('leader', index, raft.term);
       this.history.onLeader(node.id, raft.term);
-      this.history.onElected(node.id, raft.term, raft.status().lastIndex, (index) => raft.termAt(index));
+      this.history.onElected(node.id, raft.term, raft.status().lastIndex, (at) => raft.termAt(at));
     }
   }
 

@@ -9,9 +9,13 @@ const bandTop = 14;
 const bandHeight = 20;
 const trafficHeight = 16;
 
+/** What a lane lies on. */
+export const drawGround = ({ left, right, laneTop, laneHeight }: Layout, node: number): string =>
+  element('rect', { class: 'lane', x: left, y: laneTop(node), width: right - left, height: laneHeight, rx: 4 });
+
 /** One node's life: its terms and leaderships, pauses, faults, and perhaps how many messages it got. */
 export function drawLane({ nodes, marks, endUs }: Recording, layout: Layout, node: number, drawsTraffic: boolean): string {
-  const { left, right, laneHeight, x } = layout;
+  const { left, laneHeight, x } = layout;
   const top = layout.laneTop(node);
   const name = nodes[node] ?? '';
   const band = top + bandTop;
@@ -26,7 +30,6 @@ export function drawLane({ nodes, marks, endUs }: Recording, layout: Layout, nod
     'g',
     { class: 'node-lane' },
     [
-      element('rect', { class: 'lane', x: left, y: top, width: right - left, height: laneHeight, rx: 4 }),
       text(left - 14, band + bandHeight / 2 + 5, 'node end', name),
       drawsTraffic ? drawTraffic(marks, layout, node, top + laneHeight - 1) : '',
       ...spansOf(marks, node, endUs).map((span) => drawSpan(span, name, x, band)),
@@ -82,7 +85,7 @@ function drawMark({ kind, atUs, x, y }: Mark, name: string, at: number, top: num
 /** Messages received, per two pixels. Each lane has its own scale. */
 function drawTraffic(marks: readonly Mark[], { left, right, x }: Layout, node: number, bottom: number): string {
   const step = 2;
-  const bins = new Array<number>(Math.ceil((right - left) / step) + 1).fill(0);
+  const bins = Array.from({ length: Math.ceil((right - left) / step) + 1 }, () => 0);
   for (const mark of marks) {
     if (mark.kind !== 'frame' || mark.node !== node) continue;
     const bin = Math.floor((x(mark.atUs) - left) / step);

@@ -28,7 +28,7 @@ export function layoutOf({ nodes, endUs, violation }: Recording): Layout {
   const left = 72;
   const right = width - 64;
   // The flag of a violation needs a row of its own.
-  const lanesTop = violation === undefined ? 112 : 138;
+  const lanesTop = violation === undefined ? 112 : 150;
   const lanesBottom = lanesTop + nodes.length * (laneHeight + laneGap) - laneGap;
   const commitTop = lanesBottom + 18;
   const commitHeight = 84;

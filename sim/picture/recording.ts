@@ -49,7 +49,7 @@ export class Recorder {
 
   /** All marks kept, in the order of time. */
   marks(): Mark[] {
-    return [...this.#rare, ...this.#frames.kept, ...this.#applies.kept].sort((a, b) => a.atUs - b.atUs);
+    return [...this.#rare, ...this.#frames.kept, ...this.#applies.kept].toSorted((a, b) => a.atUs - b.atUs);
   }
 }
 
@@ -69,20 +69,22 @@ class Thinned {
   }
 }
 
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 /** The recording of a run that ended so. `title` is what the scenario does, in words. */
 export function recordingOf(result: RunResult, title: string, nodes: number, faultyMs: number, recorder: Recorder): Recording {
   const { seed, scenario, verdict, counts, violation } = result;
   const endUs = result.simulatedMs * 1000;
   const facts = [
-    `${nodes} nodes`,
-    `${counts.elections} elections`,
-    `${counts.crashes} crashes`,
-    `${counts.partitions} partitions`,
-    `${counts.writes} writes`,
-    `${counts.reads} reads`,
-    `${counts.completions} tasks`,
-    `${counts.snapshots} snapshots`,
-    ...(recorder.dropped === 0 ? [] : [`${recorder.dropped} events not drawn`]),
+    counted(nodes, 'node'),
+    counted(counts.elections, 'election'),
+    counted(counts.crashes, 'crashe'),
+    counted(counts.partitions, 'partition'),
+    counted(counts.writes, 'write'),
+    counted(counts.reads, 'read'),
+    counted(counts.completions, 'task'),
+    counted(counts.snapshots, 'snapshot'),
+    ...(recorder.dropped === 0 ? [] : [`${counted(recorder.dropped, 'event')} not drawn`]),
   ];
   return {
     title,

@@ -79,7 +79,7 @@ export function partitionsOf(marks: readonly Mark[], nodes: number, endUs: numbe
   return partitions;
 }
 
-const isOneWay = (cut: ReadonlySet<string>): boolean => [...cut].some((pair) => !cut.has(pair.split(' ').reverse().join(' ')));
+const isOneWay = (cut: ReadonlySet<string>): boolean => [...cut].some((pair) => !cut.has(pair.split(' ').toReversed().join(' ')));
 
 function groupsOf(cut: ReadonlySet<string>, nodes: number): number[][] {
   const groups: number[][] = [];
@@ -95,7 +95,7 @@ function groupsOf(cut: ReadonlySet<string>, nodes: number): number[][] {
         group.push(b);
       }
     }
-    groups.push(group.sort((a, b) => a - b));
+    groups.push(group.toSorted((a, b) => a - b));
   }
-  return groups.sort((a, b) => b.length - a.length);
+  return groups.toSorted((a, b) => b.length - a.length);
 }

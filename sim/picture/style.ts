@@ -1,7 +1,8 @@
-/** Eight colours that people who see few colours can tell apart (Okabe and Ito), by term: neighbouring terms never share one. */
-const palette = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#8a7fd1', '#b8a600'];
+/** Eight colours that colour-blind people can tell apart and that carry dark text (Paul Tol's light scheme), by term: neighbouring terms never share one. */
+const palette = ['#99ddff', '#77aadd', '#aaaa00', '#eedd88', '#ee8866', '#44bb99', '#ffaabb', '#bbcc33'];
 
-export const termColour = (term: number): string => palette[(term * 3) % palette.length] ?? '#0072b2';
+/** Term 0, before the first election, is grey. */
+export const termColour = (term: number): string => (term === 0 ? undefined : palette[(term * 3 + 6) % palette.length]) ?? '#a9b1bf';
 
 /** Colours of the picture in light and in dark. Those of the terms serve both. */
 export const styleSheet = `
@@ -10,9 +11,9 @@ text{font-family:Inter,"Segoe UI","Helvetica Neue",Arial,"DejaVu Sans",sans-seri
 .node{font-size:15px;font-weight:700;fill:#161b26}.small{font-size:10.5px;fill:#6b7385}.mid{text-anchor:middle}.end{text-anchor:end}
 .ok{fill:#00795a}.bad{fill:#c81e3a}.pill{font-size:13px;font-weight:700;fill:#fff;text-anchor:middle}
 .lane{fill:#eef0f3}.grid{stroke:#dfe2e8;stroke-width:1}.axis{stroke:#9aa2b3;stroke-width:1}
-.down{fill:#b9bec9}.band{fill-opacity:.3}.onbar{font-size:11px;font-weight:700;fill:#10141c;text-anchor:middle}
+.down{fill:#b9bec9}.band{fill-opacity:.5}.onbar{font-size:11px;font-weight:700;fill:#10141c;text-anchor:middle}
 .hatch{stroke:#2b3040;stroke-width:2;stroke-opacity:.55}
-.cut{fill:#7a3b9c;fill-opacity:.08}.apart{fill:#7a3b9c;fill-opacity:.13}.edge{stroke:#7a3b9c;stroke-width:1;stroke-dasharray:3 3;stroke-opacity:.7}
+.cut{fill:#7a3b9c;fill-opacity:.08}.apart{fill:#7a3b9c;fill-opacity:.16}.edge{stroke:#7a3b9c;stroke-width:1;stroke-dasharray:3 3;stroke-opacity:.7}
 .strip{fill:#7a3b9c;fill-opacity:.75}.cutname{font-size:10.5px;font-weight:700;fill:#fff;text-anchor:middle}
 .traffic{fill:#7d869a;fill-opacity:.6}.message{stroke:#5a6478;stroke-width:.6;stroke-opacity:.3;fill:none}
 .crash{stroke:#c81e3a;stroke-width:2.4;fill:none;stroke-linecap:round}.start{fill:#00795a}

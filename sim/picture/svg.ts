@@ -1,5 +1,5 @@
 import { glyphs } from './glyphs.ts';
-import { drawLane, drawMessages } from './lane.ts';
+import { drawGround, drawLane, drawMessages } from './lane.ts';
 import { layoutOf, type Layout } from './layout.ts';
 import { element, escape, hint, seconds, short, text, widthOf } from './markup.ts';
 import type { Mark, Recording } from './recording.ts';
@@ -7,7 +7,7 @@ import { type Partition, partitionsOf } from './spans.ts';
 import { styleSheet, termColour } from './style.ts';
 
 /** With more frames than this, lanes show how many came instead of each as a line. */
-const maxMessageLines = 1500;
+const maxMessageLines = 4000;
 
 /** A run as a standalone SVG: no script, no font, no resource from elsewhere. The same recording gives the same bytes. */
 export function drawSvg(recording: Recording): string {
@@ -22,11 +22,12 @@ export function drawSvg(recording: Recording): string {
     element('rect', { class: 'paper', width: layout.width, height: layout.height }),
     drawHeader(recording, layout),
     drawGrid(layout),
-    ...recording.nodes.map((_, node) => drawLane(recording, layout, node, !drawsMessages)),
+    ...recording.nodes.map((_, node) => drawGround(layout, node)),
     ...partitions.map((partition) => drawPartition(partition, recording, layout)),
+    drawFaultsEnd(recording, layout),
+    ...recording.nodes.map((_, node) => drawLane(recording, layout, node, !drawsMessages)),
     drawsMessages ? drawMessages(frames, layout) : '',
     drawCommits(recording, layout),
-    drawFaultsEnd(recording, layout),
     drawViolation(recording, layout),
     drawLegend(layout, drawsMessages),
   ];
@@ -167,11 +168,11 @@ function drawViolation({ violation }: Recording, { x, lanesTop, axisY, left, rig
   const { atUs, node, invariant, text: words } = violation;
   const at = x(atUs);
   const full = `${invariant}: ${words}`;
-  const most = Math.floor((right - left) / 7.4);
+  const most = Math.floor((right - left - 20) / 8);
   const label = full.length > most ? `${full.slice(0, most - 1)}…` : full;
-  const width = label.length * 7.2 + 18;
+  const width = label.length * 8 + 18;
   const from = Math.max(left, Math.min(at - width / 2, right - width));
-  const top = lanesTop - 50;
+  const top = lanesTop - 64;
   const ring = { class: 'ring', x: at - 9, y: node === undefined ? 0 : laneTop(node) - 3, width: 18, height: laneHeight + 6, rx: 9 };
   return element(
     'g',
@@ -208,7 +209,7 @@ function drawLegend({ left, legendY: y }: Layout, drawsMessages: boolean): strin
   let at = left;
   const drawn = entries.map(([sign, words]) => {
     const here = element('g', { transform: `translate(${short(at)} ${short(y)})` }, `${sign}${text(28, 0, 'small', words)}`);
-    at += 40 + widthOf(words) * 0.9;
+    at += 48 + widthOf(words) * 0.9;
     return here;
   });
   return drawn.join('');
