@@ -88,9 +88,15 @@ async function runSeeds(context: Context, name: string, flags: SimFlags, json: b
     }
   }
   if (!json) print(summary(results, performance.now() - startedMs));
-  if (drawn !== undefined) await draw(drawn, flags);
   const bad = results.filter(({ verdict }) => verdict !== 'ok');
   const worst = bad.find(({ verdict }) => verdict === 'crash') ?? bad.find(({ verdict }) => verdict === 'unsafe') ?? bad[0];
+  try {
+    if (drawn !== undefined) await draw(drawn, flags);
+  } catch (error) {
+    // A failed run says more than a file that can't be written.
+    if (worst === undefined) throw error;
+    context.err(`${messageOf(error)}\n`);
+  }
   if (worst === undefined || worst.verdict === 'ok') return;
   throw new CliError(
     exitCodeOf[worst.verdict],

@@ -69,7 +69,7 @@ class Thinned {
   }
 }
 
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+const counted = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
 /** The recording of a run that ended so. `title` is what the scenario does, in words. */
 export function recordingOf(result: RunResult, title: string, nodes: number, faultyMs: number, recorder: Recorder): Recording {
@@ -78,7 +78,7 @@ export function recordingOf(result: RunResult, title: string, nodes: number, fau
   const facts = [
     counted(nodes, 'node'),
     counted(counts.elections, 'election'),
-    counted(counts.crashes, 'crashe'),
+    counted(counts.crashes, 'crash', 'crashes'),
     counted(counts.partitions, 'partition'),
     counted(counts.writes, 'write'),
     counted(counts.reads, 'read'),

@@ -7,7 +7,7 @@ import { type Partition, partitionsOf } from './spans.ts';
 import { styleSheet, termColour } from './style.ts';
 
 /** With more frames than this, lanes show how many came instead of each as a line. */
-const maxMessageLines = 4000;
+const maxMessageLines = 1500;
 
 /** A run as a standalone SVG: no script, no font, no resource from elsewhere. The same recording gives the same bytes. */
 export function drawSvg(recording: Recording): string {
@@ -25,11 +25,11 @@ export function drawSvg(recording: Recording): string {
     ...recording.nodes.map((_, node) => drawGround(layout, node)),
     ...partitions.map((partition) => drawPartition(partition, recording, layout)),
     drawFaultsEnd(recording, layout),
-    ...recording.nodes.map((_, node) => drawLane(recording, layout, node, !drawsMessages)),
     drawsMessages ? drawMessages(frames, layout) : '',
+    ...recording.nodes.map((_, node) => drawLane(recording, layout, node, !drawsMessages)),
     drawCommits(recording, layout),
     drawViolation(recording, layout),
-    drawLegend(layout, drawsMessages),
+    drawLegend(recording.marks, layout, drawsMessages),
   ];
   const { width, height } = layout;
   const frame = { xmlns: 'http://www.w3.org/2000/svg', viewBox: `0 0 ${short(width)} ${short(height)}`, width, height, role: 'img' };
@@ -187,27 +187,30 @@ function drawViolation({ violation }: Recording, { x, lanesTop, axisY, left, rig
   );
 }
 
-function drawLegend({ left, legendY: y }: Layout, drawsMessages: boolean): string {
+/** Signs of what happened only in some runs are explained only there. */
+function drawLegend(marks: readonly Mark[], { left, legendY: y }: Layout, drawsMessages: boolean): string {
   const box = (of: Readonly<Record<string, string>>, height = 12): string =>
     element('rect', { ...of, x: 0, y: -height + 1, width: 22, height, rx: 2 });
-  const entries: readonly (readonly [string, string])[] = [
+  const kinds = new Set(marks.map(({ kind, atUs }) => (kind === 'start' && atUs === 0 ? '' : kind)));
+  const entries: readonly (readonly [sign: string, words: string, kind?: string])[] = [
     [box({ class: 'band', fill: termColour(1) }), 'up, coloured by term'],
     [box({ fill: termColour(1) }), 'leader'],
-    [box({ class: 'down' }, 6), 'down'],
-    [box({ fill: 'url(#paused)' }), 'paused'],
-    [box({ class: 'strip' }), 'links cut'],
-    [glyphs.crash(11, -5), 'crash'],
-    [glyphs.start(11, -5), 'restart'],
-    [glyphs.clock(11, -5), 'clock jump'],
-    [glyphs.snapshot(11, -5), 'snapshot'],
-    [glyphs.disk(11, -5), 'disk fault'],
+    [box({ class: 'down' }, 6), 'down', 'crash'],
+    [box({ fill: 'url(#paused)' }), 'paused', 'pause'],
+    [box({ class: 'strip' }), 'links cut', 'cut'],
+    [glyphs.crash(11, -5), 'crash', 'crash'],
+    [glyphs.start(11, -5), 'restart', 'start'],
+    [glyphs.clock(11, -5), 'clock jump', 'clock'],
+    [glyphs.snapshot(11, -5), 'snapshot', 'snapshot'],
+    [glyphs.disk(11, -5), 'disk fault', 'disk'],
     drawsMessages
       ? [element('line', { class: 'message', x1: 0, x2: 22, y1: -9, y2: 0 }), 'message']
       : [element('path', { class: 'traffic', d: 'M0 0V-3H5V-8H10V-5H16V-10H22V0Z' }), 'messages received'],
     [element('path', { class: 'commit', d: 'M0 -1H8V-6H15V-10H22' }), 'furthest applied'],
   ];
   let at = left;
-  const drawn = entries.map(([sign, words]) => {
+  const shown = entries.filter(([, , kind]) => kind === undefined || kinds.has(kind));
+  const drawn = shown.map(([sign, words]) => {
     const here = element('g', { transform: `translate(${short(at)} ${short(y)})` }, `${sign}${text(28, 0, 'small', words)}`);
     at += 48 + widthOf(words) * 0.9;
     return here;

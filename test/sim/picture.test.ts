@@ -68,6 +68,13 @@ describe('picture of a run', () => {
     expect(imbalance(svg)).to.equal(undefined);
   });
 
+  it('explains only the signs that it has', () => {
+    expect(drawSvg(small)).not.to.include('>clock jump<');
+    expect(drawSvg({ ...small, marks: [mark(7, 'clock', 0, 500)] }))
+      .to.include('>clock jump<')
+      .and.to.include('n1 has its clock moved by 500 ms');
+  });
+
   it('draws a lane for each node and a bar for each leadership', () => {
     const svg = drawSvg(small);
 
