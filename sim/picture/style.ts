@@ -15,7 +15,7 @@ text{font-family:Inter,"Segoe UI","Helvetica Neue",Arial,"DejaVu Sans",sans-seri
 .hatch{stroke:#2b3040;stroke-width:2;stroke-opacity:.55}
 .cut{fill:#7a3b9c;fill-opacity:.08}.apart{fill:#7a3b9c;fill-opacity:.16}.edge{stroke:#7a3b9c;stroke-width:1;stroke-dasharray:3 3;stroke-opacity:.7}
 .strip{fill:#7a3b9c;fill-opacity:.75}.cutname{font-size:10.5px;font-weight:700;fill:#fff;text-anchor:middle}
-.traffic{fill:#7d869a;fill-opacity:.6}.message{stroke:#5a6478;stroke-width:.6;stroke-opacity:.3;fill:none}
+.traffic{fill:#7d869a;fill-opacity:.6}.message{stroke:#5a6478;stroke-width:.7;stroke-opacity:.45;fill:none}
 .crash{stroke:#c81e3a;stroke-width:2.4;fill:none;stroke-linecap:round}.start{fill:#00795a}
 .ink{stroke:#3b4252;stroke-width:1.4;fill:#fdfdfb}.snap{fill:#3b4252}
 .commit{fill:none;stroke:#161b26;stroke-width:2;stroke-linejoin:round}.applied{fill:none;stroke-width:1.1;stroke:#7d869a;stroke-opacity:.7}.area{fill:#7d869a;fill-opacity:.12}
