@@ -1,17 +1,17 @@
 import { InvariantError } from '../src/core/assert.ts';
 import type { Plan } from './plan.ts';
 import { schedule } from './steps.ts';
+import type { Listeners } from './trace.ts';
 import { Violation } from './violation.ts';
 import { World } from './world.ts';
 
 export type Verdict = 'ok' | 'unsafe' | 'stuck' | 'crash';
 
-export interface RunOptions {
+export interface RunOptions extends Listeners {
   readonly seed: number;
   /** The name of the plan, for the result. */
   readonly scenario: string;
   readonly plan: Plan;
-  readonly onLine?: ((line: string) => void) | undefined;
 }
 
 export interface RunResult {
@@ -46,9 +46,9 @@ const healMs = 60_000;
  * for all of them.
  */
 export function run(options: RunOptions): RunResult {
-  const { seed, plan, onLine } = options;
+  const { seed, plan, onLine, onMark } = options;
   const { nodes, faultyMs } = plan;
-  const world = new World({ seed, plan, onLine });
+  const world = new World({ seed, plan, onLine, onMark });
   let verdict: Verdict = 'ok';
   let violation: string | undefined;
   let invariant: string | undefined;

@@ -1,4 +1,11 @@
 import { sha256 } from '@noble/hashes/sha2.js';
+import type { Mark } from './picture/recording.ts';
+
+/** Who is told every event, as text or as it is. */
+export interface Listeners {
+  readonly onLine?: ((line: string) => void) | undefined;
+  readonly onMark?: ((mark: Mark) => void) | undefined;
+}
 
 /**
  * Everything that happens in a run, folded into one hash: two runs of a seed are the same run exactly when their hashes are. Events go through a cheap
@@ -8,12 +15,12 @@ export class Trace {
   #a = 0x811c9dc5;
   #b = 0x9e3779b9;
   #count = 0;
-  readonly #listener: ((line: string) => void) | undefined;
+  readonly #listeners: Listeners;
   readonly #nowUs: () => number;
 
-  constructor(nowUs: () => number, listener?: (line: string) => void) {
+  constructor(nowUs: () => number, listeners: Listeners = {}) {
     this.#nowUs = nowUs;
-    this.#listener = listener;
+    this.#listeners = listeners;
   }
 
   get count(): number {
@@ -27,7 +34,8 @@ export class Trace {
     this.#mix(node);
     this.#mix(x);
     this.#mix(y);
-    this.#listener?.(`${(this.#nowUs() / 1000).toFixed(3).padStart(10)} ms  n${node + 1}  ${kind} ${x} ${y}`);
+    this.#listeners.onMark?.({ atUs: this.#nowUs(), node, kind, x, y });
+    this.#listeners.onLine?.(`${(this.#nowUs() / 1000).toFixed(3).padStart(10)} ms  n${node + 1}  ${kind} ${x} ${y}`);
   }
 
   bytes(bytes: Uint8Array): void {

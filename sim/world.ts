@@ -9,12 +9,13 @@ import { EventQueue } from './event-queue.ts';
 import { History } from './history.ts';
 import { VirtualNetwork } from './network.ts';
 import { calmDisk, calmNetwork, type Plan } from './plan.ts';
-import { Trace } from './trace.ts';
+import { type Listeners, Trace } from './trace.ts';
 import { hold } from './violation.ts';
 import { Workload } from './workload.ts';
 
 const heartbeatMs = 100;
 const tickUs = (heartbeatMs * 1000) / ticksPerHeartbeat;
+const untold = { term: 0, isLeader: false, snapshots: 0 };
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 const storedState = ({ snapshot, ...disk }: DiskImage): StoredState => ({
@@ -41,6 +42,8 @@ interface SimulatedNode {
   ledTerm: number;
   /** Where the log ended on the disk that was lost last. */
   lostIndex: number;
+  /** What the trace was last told of the node's life: its term, whether it leads, and its snapshots. */
+  told: { readonly term: number; readonly isLeader: boolean; readonly snapshots: number };
   readonly random: SeededRandom;
 }
 
@@ -52,11 +55,9 @@ class DiskFailure extends Error {
 /** What is drawn for one purpose doesn't shift what is drawn for another: a run with one fault less stays like the run with it. */
 const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6, nodes: 16 } as const;
 
-export interface WorldOptions {
+export interface WorldOptions extends Listeners {
   readonly seed: number;
   readonly plan: Pick<Plan, 'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'network' | 'disk' | 'clients'>;
-  /** Told every event as a line of text. */
-  readonly onLine?: ((line: string) => void) | undefined;
 }
 
 /** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */
@@ -82,7 +83,7 @@ export class World {
   constructor(options: WorldOptions) {
     this.#options = options;
     const { nodes, network, disk, clients } = options.plan;
-    this.trace = new Trace(() => this.queue.nowUs, options.onLine);
+    this.trace = new Trace(() => this.queue.nowUs, options);
     this.network = new VirtualNetwork(nodes, this.queue, this.stream(streams.network), (from, to, frame) => this.#deliver(from, to, frame));
     this.network.faults = network;
     this.#disks = disk;
@@ -102,6 +103,7 @@ export class World {
       slowUs: 0,
       ledTerm: 0,
       lostIndex: 0,
+      told: untold,
       random: this.stream(streams.nodes + i),
     }));
     this.indices = this.#nodes.map((_, i) => i);
@@ -186,6 +188,7 @@ export class World {
     };
     if (life > 1) this.counts.restarts++;
     this.trace.event('start', index);
+    node.told = untold;
     const store = new MemoryStore(node.disk, (job) => {
       const { minWriteUs, maxWriteUs } = this.#disks;
       this.queue.after(node.slowUs + minWriteUs + this.#diskRandom.below(maxWriteUs - minWriteUs + 1), alive(job));
@@ -333,7 +336,7 @@ export class World {
   /** All faults end for these nodes, and they come back; the others are cut off, dead or not. */
   heal(core: readonly number[]): void {
     this.isHealed = true;
-    this.trace.event('heal', core.length);
+    this.trace.event('heal', 0, core.length);
     this.network.heal();
     this.network.faults = calmNetwork;
     this.#disks = calmDisk;
@@ -407,10 +410,11 @@ export class World {
   }
 
   #check(): void {
-    for (const node of this.#nodes) {
+    for (const [index, node] of this.#nodes.entries()) {
       const { replica } = node;
       if (replica === undefined) continue;
       const { raft } = replica;
+      this.#tell(index, node, replica);
       hold(
         raft.commitIndex >= replica.appliedIndex,
         'applied-is-committed',
@@ -418,11 +422,22 @@ export class World {
       );
       if (raft.role !== 'leader' || node.ledTerm === raft.term) continue;
       node.ledTerm = raft.term;
-      this.trace.event('leader', this.#nodes.indexOf(node), raft.term);
-      this.onElected?.(this.#nodes.indexOf(node));
+      this.trace.event('leader', index, raft.term);
+      this.onElected?.(index);
       this.history.onLeader(node.id, raft.term);
-      this.history.onElected(node.id, raft.term, raft.status().lastIndex, (index) => raft.termAt(index));
+      this.history.onElected(node.id, raft.term, raft.status().lastIndex, (at) => raft.termAt(at));
     }
+  }
+
+  /** Tells the trace of a new term, the end of a leadership, and snapshots. A new leader is told where it is checked. */
+  #tell(index: number, node: SimulatedNode, { raft, counters }: Replica): void {
+    const { told } = node;
+    const isLeader = raft.role === 'leader';
+    const snapshots = counters.snapshotsTaken + counters.snapshotsInstalled;
+    if (raft.term === told.term && isLeader === told.isLeader && snapshots === told.snapshots) return;
+    if (raft.term !== told.term || (told.isLeader && !isLeader)) this.trace.event('term', index, raft.term);
+    if (snapshots !== told.snapshots) this.trace.event('snapshot', index, counters.snapshotsTaken, counters.snapshotsInstalled);
+    node.told = { term: raft.term, isLeader, snapshots };
   }
 
   /** Durable before acknowledged: a majority of disks, the crashed ones' included, holds the entry or a snapshot that covers it. */

@@ -1,12 +1,17 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import type { Recording } from '../../sim/picture/recording.ts';
 import type { RunResult } from '../../sim/run.ts';
 import type { Scenario } from '../../sim/scenarios.ts';
-import { CliError, usageError } from '../cli-error.ts';
+import { CliError, messageOf, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 
 const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
+
+const svgHelp = 'draw the first failed run, or else the first, as an SVG file';
+const htmlHelp = 'the same as a page, with a list of events';
 
 /** `sim run|replay|list`: the production node in a simulated world. No cluster is needed. */
 export function addSimCommands(program: Command, context: Context): void {
@@ -21,6 +26,8 @@ export function addSimCommands(program: Command, context: Context): void {
     .option('--steps <n>', 'simulated milliseconds with faults; by default what the scenario says, or 20000', whole)
     .option('--first-failure', 'end with the first run that fails')
     .option('--trace', 'print every event')
+    .option('--svg <file>', svgHelp)
+    .option('--html <file>', htmlHelp)
     .action((name: string, flags: SimFlags, command: Command) => runSeeds(context, name, flags, wantsJson(command)));
   sim
     .command('replay')
@@ -29,6 +36,8 @@ export function addSimCommands(program: Command, context: Context): void {
     .description('run one seed again and print every event')
     .option('--nodes <n>', 'nodes of the cluster', whole)
     .option('--steps <n>', 'simulated milliseconds with faults', whole)
+    .option('--svg <file>', svgHelp)
+    .option('--html <file>', htmlHelp)
     .action((seed: number, name: string, flags: SimFlags, command: Command) =>
       runSeeds(context, name, { ...flags, seed, seeds: 1, trace: true }, wantsJson(command)),
     );
@@ -58,6 +67,8 @@ interface SimFlags {
   readonly steps?: number;
   readonly firstFailure?: boolean;
   readonly trace?: boolean;
+  readonly svg?: string;
+  readonly html?: string;
 }
 
 interface ShrinkFlags {
@@ -102,7 +113,7 @@ async function shrinkSeed(context: Context, seed: number, name: string, flags: S
     const shrunk = shrink(seed, plan, found, () => performance.now() < untilMs && !context.interrupt.aborted);
     const text = scenarioFile(shrunk);
     if (flags.out === undefined) context.out(text);
-    else writeFileSync(flags.out, text);
+    else await save(flags.out, text);
     context.err(
       `${plan.steps.length} faults became ${shrunk.plan.steps.length}, ${found.counts.events} events ${shrunk.result.counts.events}, in ${shrunk.runs} runs\n`,
     );
@@ -111,16 +122,23 @@ async function shrinkSeed(context: Context, seed: number, name: string, flags: S
 
 async function runSeeds(context: Context, name: string, flags: SimFlags, json: boolean): Promise<void> {
   const { run } = await import('../../sim/run.ts');
+  const { Recorder, recordingOf } = await import('../../sim/picture/recording.ts');
   const print = (line: string): void => context.out(`${line}\n`);
   const startedMs = performance.now();
   const results: RunResult[] = [];
   const hasFailed = (): boolean => flags.firstFailure === true && results.some(({ verdict }) => verdict !== 'ok');
+  const isDrawn = flags.svg !== undefined || flags.html !== undefined;
+  let drawn: Recording | undefined;
   for (const [scenario, { plan: planOf }] of await chosen(name)) {
     for (let seed = flags.seed; seed < flags.seed + flags.seeds; seed++) {
       if (context.interrupt.aborted || hasFailed()) break;
       const plan = planOf(seed, flags.nodes, flags.steps);
       const seedStartedMs = performance.now();
-      const result = run({ seed, scenario, plan, onLine: flags.trace === true ? print : undefined });
+      // The first failed run, or else the first.
+      const recorder = isDrawn && (drawn === undefined || drawn.verdict === 'ok') ? new Recorder() : undefined;
+      const onLine = flags.trace === true ? print : undefined;
+      const result = run({ seed, scenario, plan, onLine, onMark: recorder?.add });
+      if (recorder !== undefined && (drawn === undefined || result.verdict !== 'ok')) drawn = recordingOf(result, plan, recorder);
       results.push(result);
       if (json) print(JSON.stringify({ ...result, wallMs: Math.round(performance.now() - seedStartedMs) }));
       else if (result.verdict !== 'ok') print(describe(result, flags));
@@ -131,12 +149,32 @@ async function runSeeds(context: Context, name: string, flags: SimFlags, json: b
   if (!json) print(summary(results, performance.now() - startedMs));
   const bad = results.filter(({ verdict }) => verdict !== 'ok');
   const worst = bad.find(({ verdict }) => verdict === 'crash') ?? bad.find(({ verdict }) => verdict === 'unsafe') ?? bad[0];
+  try {
+    if (drawn !== undefined) await draw(drawn, flags);
+  } catch (error) {
+    // A failed run says more than a file that can't be written.
+    if (worst === undefined) throw error;
+    context.err(`${messageOf(error)}\n`);
+  }
   if (worst === undefined || worst.verdict === 'ok') return;
   throw new CliError(
     exitCodeOf[worst.verdict],
     `${bad.length} of ${results.length} runs failed`,
     `quorate sim replay ${worst.seed} ${worst.scenario}`,
   );
+}
+
+async function draw(recording: Recording, { svg, html }: SimFlags): Promise<void> {
+  if (svg !== undefined) await save(svg, `${(await import('../../sim/picture/svg.ts')).drawSvg(recording)}\n`);
+  if (html !== undefined) await save(html, (await import('../../sim/picture/html.ts')).drawHtml(recording));
+}
+
+async function save(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (error) {
+    throw new CliError(exitCodes.error, `the file can't be written to ${path}: ${messageOf(error)}`, 'name a file in a folder that exists');
+  }
 }
 
 function describe(r: RunResult, { nodes, steps }: SimFlags): string {

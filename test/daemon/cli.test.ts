@@ -1,5 +1,8 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createProgram } from '../../daemon/cli.ts';
 import { completionScript } from '../../daemon/completion.ts';
@@ -163,5 +166,34 @@ describe('daemon: the executable', () => {
 
     expect({ status, stdout }).to.deep.equal({ status: 2, stdout: '' });
     expect(stderr).to.match(/^quorate: start: [^\n]*--http-port\?\n$/);
+  });
+});
+
+describe('daemon: pictures of simulated runs', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'quorate-picture-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('draws the first of several runs that all went well', async () => {
+    const [svg, html] = [join(folder, 'run.svg'), join(folder, 'run.html')];
+
+    const { code } = await run('sim', 'run', 'random', '--seed', '2', '--seeds', '2', '--steps', '500', '--svg', svg, '--html', html);
+
+    expect(code).to.equal(0);
+    expect(readFileSync(svg, 'utf8'))
+      .to.match(/^<svg /)
+      .and.to.include('random · seed 2');
+    expect(readFileSync(html, 'utf8')).to.match(/^<!DOCTYPE html>/);
+  });
+
+  it('says why a picture could not be written', async () => {
+    const svg = join(folder, 'nowhere', 'run.svg');
+
+    const { code, err } = await run('sim', 'replay', '2', 'random', '--steps', '500', '--svg', svg);
+
+    expect(code).to.equal(1);
+    expect(err).to.include(`the file can't be written to ${svg}`);
   });
 });
