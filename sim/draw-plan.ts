@@ -10,9 +10,10 @@ interface FaultKind {
 }
 
 /** Which faults a seed has, and how often, is drawn once (swarm testing, Groce et al. 2012), so that each run tries a mixture of its own. */
-export function drawPlan(seed: number, nodes: number, faultyMs: number): Plan {
+export function drawPlan(seed: number, founders: number, faultyMs: number): Plan {
   const random = new SeededRandom(seed);
   const below = (bound: number): number => random.below(bound);
+  const nodes = founders + (below(2) === 0 ? 0 : below(3));
   const sometimes = <T>(value: T, otherwise: T): T => (below(2) === 0 ? value : otherwise);
   /** A mean between a few hundred milliseconds and ten seconds, on a logarithmic scale: some seeds never come to rest. */
   const often = (minMs: number): number => Math.round(minMs * 2 ** (below(50) / 10));
@@ -26,7 +27,7 @@ export function drawPlan(seed: number, nodes: number, faultyMs: number): Plan {
   return {
     title: `drawn from seed ${seed}`,
     nodes,
-    founders: nodes,
+    founders,
     faultyMs,
     network: {
       minDelayUs: 100 + below(1000),
@@ -39,6 +40,7 @@ export function drawPlan(seed: number, nodes: number, faultyMs: number): Plan {
     clients: { writers: 1 + below(5), readers: 1 + below(2), agents: 2 + below(3) },
     snapshotBytes: 1000 * 2 ** below(5),
     appendBytes: sometimes(1_000_000, 1 + below(400)),
+    mixed: below(4) === 0,
     steps: steps.toSorted((a, b) => a.atMs - b.atMs),
   };
 }
@@ -57,6 +59,13 @@ function faultKinds(random: SeededRandom, nodes: number, often: (minMs: number) 
     const to = anyNode();
     return [[from], [from === to ? 'others' : to]];
   };
+  /** Three voters or five of all nodes, or one. */
+  const voters = (): Target[] => {
+    const size = Math.min(nodes, [1, 3, 3, 3, 5, 5, 2, 4][below(8)] ?? 3);
+    const all = Array.from({ length: nodes }, (_, node) => node);
+    while (all.length > size) all.splice(below(all.length), 1);
+    return all;
+  };
   const kind = (everyMs: number, minMs: number, maxMs: number, draw: () => Action): FaultKind => ({ everyMs, minMs, maxMs, draw });
   return [
     kind(often(600), 10, 3000, () => ({ kind: 'crash', who: [below(12) === 0 ? 'all' : anyNode()] })),
@@ -71,7 +80,10 @@ function faultKinds(random: SeededRandom, nodes: number, often: (minMs: number) 
     kind(often(800), 200, 4000, () => ({ kind: 'clog', groups: pair() })),
     kind(often(2000), 500, 4000, () => ({ kind: 'bridge', groups: [[0], [1], ['others']] })),
     kind(often(2000), 200, 3000, () => ({ kind: 'shatter' })),
-    kind(often(4000), 2000, 10_000, () => ({ kind: 'ambush', ms: 1 + below(100) })),
+    kind(often(4000), 2000, 10_000, () => ({ kind: 'ambush', frames: below(8 * nodes) })),
+    kind(often(1500), 0, 1, () => ({ kind: 'members', who: voters() })),
+    kind(often(1000), 0, 1, () => ({ kind: 'transfer', who: [anyNode(), anyNode()] })),
+    kind(often(4000), 500, 4000, () => ({ kind: 'skew', who: [anyNode()] })),
     kind(often(1000), 100, 5000, () => ({ kind: 'pause', who: [one()] })),
     kind(often(1500), 10, 3000, () => ({ kind: 'fail', who: [one()] })),
     kind(often(2000), 10, 3000, () => ({ kind: 'lose', who: [one()] })),

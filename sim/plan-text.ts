@@ -9,7 +9,7 @@ const maxNodes = 15;
 const maxSteps = 100_000;
 
 /**
- * Reads a scenario: header lines (`title`, `nodes`, `seconds`, `network`, `disk`, `clients`, `snapshot`, `append`), then steps (`at 2s for 3s split n1 n2 | others`, or `every 6s for 3s …`).
+ * Reads a scenario: header lines (`title`, `nodes`, `seconds`, `network`, `disk`, `clients`, `snapshot`, `append`, `mixed settings`), then steps (`at 2s for 3s split n1 n2 | others`, or `every 6s for 3s …`).
  * `#` begins a comment. The whole language is described in docs/simulator.md.
  *
  * @throws ScenarioError
@@ -46,6 +46,7 @@ export function formatPlan(plan: Plan): string {
     `clients writers ${clients.writers} readers ${clients.readers} agents ${clients.agents}`,
     `snapshot ${plan.snapshotBytes}`,
     `append ${plan.appendBytes}`,
+    ...(plan.mixed ? ['mixed settings'] : []),
     ...plan.steps.map(({ atMs, forMs, action }) => `at ${atMs / 1000}s for ${forMs / 1000}s ${formatAction(action)}`),
   ];
   return `${lines.join('\n')}\n`;
@@ -57,7 +58,7 @@ export function formatAction(action: Action): string {
     case 'shatter':
       return 'shatter';
     case 'ambush':
-      return `ambush ${action.ms}ms`;
+      return `ambush ${action.frames} frames`;
     case 'split':
     case 'bridge':
       return `${action.kind} ${action.groups.map(names).join(' | ')}`;
@@ -66,6 +67,9 @@ export function formatAction(action: Action): string {
       return `${action.kind} ${action.groups.map(names).join(' > ')}`;
     case 'crash':
     case 'lose':
+    case 'members':
+    case 'transfer':
+    case 'skew':
     case 'pause':
     case 'fail':
       return `${action.kind} ${names(action.who)}`;
@@ -110,6 +114,9 @@ function readHeader(word: string, r: LineReader, line: string): Partial<Plan> {
       return { snapshotBytes: r.number('', 100, 1e9) };
     case 'append':
       return { appendBytes: r.number('', 1, 1e9) };
+    case 'mixed':
+      r.expect('settings');
+      return { mixed: true };
     default:
       return r.fail(`unknown word ${word}`);
   }
@@ -131,8 +138,11 @@ function readAction(r: LineReader): Action {
   switch (kind) {
     case 'shatter':
       return { kind };
-    case 'ambush':
-      return { kind, ms: r.number('ms', 1, 60_000) };
+    case 'ambush': {
+      const frames = r.number('', 0, 10_000);
+      r.expect('frames');
+      return { kind, frames };
+    }
     case 'split':
       return { kind, groups: r.groups('|', 2, maxNodes) };
     case 'bridge':
@@ -142,6 +152,9 @@ function readAction(r: LineReader): Action {
       return { kind, groups: r.groups('>', 2, 2) };
     case 'crash':
     case 'lose':
+    case 'members':
+    case 'transfer':
+    case 'skew':
     case 'pause':
     case 'fail':
       return { kind, who: r.targets() };

@@ -12,8 +12,14 @@ export type Action =
   | { readonly kind: 'bridge'; readonly groups: readonly (readonly Target[])[] }
   /** Frames from the first group to the second wait until the step is over, and then all come. */
   | { readonly kind: 'clog'; readonly groups: readonly (readonly Target[])[] }
-  /** While it lasts every new leader is killed or cut off within so many milliseconds of its election: half-replicated entries pile up (Raft figure 8). */
-  | { readonly kind: 'ambush'; readonly ms: number }
+  /** While it lasts every new leader is killed or cut off after at most so many frames: entries that reached a few pile up (Raft figure 8). */
+  | { readonly kind: 'ambush'; readonly frames: number }
+  /** The voters are to be these and no others; what it takes is done step by step. */
+  | { readonly kind: 'members'; readonly who: readonly Target[] }
+  /** The leader hands over to the first of these. */
+  | { readonly kind: 'transfer'; readonly who: readonly Target[] }
+  /** The node is started again as a program of another version, which its peers can't understand; and again as this one when the step is over. */
+  | { readonly kind: 'skew'; readonly who: readonly Target[] }
   /** Every node is alone. */
   | { readonly kind: 'shatter' }
   /** `kill -9`, or loss of power: writes in flight reach the disk or not. The node is started again when the step is over. */
@@ -64,6 +70,8 @@ export interface Plan {
   readonly snapshotBytes: number;
   /** Bytes of entries in one AppendEntries: with few, a follower has a part of what its leader sent. */
   readonly appendBytes: number;
+  /** Nodes differ in how much they send and when they compact, as in a cluster whose settings are being changed. */
+  readonly mixed: boolean;
   /** By time of their beginning. */
   readonly steps: readonly Step[];
 }
@@ -86,5 +94,6 @@ export const calmPlan: Plan = {
   clients: defaultClients,
   snapshotBytes: defaultSnapshotBytes,
   appendBytes: defaultAppendBytes,
+  mixed: false,
   steps: [],
 };

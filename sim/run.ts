@@ -1,4 +1,6 @@
 import { InvariantError } from '../src/core/assert.ts';
+import type { Replica } from '../src/node/replica.ts';
+import { isJoint, members } from '../src/raft/configuration.ts';
 import type { Plan } from './plan.ts';
 import { schedule } from './steps.ts';
 import type { Listeners } from './trace.ts';
@@ -30,6 +32,7 @@ export interface RunResult {
     readonly writes: number;
     readonly reads: number;
     readonly completions: number;
+    readonly configurationChanges: number;
     readonly crashes: number;
     readonly partitions: number;
     readonly diskFailures: number;
@@ -59,8 +62,7 @@ export function run(options: RunOptions): RunResult {
     world.runUntil(faultyMs * 1000);
     world.workload.drain();
     const core = drawCore(world);
-    violation = becomeWhole(world, core);
-    if (violation === undefined && core.length < nodes) violation = becomeWhole(world, world.indices);
+    violation = becomeWhole(world, core) ?? (core.length < nodes ? becomeWhole(world, world.indices) : undefined);
     if (violation !== undefined) {
       verdict = 'stuck';
       invariant = 'liveness';
@@ -91,6 +93,7 @@ export function run(options: RunOptions): RunResult {
       writes: workload.counts.writesAcknowledged,
       reads: workload.counts.reads,
       completions: workload.counts.completions,
+      configurationChanges: counts.configurationChanges,
       crashes: counts.crashes,
       partitions: counts.partitions,
       diskFailures: counts.diskFailures,
@@ -103,14 +106,20 @@ export function run(options: RunOptions): RunResult {
 /** Half of the time everybody, else a bare majority: the cluster must do without the rest. */
 function drawCore(world: World): readonly number[] {
   const random = world.coreRandom;
-  const core = [...world.indices];
-  if (random.below(2) === 0) return core;
-  // Nodes that lost their disks are taken in again only by a majority that kept theirs.
-  while (core.length > world.size - world.maxDown) core.splice(random.below(core.length), 1);
-  return core.every((node) => world.isWhole(node)) ? core : world.indices;
+  if (random.below(2) === 0) return world.indices;
+  let core = [...world.indices];
+  for (let tries = world.size * 2; tries > 0; tries--) {
+    const fewer = core.toSpliced(random.below(core.length), 1);
+    // Nodes that lost their disks are taken in again only by a majority that kept theirs.
+    if (world.isQuorum(fewer.filter((node) => world.isWhole(node)))) core = fewer;
+  }
+  return core;
 }
 
-/** Faults off for the core. Says what has not become whole in time, if anything. */
+/**
+ * Faults off for the core. Says what has not become whole in time, if anything. A change of the members that was under way may have come into force meanwhile and
+ * need disks that are lost, or nodes outside of the core: then nobody could go on, and nobody is to blame.
+ */
 function becomeWhole(world: World, core: readonly number[]): string | undefined {
   const fromUs = world.queue.nowUs;
   world.heal(core);
@@ -120,27 +129,29 @@ function becomeWhole(world: World, core: readonly number[]): string | undefined 
     world.runUntil(atUs);
     why = notWhole(world, core);
   }
-  if (why !== undefined) return why;
-  for (const i of core) {
-    const replica = world.replica(i);
-    if (replica !== undefined) world.workload.check(replica);
-  }
+  if (why !== undefined) return world.isQuorum(core.filter((node) => world.isWhole(node))) ? why : undefined;
+  const leader = world.leader === undefined ? undefined : world.replica(world.leader);
+  if (leader !== undefined) world.workload.check(leader);
   return undefined;
 }
 
 function notWhole(world: World, core: readonly number[]): string | undefined {
-  const replicas = core.map((i) => world.replica(i));
-  const leader = replicas.find((replica) => replica?.isServing === true);
+  const leader = world.leader === undefined ? undefined : world.replica(world.leader);
   if (leader === undefined) return 'there is no leader';
-  for (const [i, replica] of replicas.entries()) {
-    if (replica === undefined) return `n${(core[i] ?? 0) + 1} is down`;
-    if (replica.raft.leader !== leader.id) return `${replica.id} does not follow the leader`;
+  const isMember = new Set(members(leader.raft.configuration));
+  const replicas: Replica[] = [];
+  for (const node of core) {
+    if (!isMember.has(world.idOf(node))) continue;
+    const replica = world.replica(node);
+    if (replica === undefined) return `${world.idOf(node)} is down`;
+    if (replica.raft.leader !== leader.id) return `${replica.id} does not follow the leader ${leader.id}`;
+    replicas.push(replica);
   }
+  if (isJoint(leader.raft.configuration)) return 'a joint configuration was not left';
   if (!world.workload.isDrained(leader)) return 'tasks are not finished';
   // Clients go on writing: compare the nodes at one index.
   const hashes = new Map<number, Set<string>>();
   for (const replica of replicas) {
-    if (replica === undefined) continue;
     const at = hashes.get(replica.appliedIndex) ?? new Set<string>();
     hashes.set(replica.appliedIndex, at.add(replica.state.hash()));
   }

@@ -29,7 +29,7 @@ function act(world: World, action: Action, forMs: number): (() => void) | undefi
         ),
       );
     case 'ambush':
-      world.onElected = (leader) => ambush(world, leader, action.ms);
+      world.onElected = (leader) => ambush(world, leader, action.frames);
       return () => {
         world.onElected = undefined;
       };
@@ -49,8 +49,15 @@ function act(world: World, action: Action, forMs: number): (() => void) | undefi
         for (const [a, b] of links) world.clog(a, b, false);
       };
     }
+    case 'members':
+      world.wantMembers(resolve(world, action.who, []));
+      return undefined;
+    case 'transfer':
+      world.transfer(resolve(world, action.who, []));
+      return undefined;
     case 'crash':
     case 'lose':
+    case 'skew':
     case 'pause':
     case 'fail':
     case 'slow':
@@ -62,7 +69,7 @@ function act(world: World, action: Action, forMs: number): (() => void) | undefi
 
 function actOn(
   world: World,
-  action: Extract<Action, { readonly who: unknown }>,
+  action: Exclude<Extract<Action, { readonly who: unknown }>, { readonly kind: 'members' | 'transfer' }>,
   nodes: readonly number[],
   forMs: number,
 ): (() => void) | undefined {
@@ -72,21 +79,25 @@ function actOn(
   switch (action.kind) {
     case 'crash':
       // A single crash never takes the majority away: then nothing would be left to see. All at once is another matter: what is durable must survive it.
-      if (nodes.length === 1 && world.downCount >= world.maxDown) return undefined;
+      if (nodes.length === 1 && !world.canSpare(nodes)) return undefined;
       each((node) => world.crash(node))();
       return each((node) => world.start(node));
     case 'lose':
       // The promises of a majority are beyond recovery.
-      if (world.downCount + nodes.filter((node) => world.isUp(node) && world.isWhole(node)).length > world.maxDown) return undefined;
+      if (world.isChanging || !world.canSpare(nodes)) return undefined;
       each((node) => world.loseDisk(node))();
       return each((node) => world.start(node));
     case 'pause':
       each((node) => world.pause(node))();
       return each((node) => world.resume(node));
     case 'fail':
-      if (world.downCount + nodes.length > world.maxDown) return undefined;
+      if (!world.canSpare(nodes)) return undefined;
       each((node) => world.failDisk(node))();
       return each((node) => world.start(node));
+    case 'skew':
+      if (!world.canSpare(nodes)) return undefined;
+      each((node) => world.restartAs(node, 1))();
+      return each((node) => world.restartAs(node, 0));
     case 'slow':
       each((node) => world.slowDisk(node, action.ms))();
       return each((node) => world.slowDisk(node, 0));
@@ -99,14 +110,14 @@ function actOn(
   }
 }
 
-function ambush(world: World, leader: number, withinMs: number): void {
+function ambush(world: World, leader: number, frames: number): void {
   const { ambushRandom: random } = world;
   // Cut off for long enough that it steps down; killed for a short time, so that it may lead again.
   const step: Step =
-    random.below(4) === 0
-      ? { atMs: 0, forMs: 1200 + random.below(2000), action: { kind: 'split', groups: [[leader], ['others']] } }
+    random.below(3) > 0
+      ? { atMs: 0, forMs: 1000 + random.below(2500), action: { kind: 'split', groups: [[leader], ['others']] } }
       : { atMs: 0, forMs: 50 + random.below(1500), action: { kind: 'crash', who: [leader] } };
-  world.queue.after(random.below(withinMs * 1000), () => begin(world, step));
+  world.limitFrames(leader, random.below(frames + 1), () => begin(world, step));
 }
 
 type Link = readonly [from: number, to: number];

@@ -1,13 +1,16 @@
-import { nodeId, type NodeId } from '../src/core/ids.ts';
+import { type LogIndex, type NodeId, nodeId } from '../src/core/ids.ts';
 import type { Logger } from '../src/core/logger.ts';
 import { SeededRandom } from '../src/core/random.ts';
 import { Replica, ticksPerHeartbeat } from '../src/node/replica.ts';
-import type { Entry, HardState } from '../src/raft/messages.ts';
+import { configurationOf } from '../src/raft/configuration.ts';
+import type { Configuration, Entry, HardState } from '../src/raft/messages.ts';
+import { jointVote } from '../src/raft/quorum.ts';
 import { type DiskImage, emptyDisk, MemoryStore } from '../src/storage/memory-store.ts';
 import type { RaftStore, StoredState } from '../src/storage/store.ts';
 import { EventQueue } from './event-queue.ts';
 import { History } from './history.ts';
 import { VirtualNetwork } from './network.ts';
+import { Operator } from './operator.ts';
 import { calmDisk, calmNetwork, type Plan } from './plan.ts';
 import { type Listeners, Trace } from './trace.ts';
 import { hold } from './violation.ts';
@@ -42,6 +45,10 @@ interface SimulatedNode {
   ledTerm: number;
   /** Where the log ended on the disk that was lost last. */
   lostIndex: number;
+  /** Set by an ambush: how many frames it may still send, and what then happens. */
+  allowance: { left: number; readonly spent: () => void } | undefined;
+  /** How far its program's version is from the others'. */
+  skew: number;
   /** What the trace was last told of the node's life: its term, whether it leads, and its snapshots. */
   told: { readonly term: number; readonly isLeader: boolean; readonly snapshots: number };
   readonly random: SeededRandom;
@@ -53,11 +60,11 @@ class DiskFailure extends Error {
 }
 
 /** What is drawn for one purpose doesn't shift what is drawn for another: a run with one fault less stays like the run with it. */
-const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6, nodes: 16 } as const;
+const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6, operator: 7, nodes: 16 } as const;
 
 export interface WorldOptions extends Listeners {
   readonly seed: number;
-  readonly plan: Pick<Plan, 'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'network' | 'disk' | 'clients'>;
+  readonly plan: Pick<Plan, 'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'network' | 'disk' | 'clients'>;
 }
 
 /** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */
@@ -67,7 +74,25 @@ export class World {
   readonly history = new History();
   readonly trace: Trace;
   readonly workload: Workload;
-  readonly counts = { crashes: 0, restarts: 0, partitions: 0, pauses: 0, snapshots: 0, installs: 0, diskFailures: 0, lostDisks: 0 };
+  readonly #operator: Operator;
+  /** The newest configurations that came into force anywhere, oldest first: the current one and the one before. */
+  #configurations: readonly Configuration[];
+  #configurationIndex: LogIndex = 0;
+  /** The newest change of the members that any node has written. */
+  #changeIndex: LogIndex = 0;
+  readonly counts = {
+    configurationChanges: 0,
+    transfers: 0,
+    skews: 0,
+    crashes: 0,
+    restarts: 0,
+    partitions: 0,
+    pauses: 0,
+    snapshots: 0,
+    installs: 0,
+    diskFailures: 0,
+    lostDisks: 0,
+  };
   /** Node numbers. */
   readonly indices: readonly number[];
   isHealed = false;
@@ -76,19 +101,21 @@ export class World {
   readonly ambushRandom: SeededRandom;
   readonly #diskRandom: SeededRandom;
   readonly #crashRandom: SeededRandom;
+  readonly #operatorRandom: SeededRandom;
   #disks = calmDisk;
   readonly #options: WorldOptions;
   readonly #nodes: SimulatedNode[];
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    const { nodes, network, disk, clients } = options.plan;
+    const { nodes, founders, network, disk, clients } = options.plan;
     this.trace = new Trace(() => this.queue.nowUs, options);
     this.network = new VirtualNetwork(nodes, this.queue, this.stream(streams.network), (from, to, frame) => this.#deliver(from, to, frame));
     this.network.faults = network;
     this.#disks = disk;
     this.#diskRandom = this.stream(streams.disk);
     this.#crashRandom = this.stream(streams.crash);
+    this.#operatorRandom = this.stream(streams.operator + 1);
     this.ambushRandom = this.stream(streams.ambush);
     this.#nodes = Array.from({ length: nodes }, (_, i) => ({
       id: nodeId(`n${i + 1}`),
@@ -103,10 +130,18 @@ export class World {
       slowUs: 0,
       ledTerm: 0,
       lostIndex: 0,
+      allowance: undefined,
+      skew: 0,
       told: untold,
       random: this.stream(streams.nodes + i),
     }));
     this.indices = this.#nodes.map((_, i) => i);
+    this.#configurations = [configurationOf(this.#nodes.slice(0, founders).map(({ id }) => id))];
+    this.#operator = new Operator({
+      queue: this.queue,
+      random: this.stream(streams.operator),
+      anyReplica: () => this.#nodes[this.#operatorRandom.below(nodes)]?.replica,
+    });
     this.workload = new Workload({
       queue: this.queue,
       random: this.stream(streams.clients),
@@ -142,14 +177,25 @@ export class World {
     return found;
   }
 
-  /** Nodes that are down, or up again without the promises they gave. */
-  get downCount(): number {
-    return this.indices.filter((node) => !this.isUp(node) || !this.isWhole(node)).length;
+  /** True if a majority that is up, and has all its promises on disk, is left without these nodes: the fault atlas keeps what must be recoverable so. */
+  canSpare(nodes: readonly number[]): boolean {
+    const left = (node: number): boolean => !nodes.includes(node) && this.isUp(node) && this.isWhole(node) && this.#at(node).skew === 0;
+    return this.isQuorum(this.indices.filter(left));
   }
 
-  /** More nodes down at once would leave no majority. */
-  get maxDown(): number {
-    return Math.floor((this.size - 1) / 2);
+  /** A change of the members may be under way: who is indispensable after it is not known yet. */
+  get isChanging(): boolean {
+    return this.#changeIndex > this.#configurationIndex;
+  }
+
+  /** True if these are a majority of every configuration that may be in force somewhere. */
+  isQuorum(nodes: readonly number[]): boolean {
+    const ids = new Set(nodes.map((node) => this.#at(node).id));
+    return this.#configurations.every((configuration) => jointVote(configuration, (id) => ids.has(id)) === 'won');
+  }
+
+  idOf(node: number): NodeId {
+    return this.#at(node).id;
   }
 
   replica(node: number): Replica | undefined {
@@ -173,6 +219,13 @@ export class World {
   /** Runs events, and checks the world after each, until this virtual time. */
   runUntil(untilUs: number): void {
     while (this.queue.step(untilUs)) this.#check();
+  }
+
+  #sizes(index: number): { readonly snapshotBytes: number; readonly appendBytes: number } {
+    const { snapshotBytes, appendBytes, mixed } = this.#options.plan;
+    return mixed
+      ? { snapshotBytes: snapshotBytes * 2 ** (index % 3), appendBytes: Math.max(1, Math.floor(appendBytes / 8 ** (index % 3))) }
+      : { snapshotBytes, appendBytes };
   }
 
   // What can be done to nodes.
@@ -201,14 +254,16 @@ export class World {
         clusterTag: 7,
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,
-        snapshotBytes: this.#options.plan.snapshotBytes,
-        appendBytes: this.#options.plan.appendBytes,
+        ...this.#sizes(index),
         requestTimeoutMs: 5000,
       },
       {
         send: (to, frame) => {
-          const target = this.#nodes.findIndex(({ id }) => id === to);
-          this.network.send(index, target, frame);
+          this.#send(
+            index,
+            this.#nodes.findIndex(({ id }) => id === to),
+            frame,
+          );
         },
         store: this.#watched(node, store),
         clock: {
@@ -252,6 +307,7 @@ export class World {
     node.store = undefined;
     node.paused = false;
     node.held = [];
+    node.allowance = undefined;
     node.life++;
     this.#nodes.forEach((peer, i) => {
       // A killed process resets its connections; a machine without power doesn't.
@@ -268,6 +324,35 @@ export class World {
     if (node.disk.hardState.rejoining === 0) node.lostIndex = lastIndexOf(node.disk);
     const rejoining = 1 + this.#crashRandom.below(2 ** 31);
     node.disk = { ...emptyDisk, boot: node.disk.boot, hardState: { ...emptyDisk.hardState, rejoining } };
+  }
+
+  /** Stopped and started as another version of the program. */
+  restartAs(index: number, skew: number): void {
+    this.crash(index);
+    if (skew !== 0) this.counts.skews++;
+    this.trace.event('skew', index, skew);
+    this.#at(index).skew = skew;
+    this.start(index);
+  }
+
+  /** From now on this node may send so many frames; the next ones are lost, and `spent` is called. */
+  limitFrames(index: number, frames: number, spent: () => void): void {
+    this.#at(index).allowance = { left: frames, spent };
+  }
+
+  wantMembers(voters: readonly number[]): void {
+    this.trace.event('members', 0, voters.length);
+    this.#operator.want(voters.map((node) => this.#at(node).id));
+  }
+
+  /** The leader is asked to hand over to the first of these that it isn't itself. */
+  transfer(to: readonly number[]): void {
+    const { leader } = this;
+    const target = to.find((node) => node !== leader);
+    if (leader === undefined || target === undefined) return;
+    this.counts.transfers++;
+    this.trace.event('transfer', leader, target);
+    this.#at(leader).replica?.transferLeadership(this.#at(target).id, 2000, () => {});
   }
 
   pause(index: number): void {
@@ -336,6 +421,7 @@ export class World {
   /** All faults end for these nodes, and they come back; the others are cut off, dead or not. */
   heal(core: readonly number[]): void {
     this.isHealed = true;
+    this.#operator.giveUp();
     this.trace.event('heal', 0, core.length);
     this.network.heal();
     this.network.faults = calmNetwork;
@@ -344,6 +430,8 @@ export class World {
       const node = this.#at(index);
       node.tickUs = tickUs;
       node.slowUs = 0;
+      node.allowance = undefined;
+      if (node.skew !== 0) this.restartAs(index, 0);
       if (core.includes(index)) {
         this.resume(index);
         this.start(index);
@@ -357,6 +445,24 @@ export class World {
   }
 
   // What is seen.
+
+  #send(from: number, to: number, frame: Uint8Array): void {
+    const node = this.#at(from);
+    const { allowance } = node;
+    // A frame for a member that has no machine yet goes nowhere.
+    if (to < 0) return;
+    if (allowance === undefined) {
+      this.network.send(from, to, node.skew === this.#at(to).skew ? frame : ofOtherVersion(frame));
+    } else if (--allowance.left >= 0) {
+      this.network.send(from, to, frame);
+    } else if (allowance.left === -1) {
+      this.queue.after(1, () => {
+        if (node.allowance !== allowance) return;
+        node.allowance = undefined;
+        allowance.spent();
+      });
+    }
+  }
 
   #deliver(from: number, to: number, frame: Uint8Array): void {
     const node = this.#at(to);
@@ -375,6 +481,11 @@ export class World {
     this.trace.event('apply', index, entry.index, entry.term);
     this.trace.bytes(entry.data);
     this.history.onApplied(this.#at(index).id, entry);
+    const { replica } = this.#at(index);
+    if (entry.kind !== 'configuration' || entry.index <= this.#configurationIndex || replica === undefined) return;
+    this.#configurationIndex = entry.index;
+    this.counts.configurationChanges++;
+    this.#configurations = [...this.#configurations.slice(-1), replica.raft.configuration];
   }
 
   /** Term and vote never go back on a disk, and a vote once given in a term stays (Raft figure 2, persistent state). */
@@ -397,6 +508,8 @@ export class World {
         const from = first === undefined ? 0 : first.index - first.count;
         const before = from === compactedIndex ? compactedTerm : entries.findLast(({ index }) => index === from)?.term;
         this.history.onSaved(node.id, batch.entries ?? [], before);
+        for (const { kind, index } of batch.entries ?? [])
+          if (kind === 'configuration') this.#changeIndex = Math.max(this.#changeIndex, index);
         store.save(batch, done);
       },
       saveSnapshot: (meta, chunks, done) => store.saveSnapshot(meta, chunks, done),
@@ -447,8 +560,10 @@ export class World {
       // What was on a disk when it was lost was acknowledged rightly; until the node is whole again, nothing else is.
       return (image.hardState.rejoining === 0 ? lastIndexOf(image) : node.lostIndex) >= index;
     });
+    const ids = new Set(holders.map(({ id }) => id));
     hold(
-      holders.length * 2 > this.size,
+      // Committed under the newest configuration or the one before.
+      this.#configurations.some((configuration) => jointVote(configuration, (id) => ids.has(id)) === 'won'),
       'durable-before-acknowledged',
       () => `index ${index} was acknowledged, but only ${holders.length} disks hold it`,
     );
@@ -462,3 +577,10 @@ export class World {
 }
 
 const lastIndexOf = ({ entries, compactedIndex }: DiskImage): number => entries.at(-1)?.index ?? compactedIndex;
+
+/** Its version follows the array's header. */
+function ofOtherVersion(frame: Uint8Array): Uint8Array {
+  const other = frame.slice();
+  other[1] = (other[1] ?? 0) + 1;
+  return other;
+}

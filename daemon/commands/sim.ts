@@ -7,6 +7,7 @@ import type { Scenario } from '../../sim/scenarios.ts';
 import { CliError, messageOf, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { addMutantsCommand } from './sim-mutants.ts';
 
 const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
 
@@ -51,6 +52,7 @@ export function addSimCommands(program: Command, context: Context): void {
     .option('--budget <seconds>', 'seconds that it may take', whole, 60)
     .option('--out <file>', 'where the scenario goes; by default to the standard output')
     .action((seed: number, name: string, flags: ShrinkFlags) => shrinkSeed(context, seed, name, flags));
+  addMutantsCommand(sim, context, whole);
   sim
     .command('list')
     .description('list the scenarios')

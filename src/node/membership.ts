@@ -120,11 +120,17 @@ export class Membership {
         : `node ${behind} must be added as a learner first, and catch up`;
       return failure('not_caught_up', detail, { node: behind });
     }
-    const unreachable = voters.filter((node) => !isReachable(node, nowMs));
+    const { progress } = raft.status();
+    // Who lost its disk needs the others to be taken in again: it can't be the one that they need. Who has not answered this leader yet may have lost it.
+    const isSound = (node: NodeId): boolean => {
+      const member = progress.get(node);
+      return member !== undefined && member.match > 0 && !member.isRejoining && isReachable(node, nowMs);
+    };
+    const unreachable = voters.filter((node) => !isSound(node));
     if (voters.length - unreachable.length >= majority(voters.length)) return undefined;
     return failure(
       'would_lose_quorum',
-      `of the ${voters.length} voters there would be, ${unreachable.length} can't be reached: ${unreachable.join(', ')}`,
+      `of the ${voters.length} voters there would be, ${unreachable.length} can't be reached, or have lost their disks: ${unreachable.join(', ')}`,
       { unreachable },
     );
   }

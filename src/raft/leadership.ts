@@ -58,7 +58,14 @@ export class Leadership {
     return new Map(
       [...this.#progress].map(([id, p]) => [
         id,
-        { match: p.match, next: p.next, state: p.state, inflight: p.inflights.count, pendingSnapshot: p.snapshot?.index ?? 0 },
+        {
+          match: p.match,
+          next: p.next,
+          state: p.state,
+          inflight: p.inflights.count,
+          pendingSnapshot: p.snapshot?.index ?? 0,
+          isRejoining: p.readmission.nonce !== 0,
+        },
       ]),
     );
   }

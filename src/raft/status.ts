@@ -19,6 +19,8 @@ export interface MemberStatus {
   readonly state: ProgressState;
   readonly inflight: number;
   readonly pendingSnapshot: LogIndex;
+  /** It lost its disk and has not been taken in again: it neither votes nor counts. */
+  readonly isRejoining: boolean;
 }
 
 export interface RaftStatus {

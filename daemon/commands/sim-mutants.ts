@@ -1,0 +1,82 @@
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import type { Mutant } from '../../sim/mutant.ts';
+import { CliError, usageError } from '../cli-error.ts';
+import type { Context } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { hunt, type MutantResult, readMutants } from '../mutants.ts';
+
+interface MutantsFlags {
+  readonly seeds: number;
+  readonly seconds: number;
+  readonly jobs: number;
+  readonly list?: boolean;
+}
+
+/** `sim mutants`: the ledger of planted bugs. It compiles copies of the sources, so it needs a checkout. */
+export function addMutantsCommand(sim: Command, context: Context, whole: (text: string) => number): void {
+  sim
+    .command('mutants')
+    .argument('[names...]', 'which; all of them by default')
+    .description('plant known bugs, one at a time, in a copy of the sources, and say how soon the simulator finds each')
+    .option('--seeds <n>', 'seeds for each at most', whole, 2000)
+    .option('--seconds <n>', 'seconds for each at most', whole, 120)
+    .option('--jobs <n>', 'how many at a time', whole, availableParallelism())
+    .option('--list', 'only list them')
+    .action((names: string[], flags: MutantsFlags, command: Command) =>
+      mutants(context, names, flags, command.optsWithGlobals<{ output?: string }>().output === 'json'),
+    );
+}
+
+async function mutants(context: Context, names: readonly string[], flags: MutantsFlags, json: boolean): Promise<void> {
+  const root = dirname(dirname(context.executable));
+  const all = readAll(root);
+  const unknown = names.find((name) => !all.some((mutant) => mutant.name === name));
+  if (unknown !== undefined) throw usageError(`there is no planted bug ${unknown}`, '`quorate sim mutants --list` names them all');
+  const chosen = names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+  if (flags.list === true) {
+    for (const { name, title } of chosen) context.out(`${name.padEnd(34)} ${title}\n`);
+    return;
+  }
+  const results: MutantResult[] = [];
+  const waiting = chosen.values();
+  const work = async (): Promise<void> => {
+    for (const mutant of waiting) {
+      const result = await hunt(root, mutant, flags, context.interrupt);
+      results.push(result);
+      if (json) context.out(`${JSON.stringify(result)}\n`);
+      else context.err(`${result.caught ? 'found ' : 'MISSED'} ${result.mutant} after ${result.seeds} seeds, ${result.seconds} s\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, flags.jobs) }, work));
+  if (!json) context.out(ledger(results));
+  const missed = results.filter(({ caught }) => !caught).map(({ mutant }) => mutant);
+  if (missed.length > 0)
+    throw new CliError(
+      exitCodes.error,
+      `${missed.length} of ${results.length} planted bugs were not found: ${missed.join(', ')}`,
+      'more --seeds and --seconds may find them',
+    );
+}
+
+function readAll(root: string): Mutant[] {
+  try {
+    return readMutants(root);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    throw new CliError(
+      exitCodes.error,
+      `${join(root, 'sim/mutants')} is not there`,
+      'bugs are planted in a checkout of the sources: run it in one',
+    );
+  }
+}
+
+/** The ledger as a table of Markdown. */
+function ledger(results: readonly MutantResult[]): string {
+  const rows = results
+    .toSorted((a, b) => (a.mutant < b.mutant ? -1 : 1))
+    .map((r) => `| ${r.mutant} | ${r.title} | ${r.source} | ${r.caught ? r.invariant : 'not found'} | ${r.seeds} | ${r.seconds} |`);
+  return ['| bug | what it does | known from | found by | seeds | seconds |', '|---|---|---|---|--:|--:|', ...rows, ''].join('\n');
+}
