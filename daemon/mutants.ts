@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
+import { parsePlan } from '../sim/plan-text.ts';
 import { type Mutant, MutantError, parseMutant, plant } from '../sim/mutant.ts';
 
 /** A line of the ledger. */
@@ -22,11 +23,18 @@ export interface MutantResult {
   readonly invariant?: string;
   /** The run that found it. */
   readonly seed?: number;
+  /** Faults that are left after shrinking, and the seconds that it took, when that was asked for. */
+  readonly faults?: number;
+  readonly shrinkSeconds?: number;
 }
 
 export interface MutantBudget {
   readonly seeds: number;
   readonly seconds: number;
+  /** Seconds for making the run that found it small; undefined: it is left as it is. */
+  readonly shrink?: number;
+  /** Where the small scenarios go; nowhere by default. */
+  readonly scenarios?: string;
 }
 
 const runSchema = z.object({ seed: z.number().optional(), verdict: z.string().optional(), invariant: z.string().optional() });
@@ -62,19 +70,24 @@ export async function hunt(root: string, mutant: Mutant, budget: MutantBudget, s
     const { name, title, source, scenario } = mutant;
     const found =
       last.verdict !== undefined && last.verdict !== 'ok' ? { invariant: last.invariant ?? last.verdict, seed: last.seed ?? 0 } : {};
-    return {
-      mutant: name,
-      title,
-      source,
-      scenario,
-      caught: 'seed' in found,
-      seeds: runs.length,
-      seconds: Number(seconds.toFixed(1)),
-      ...found,
-    };
+    const shrunk = 'seed' in found && budget.shrink !== undefined ? await shrinkIn(copy, mutant, found.seed, budget, signal) : {};
+    const spent = { seeds: runs.length, seconds: Number(seconds.toFixed(1)) };
+    return { mutant: name, title, source, scenario, caught: 'seed' in found, ...spent, ...found, ...shrunk };
   } finally {
     rmSync(copy, { recursive: true });
   }
+}
+
+async function shrinkIn(copy: string, { name, scenario }: Mutant, seed: number, budget: MutantBudget, signal: AbortSignal) {
+  const file = join(copy, 'small.txt');
+  const seconds = budget.shrink ?? 0;
+  const startedMs = performance.now();
+  const args = ['sim', 'shrink', String(seed), scenario, '--budget', String(seconds), '--out', file];
+  await runNode([join(copy, 'bin/quorate.js'), ...args], copy, (seconds + 30) * 1000, signal);
+  const text = readFileSync(file, 'utf8');
+  if (budget.scenarios !== undefined) writeFileSync(join(budget.scenarios, `${name}.txt`), text);
+  const shrinkSeconds = Number(((performance.now() - startedMs) / 1000).toFixed(1));
+  return { faults: parsePlan(text).steps.length, shrinkSeconds };
 }
 
 async function compile(root: string, copy: string, texts: ReadonlyMap<string, string>): Promise<void> {

@@ -123,8 +123,9 @@ function readHeader(word: string, r: LineReader, line: string): Partial<Plan> {
 }
 
 function readSteps(word: 'at' | 'every', r: LineReader, faultyMs: number, line: number): Step[] {
-  const firstMs = r.number('s', 0, 86_400) * 1000;
-  const forMs = r.maybe('for') ? r.number('s', 0, 86_400) * 1000 : 0;
+  const seconds = (): number => Math.round(r.number('s', 0, 86_400) * 1000);
+  const firstMs = seconds();
+  const forMs = r.maybe('for') ? seconds() : 0;
   const action = readAction(r);
   if (word === 'at') return [{ atMs: firstMs, forMs, action }];
   if (firstMs < 10) throw new ScenarioError(`line ${line}: every 0.01s at most`);

@@ -1,6 +1,6 @@
 import { formatPlan } from './plan-text.ts';
 import { calmDisk, calmNetwork, type Plan, type Step } from './plan.ts';
-import { run, type RunResult } from './run.ts';
+import type { RunResult } from './run.ts';
 
 export interface Shrunk {
   readonly plan: Plan;
@@ -11,16 +11,17 @@ export interface Shrunk {
 
 /**
  * Makes a failing plan smaller while the same invariant breaks: fewer faults (delta debugging, Zeller & Hildebrandt 2002), a calm network and disk, fewer clients,
- * fewer nodes, less time. Works on the list of decisions and not on the seed, so that dropping one leaves the others as they are. `mayGoOn` bounds the work.
+ * fewer nodes, less time. Works on the list of decisions and not on the seed, so that dropping one leaves the others as they are. `execute` runs
+ * a plan, with the same seed every time; `mayGoOn` bounds the work.
  */
-export function shrink(seed: number, plan: Plan, found: RunResult, mayGoOn: () => boolean): Shrunk {
+export function shrink(plan: Plan, found: RunResult, execute: (plan: Plan) => RunResult, mayGoOn: () => boolean): Shrunk {
   let best = plan;
   let result = found;
   let runs = 0;
   const attempt = (smaller: Plan): boolean => {
     if (!mayGoOn()) return false;
     runs++;
-    const again = run({ seed, scenario: found.scenario, plan: smaller });
+    const again = execute(smaller);
     if (again.verdict !== found.verdict || again.invariant !== found.invariant) return false;
     best = smaller;
     result = again;
@@ -35,12 +36,16 @@ export function shrink(seed: number, plan: Plan, found: RunResult, mayGoOn: () =
   for (const kind of ['agents', 'readers', 'writers'] as const) {
     while (best.clients[kind] > 0 && attempt({ ...best, clients: { ...best.clients, [kind]: best.clients[kind] - 1 } }));
   }
-  while (best.nodes > 3 && best.steps.every((step) => !names(step, best.nodes - 1)) && attempt({ ...best, nodes: best.nodes - 1 }));
+  while (
+    best.nodes > 3 &&
+    best.steps.every((step) => !names(step, best.nodes - 1)) &&
+    attempt({ ...best, nodes: best.nodes - 1, founders: Math.min(best.founders, best.nodes - 1) })
+  );
   if (found.verdict !== 'stuck') attempt({ ...best, faultyMs: Math.min(best.faultyMs, result.simulatedMs + 1) });
   for (let part = best.faultyMs / 2; part >= 100; part /= 2)
     while (best.faultyMs > part && attempt({ ...best, faultyMs: Math.round(best.faultyMs - part) }));
   dropSteps(() => best, attempt);
-  return { plan: { ...best, title: `${found.invariant ?? found.verdict}, found with seed ${seed}` }, result, runs };
+  return { plan: { ...best, title: `${found.invariant ?? found.verdict}, found with seed ${found.seed}` }, result, runs };
 }
 
 function dropSteps(best: () => Plan, attempt: (plan: Plan) => boolean): void {

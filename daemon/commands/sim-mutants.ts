@@ -11,6 +11,8 @@ interface MutantsFlags {
   readonly seeds: number;
   readonly seconds: number;
   readonly jobs: number;
+  readonly shrink?: number;
+  readonly scenarios?: string;
   readonly list?: boolean;
 }
 
@@ -23,6 +25,8 @@ export function addMutantsCommand(sim: Command, context: Context, whole: (text: 
     .option('--seeds <n>', 'seeds for each at most', whole, 2000)
     .option('--seconds <n>', 'seconds for each at most', whole, 120)
     .option('--jobs <n>', 'how many at a time', whole, availableParallelism())
+    .option('--shrink <seconds>', 'make each run that found one small, in this time at most', whole)
+    .option('--scenarios <dir>', 'keep the small scenarios there')
     .option('--list', 'only list them')
     .action((names: string[], flags: MutantsFlags, command: Command) =>
       mutants(context, names, flags, command.optsWithGlobals<{ output?: string }>().output === 'json'),
@@ -77,6 +81,10 @@ function readAll(root: string): Mutant[] {
 function ledger(results: readonly MutantResult[]): string {
   const rows = results
     .toSorted((a, b) => (a.mutant < b.mutant ? -1 : 1))
-    .map((r) => `| ${r.mutant} | ${r.title} | ${r.source} | ${r.caught ? r.invariant : 'not found'} | ${r.seeds} | ${r.seconds} |`);
-  return ['| bug | what it does | known from | found by | seeds | seconds |', '|---|---|---|---|--:|--:|', ...rows, ''].join('\n');
+    .map((r) => {
+      const small = r.faults === undefined ? '' : `${r.faults} in ${r.shrinkSeconds} s`;
+      return `| ${r.mutant} | ${r.title} | ${r.source} | ${r.caught ? r.invariant : 'not found'} | ${r.seeds} | ${r.seconds} | ${small} |`;
+    });
+  const head = ['| bug | what it does | known from | found by | seeds | seconds | faults left |', '|---|---|---|---|--:|--:|--:|'];
+  return [...head, ...rows, ''].join('\n');
 }

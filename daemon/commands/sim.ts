@@ -112,7 +112,12 @@ async function shrinkSeed(context: Context, seed: number, name: string, flags: S
         'give the seed, nodes and steps of a run that failed',
       );
     const untilMs = performance.now() + flags.budget * 1000;
-    const shrunk = shrink(seed, plan, found, () => performance.now() < untilMs && !context.interrupt.aborted);
+    const shrunk = shrink(
+      plan,
+      found,
+      (smaller) => run({ seed, scenario, plan: smaller }),
+      () => performance.now() < untilMs && !context.interrupt.aborted,
+    );
     const text = scenarioFile(shrunk);
     if (flags.out === undefined) context.out(text);
     else await save(flags.out, text);
