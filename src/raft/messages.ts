@@ -58,6 +58,9 @@ export interface RequestVote {
   readonly lastLogTerm: Term;
   /** The leader itself asked for this election (leadership transfer, thesis §3.10): voters set leader stickiness aside. */
   readonly transfer: boolean;
+  /** The end of the last entry that the sender knows to be committed. */
+  readonly commitIndex: LogIndex;
+  readonly commitTerm: Term;
 }
 
 export interface RequestVoteResponse {
@@ -65,6 +68,9 @@ export interface RequestVoteResponse {
   readonly term: Term;
   readonly preVote: boolean;
   readonly voteGranted: boolean;
+  /** As in `RequestVote`. */
+  readonly commitIndex: LogIndex;
+  readonly commitTerm: Term;
 }
 
 export interface AppendEntries {

@@ -14,6 +14,7 @@ import type {
   InstallSnapshot,
   RaftMessage,
   RequestVote,
+  RequestVoteResponse,
   SnapshotMeta,
 } from './messages.ts';
 import { Outbox } from './outbox.ts';
@@ -139,7 +140,7 @@ export class Raft {
     this.#timer.slacken();
     if (this.#role === 'leader' || !this.#mayVote) return;
     // It might count votes by a configuration that is no longer in force.
-    if (this.#log.peekCommitted().some((entry) => entry.kind === 'configuration')) return;
+    if (this.#hasUnappliedChange) return;
     if (this.#options.preVote) this.#becomePreCandidate();
     else this.#becomeCandidate(false);
   }
@@ -168,16 +169,18 @@ export class Raft {
   #askForVotes(preVote: boolean, term: Term, transfer: boolean): void {
     this.#votes.clear();
     const { lastIndex: lastLogIndex, lastTerm: lastLogTerm } = this.#log;
+    const known = this.#known();
     // Its own vote counts when it is durable, like any other.
-    this.#outbox.sendAfterSave(this.id, { type: 'RequestVoteResponse', term, preVote, voteGranted: true });
+    this.#outbox.sendAfterSave(this.id, { type: 'RequestVoteResponse', term, preVote, voteGranted: true, ...known });
     for (const id of members(this.#configuration)) {
       if (id === this.id || !isVoter(this.#configuration, id)) continue;
-      this.#outbox.sendAfterSave(id, { type: 'RequestVote', term, preVote, lastLogIndex, lastLogTerm, transfer });
+      this.#outbox.sendAfterSave(id, { type: 'RequestVote', term, preVote, lastLogIndex, lastLogTerm, transfer, ...known });
     }
   }
 
   #onRequestVote(from: NodeId, message: RequestVote): void {
     const { term, preVote, lastLogIndex, lastLogTerm } = message;
+    this.#learnCommit(message);
     // One vote per term, first come first served (§5.2). A pre-vote for a later term binds nobody.
     const canVote =
       this.#votedFor === from || (this.#votedFor === undefined && this.#leader === undefined) || (preVote && term > this.#term);
@@ -189,10 +192,39 @@ export class Raft {
       this.#timer.restart();
     }
     // A granted pre-vote names the term it was asked for; a refusal names ours, so that a candidate that is behind learns of it.
-    this.#send(from, { type: 'RequestVoteResponse', term: voteGranted ? term : this.#term, preVote, voteGranted });
+    this.#vote(from, voteGranted ? term : this.#term, preVote, voteGranted);
   }
 
-  #onVote(from: NodeId, preVote: boolean, voteGranted: boolean): void {
+  #vote(to: NodeId, term: Term, preVote: boolean, voteGranted: boolean): void {
+    this.#send(to, { type: 'RequestVoteResponse', term, preVote, voteGranted, ...this.#known() });
+  }
+
+  #known(): Pick<RequestVote, 'commitIndex' | 'commitTerm'> {
+    const commitIndex = this.#log.committed;
+    return { commitIndex, commitTerm: this.#log.termAt(commitIndex) ?? 0 };
+  }
+
+  /**
+   * What the sender knows to be committed is committed here too if it is in this log: an index and a term name one entry (Log Matching, figure 3). Without this a
+   * cluster could stand still: the only voters of a new configuration may not know that it is in force, and then need the votes of nodes that know, have
+   * longer logs, and stand for election no more (etcd #12359; the remedy is raft-rs's).
+   */
+  #learnCommit({ commitIndex, commitTerm }: Pick<RequestVote, 'commitIndex' | 'commitTerm'>): void {
+    if (commitIndex === 0 || this.#role === 'leader' || !this.#log.matches({ index: commitIndex, term: commitTerm })) return;
+    this.#log.commitTo(commitIndex);
+    // It may be counting votes by a configuration that is no longer in force.
+    const isCandidate = this.#role === 'candidate' || this.#role === 'precandidate';
+    if (isCandidate && this.#hasUnappliedChange) this.#becomeFollower(this.#term, undefined);
+  }
+
+  /** A configuration is known to be committed and not yet in force here. */
+  get #hasUnappliedChange(): boolean {
+    return this.#log.peekCommitted().some((entry) => entry.kind === 'configuration');
+  }
+
+  #onVote(from: NodeId, message: RequestVoteResponse): void {
+    const { preVote, voteGranted } = message;
+    this.#learnCommit(message);
     if (this.#role !== (preVote ? 'precandidate' : 'candidate')) return;
     this.#votes.record(from, voteGranted);
     const result = this.#votes.result(this.#configuration);
@@ -253,7 +285,7 @@ export class Raft {
       case 'RequestVote':
         return this.#onRequestVote(from, message);
       case 'RequestVoteResponse':
-        return this.#onVote(from, message.preVote, message.voteGranted);
+        return this.#onVote(from, message);
       case 'AppendEntries':
         return this.#onAppendEntries(from, message);
       case 'AppendEntriesResponse':
@@ -300,7 +332,7 @@ export class Raft {
       this.#reject(from, 0, { index: 0, term: 0 });
     } else if (message.type === 'RequestVote' && message.preVote) {
       // Tells a pre-candidate with an old term what the term is; without an answer it could stay behind for ever.
-      this.#send(from, { type: 'RequestVoteResponse', term: this.#term, preVote: true, voteGranted: false });
+      this.#vote(from, this.#term, true, false);
     }
   }
 

@@ -283,9 +283,9 @@ function messageFields(m: RaftMessage): readonly unknown[] {
   const head = [typeNumbers.get(m.type), m.term];
   switch (m.type) {
     case 'RequestVote':
-      return [...head, m.preVote, m.lastLogIndex, m.lastLogTerm, m.transfer];
+      return [...head, m.preVote, m.lastLogIndex, m.lastLogTerm, m.transfer, m.commitIndex, m.commitTerm];
     case 'RequestVoteResponse':
-      return [...head, m.preVote, m.voteGranted];
+      return [...head, m.preVote, m.voteGranted, m.commitIndex, m.commitTerm];
     case 'AppendEntries':
       return [
         ...head,
@@ -320,9 +320,18 @@ function readMessage(r: FieldReader): RaftMessage {
   const term = r.int();
   switch (type) {
     case 'RequestVote':
-      return { type, term, preVote: r.boolean(), lastLogIndex: r.int(), lastLogTerm: r.int(), transfer: r.boolean() };
+      return {
+        type,
+        term,
+        preVote: r.boolean(),
+        lastLogIndex: r.int(),
+        lastLogTerm: r.int(),
+        transfer: r.boolean(),
+        commitIndex: r.int(),
+        commitTerm: r.int(),
+      };
     case 'RequestVoteResponse':
-      return { type, term, preVote: r.boolean(), voteGranted: r.boolean() };
+      return { type, term, preVote: r.boolean(), voteGranted: r.boolean(), commitIndex: r.int(), commitTerm: r.int() };
     case 'AppendEntries':
       return { type, term, prevLogIndex: r.int(), prevLogTerm: r.int(), leaderCommit: r.int(), entries: r.list(maxItems, readEntry) };
     case 'AppendEntriesResponse':

@@ -1,8 +1,17 @@
 import { expect } from 'chai';
+import { type ConfigurationChange, encodeConfigurationChange } from '../../src/raft/configuration-change.ts';
 import type { RequestVote } from '../../src/raft/messages.ts';
 import { drain, electionTicks, entry, logOf, makeRaft, n1, n2, n3, n4, n5, Network, ofType } from './network.ts';
 
 const three = [n1, n2, n3];
+const alone: ConfigurationChange = {
+  transition: 'joint-implicit',
+  changes: [
+    { type: 'remove', node: n2 },
+    { type: 'remove', node: n3 },
+  ],
+  context: '',
+};
 const requestVote = (fields: Partial<RequestVote>): RequestVote => ({
   type: 'RequestVote',
   term: 1,
@@ -10,6 +19,8 @@ const requestVote = (fields: Partial<RequestVote>): RequestVote => ({
   lastLogIndex: 0,
   lastLogTerm: 0,
   transfer: false,
+  commitIndex: 0,
+  commitTerm: 0,
   ...fields,
 });
 
@@ -51,7 +62,7 @@ describe('raft: leader election (§5.2)', () => {
     const raft = makeRaft(n1, [n1, n2, n3, n4, n5]);
     raft.campaign();
     drain(raft);
-    const vote = { type: 'RequestVoteResponse', term: 1, preVote: false, voteGranted: true } as const;
+    const vote = { type: 'RequestVoteResponse', term: 1, preVote: false, voteGranted: true, commitIndex: 0, commitTerm: 0 } as const;
 
     raft.step(n2, vote);
     raft.step(n2, vote);
@@ -65,7 +76,8 @@ describe('raft: leader election (§5.2)', () => {
     raft.campaign();
     drain(raft);
 
-    for (const from of [n2, n3]) raft.step(from, { type: 'RequestVoteResponse', term: 1, preVote: false, voteGranted: false });
+    for (const from of [n2, n3])
+      raft.step(from, { type: 'RequestVoteResponse', term: 1, preVote: false, voteGranted: false, commitIndex: 0, commitTerm: 0 });
 
     expect(raft.role).to.equal('follower');
   });
@@ -307,5 +319,34 @@ describe('raft: entries that carry many commands', () => {
       [2, 2],
       [3, 3],
     ]);
+  });
+
+  it('learns from a refused vote what is committed, and stands no longer by a configuration that has ended', () => {
+    const network = new Network([n1, n2, n3]);
+    const raft = network.at(n1);
+    raft.step(n2, {
+      type: 'AppendEntries',
+      term: 1,
+      prevLogIndex: 0,
+      prevLogTerm: 0,
+      leaderCommit: 0,
+      entries: [{ term: 1, index: 1, count: 1, kind: 'configuration', data: encodeConfigurationChange(alone) }],
+    });
+    drain(raft);
+    raft.campaign();
+
+    raft.step(n3, { type: 'RequestVoteResponse', term: 1, preVote: true, voteGranted: false, commitIndex: 1, commitTerm: 1 });
+
+    expect(raft.status()).to.include({ role: 'follower', commitIndex: 1 });
+    expect(raft.takeReady()?.committedEntries.map(({ kind }) => kind)).to.deep.equal(['configuration']);
+  });
+
+  it('does not take for committed what another log has at that index', () => {
+    const raft = makeRaft(n1, three);
+    raft.step(n2, { type: 'AppendEntries', term: 1, prevLogIndex: 0, prevLogTerm: 0, leaderCommit: 0, entries: [entry(1, 1)] });
+
+    raft.step(n3, requestVote({ term: 3, lastLogIndex: 1, lastLogTerm: 2, commitIndex: 1, commitTerm: 2 }));
+
+    expect(raft.commitIndex).to.equal(0);
   });
 });

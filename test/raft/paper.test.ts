@@ -14,10 +14,26 @@ const requestVote = (fields: Partial<RequestVote>): RequestVote => ({
   lastLogIndex: 0,
   lastLogTerm: 0,
   transfer: false,
+  commitIndex: 0,
+  commitTerm: 0,
   ...fields,
 });
-const grant = (term: number, preVote = false): RaftMessage => ({ type: 'RequestVoteResponse', term, preVote, voteGranted: true });
-const refuse = (term: number, preVote = false): RaftMessage => ({ type: 'RequestVoteResponse', term, preVote, voteGranted: false });
+const grant = (term: number, preVote = false): RaftMessage => ({
+  type: 'RequestVoteResponse',
+  term,
+  preVote,
+  voteGranted: true,
+  commitIndex: 0,
+  commitTerm: 0,
+});
+const refuse = (term: number, preVote = false): RaftMessage => ({
+  type: 'RequestVoteResponse',
+  term,
+  preVote,
+  voteGranted: false,
+  commitIndex: 0,
+  commitTerm: 0,
+});
 const heartbeat = (term: number, leaderCommit = 0): RaftMessage => ({ type: 'Heartbeat', term, leaderCommit, context: 0 });
 const append = (fields: object): RaftMessage => ({
   type: 'AppendEntries',

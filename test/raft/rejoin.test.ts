@@ -20,7 +20,16 @@ describe('raft: a member that lost its disk', () => {
     const raft = makeRaft(n3, three, { hardState: { ...emptyDisk.hardState, rejoining: nonce } });
 
     for (const preVote of [true, false])
-      raft.step(n1, { type: 'RequestVote', term: 5, preVote, lastLogIndex: 9, lastLogTerm: 4, transfer: false });
+      raft.step(n1, {
+        type: 'RequestVote',
+        term: 5,
+        preVote,
+        lastLogIndex: 9,
+        lastLogTerm: 4,
+        transfer: false,
+        commitIndex: 0,
+        commitTerm: 0,
+      });
     raft.step(n1, { type: 'TimeoutNow', term: 5 });
     for (let i = 0; i < 4 * electionTicks; i++) raft.tick();
     const sent = drain(raft);

@@ -14,7 +14,7 @@ describe('raft: log replication (§5.3)', () => {
     const raft = makeRaft(n1, three);
     raft.campaign();
     drain(raft);
-    raft.step(n2, { type: 'RequestVoteResponse', term: 1, preVote: false, voteGranted: true });
+    raft.step(n2, { type: 'RequestVoteResponse', term: 1, preVote: false, voteGranted: true, commitIndex: 0, commitTerm: 0 });
 
     const ready = raft.takeReady();
 
@@ -142,7 +142,8 @@ describe('raft: log replication (§5.3)', () => {
     });
     raft.campaign();
     drain(raft);
-    for (const id of [n2, n3]) raft.step(id, { type: 'RequestVoteResponse', term: 4, preVote: false, voteGranted: true });
+    for (const id of [n2, n3])
+      raft.step(id, { type: 'RequestVoteResponse', term: 4, preVote: false, voteGranted: true, commitIndex: 0, commitTerm: 0 });
     drain(raft);
     const acknowledge = (index: number): void => {
       for (const id of [n2, n3])

@@ -41,12 +41,30 @@ describe('raft: crash and restart (§5, figure 2)', () => {
 
   it('a vote that was not saved was not given, so another may have it', () => {
     const network = new Network(three);
-    network.at(n3).step(n1, { type: 'RequestVote', term: 1, preVote: false, lastLogIndex: 0, lastLogTerm: 0, transfer: false });
+    network.at(n3).step(n1, {
+      type: 'RequestVote',
+      term: 1,
+      preVote: false,
+      lastLogIndex: 0,
+      lastLogTerm: 0,
+      transfer: false,
+      commitIndex: 0,
+      commitTerm: 0,
+    });
     const ready = network.at(n3).takeReady();
     expect(ready?.messages).to.deep.equal([]);
 
     const again = restart(network, n3, {}, true);
-    again.step(n2, { type: 'RequestVote', term: 1, preVote: false, lastLogIndex: 0, lastLogTerm: 0, transfer: false });
+    again.step(n2, {
+      type: 'RequestVote',
+      term: 1,
+      preVote: false,
+      lastLogIndex: 0,
+      lastLogTerm: 0,
+      transfer: false,
+      commitIndex: 0,
+      commitTerm: 0,
+    });
 
     expect(again.status().votedFor).to.equal(n2);
   });
@@ -242,12 +260,16 @@ describe('raft: safety in a storm (figure 3)', () => {
         lastLogIndex: index,
         lastLogTerm: fc.nat(4),
         transfer: fc.boolean(),
+        commitIndex: index,
+        commitTerm: fc.nat(4),
       }),
       fc.record({
         type: fc.constant('RequestVoteResponse' as const),
         term: fc.nat(4),
         preVote: fc.boolean(),
         voteGranted: fc.boolean(),
+        commitIndex: index,
+        commitTerm: fc.nat(4),
       }),
       fc.record({
         type: fc.constant('AppendEntries' as const),
@@ -293,9 +315,9 @@ describe('raft: safety in a storm (figure 3)', () => {
         if (isLeader) {
           raft.campaign();
           drain(raft);
-          raft.step(n2, { type: 'RequestVoteResponse', term: 2, preVote: true, voteGranted: true });
+          raft.step(n2, { type: 'RequestVoteResponse', term: 2, preVote: true, voteGranted: true, commitIndex: 0, commitTerm: 0 });
           drain(raft);
-          raft.step(n2, { type: 'RequestVoteResponse', term: 2, preVote: false, voteGranted: true });
+          raft.step(n2, { type: 'RequestVoteResponse', term: 2, preVote: false, voteGranted: true, commitIndex: 0, commitTerm: 0 });
         }
         drain(raft);
         expect(raft.role).to.equal(isLeader ? 'leader' : 'follower');

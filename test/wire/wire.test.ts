@@ -68,8 +68,8 @@ const commands: readonly Command[] = [
 const named = (command: Command): SessionCommand => ({ session: 5, seq: 9, acked: 8, idempotencyKey: undefined, command });
 
 const messages: readonly RaftMessage[] = [
-  { type: 'RequestVote', term: 2, preVote: true, lastLogIndex: 3, lastLogTerm: 1, transfer: false },
-  { type: 'RequestVoteResponse', term: 2, preVote: false, voteGranted: true },
+  { type: 'RequestVote', term: 2, preVote: true, lastLogIndex: 3, lastLogTerm: 1, transfer: false, commitIndex: 0, commitTerm: 0 },
+  { type: 'RequestVoteResponse', term: 2, preVote: false, voteGranted: true, commitIndex: 0, commitTerm: 0 },
   {
     type: 'AppendEntries',
     term: 2,
