@@ -335,7 +335,7 @@ describe('raft: entries that carry many commands', () => {
     drain(raft);
     raft.campaign();
 
-    raft.step(n3, { type: 'RequestVoteResponse', term: 1, preVote: true, voteGranted: false, commitIndex: 1, commitTerm: 1 });
+    raft.step(n3, { type: 'RequestVoteResponse', term: raft.term, preVote: false, voteGranted: false, commitIndex: 1, commitTerm: 1 });
 
     expect(raft.status()).to.include({ role: 'follower', commitIndex: 1 });
     expect(raft.takeReady()?.committedEntries.map(({ kind }) => kind)).to.deep.equal(['configuration']);
