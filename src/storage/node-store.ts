@@ -1,7 +1,8 @@
 import { access, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../core/logger.ts';
-import { type OpenedStore, openLevelStore, syncDirectory } from './level-store.ts';
+import { openLevelStore, syncDirectory } from './level-store.ts';
+import type { OpenedStore } from './opening.ts';
 import type { StoreIdentity } from './records.ts';
 import { StorageError } from './storage-error.ts';
 
