@@ -28,7 +28,7 @@ export class LevelEngine implements Engine {
   }
 
   write(operations: readonly Operation[], { sync }: { readonly sync: boolean }, done: Done): void {
-    answer(this.#db.batch([...operations], { sync }), done);
+    void answer(this.#db.batch([...operations], { sync }), done);
   }
 
   writeSlot(slot: SlotNumber, parts: readonly Uint8Array[], done: Done): void {
@@ -36,15 +36,15 @@ export class LevelEngine implements Engine {
   }
 
   get(key: Uint8Array, done: (error: Error | undefined, value: Uint8Array | undefined) => void): void {
-    answer(this.#db.get(key), done);
+    void answer(this.#db.get(key), done);
   }
 
   scan(take: (key: Uint8Array, value: Uint8Array) => void, done: Done): void {
-    answer(this.#scan(take), done);
+    void answer(this.#scan(take), done);
   }
 
   readSlots(done: Parameters<Engine['readSlots']>[0]): void {
-    answer(readGuardFiles(this.#directory), (error, slots) => done(error, slots ?? [undefined, undefined]));
+    void answer(readGuardFiles(this.#directory), (error, slots) => done(error, slots ?? [undefined, undefined]));
   }
 
   /** Without this LevelDB may keep what was deleted for as long as nothing is written near it. */
@@ -71,9 +71,11 @@ export class LevelEngine implements Engine {
 }
 
 /** Calls back outside of the promise, so that what the callback throws ends the process and isn't taken for an error of the disk. */
-function answer<T>(promise: Promise<T>, done: (error: Error | undefined, value?: T) => void): void {
-  promise.then(
-    (value) => queueMicrotask(() => done(undefined, value)),
-    (error: unknown) => queueMicrotask(() => done(error instanceof Error ? error : new Error(String(error), { cause: error }))),
-  );
+async function answer<T>(promise: Promise<T>, done: (error: Error | undefined, value?: T) => void): Promise<void> {
+  try {
+    const value = await promise;
+    queueMicrotask(() => done(undefined, value));
+  } catch (error) {
+    queueMicrotask(() => done(error instanceof Error ? error : new Error(String(error), { cause: error })));
+  }
 }
