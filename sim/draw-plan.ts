@@ -17,6 +17,8 @@ export function drawPlan(seed: number, founders: number, faultyMs: number): Plan
   const sometimes = <T>(value: T, otherwise: T): T => (below(2) === 0 ? value : otherwise);
   /** A mean between a few hundred milliseconds and ten seconds, on a logarithmic scale: some seeds never come to rest. */
   const often = (minMs: number): number => Math.round(minMs * 2 ** (below(50) / 10));
+  // The production store takes longer to simulate than its twin.
+  const storage = below(4) === 0 ? 'level' : 'memory';
   const kinds = faultKinds(random, nodes, often).filter(() => below(3) === 0);
   const steps: Step[] = [];
   for (const { everyMs, minMs, maxMs, draw } of kinds) {
@@ -37,6 +39,7 @@ export function drawPlan(seed: number, founders: number, faultyMs: number): Plan
       tailChance: sometimes(0, below(100)),
     },
     disk: { minWriteUs: 50, maxWriteUs: 200 + below(sometimes(1000, 50_000)) },
+    storage,
     clients: { writers: 1 + below(5), readers: 1 + below(2), agents: 2 + below(3) },
     snapshotBytes: 1000 * 2 ** below(5),
     appendBytes: sometimes(1_000_000, 1 + below(400)),
@@ -87,6 +90,7 @@ function faultKinds(random: SeededRandom, nodes: number, often: (minMs: number) 
     kind(often(1000), 100, 5000, () => ({ kind: 'pause', who: [one()] })),
     kind(often(1500), 10, 3000, () => ({ kind: 'fail', who: [one()] })),
     kind(often(2000), 10, 3000, () => ({ kind: 'lose', who: [one()] })),
+    kind(often(2000), 10, 3000, () => ({ kind: 'flip', who: [one()] })),
     kind(often(1000), 500, 4000, () => ({ kind: 'slow', who: [one()], ms: 5 + below(400) })),
     kind(often(2000), 0, 1, () => ({ kind: 'clock', who: [anyNode()], ms: below(20_000) - 10_000 })),
     kind(often(2000), 1000, 8000, () => ({ kind: 'drift', who: [anyNode()], percent: below(40) - 20 })),

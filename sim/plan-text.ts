@@ -9,7 +9,7 @@ const maxNodes = 15;
 const maxSteps = 100_000;
 
 /**
- * Reads a scenario: header lines (`title`, `nodes`, `seconds`, `network`, `disk`, `clients`, `snapshot`, `append`, `mixed settings`), then steps (`at 2s for 3s split n1 n2 | others`, or `every 6s for 3s …`).
+ * Reads a scenario: header lines (`title`, `nodes`, `seconds`, `network`, `disk`, `storage`, `clients`, `snapshot`, `append`, `mixed settings`), then steps (`at 2s for 3s split n1 n2 | others`, or `every 6s for 3s …`).
  * `#` begins a comment. The whole language is described in docs/simulator.md.
  *
  * @throws ScenarioError
@@ -43,6 +43,7 @@ export function formatPlan(plan: Plan): string {
     `seconds ${plan.faultyMs / 1000}`,
     `network delay ${n.minDelayUs / 1000}..${n.maxDelayUs / 1000}ms loss ${n.lossChance / 100}% duplicate ${n.duplicateChance / 100}% tail ${n.tailChance / 100}%`,
     `disk ${disk.minWriteUs / 1000}..${disk.maxWriteUs / 1000}ms`,
+    `storage ${plan.storage}`,
     `clients writers ${clients.writers} readers ${clients.readers} agents ${clients.agents}`,
     `snapshot ${plan.snapshotBytes}`,
     `append ${plan.appendBytes}`,
@@ -70,6 +71,7 @@ export function formatAction(action: Action): string {
     case 'members':
     case 'transfer':
     case 'skew':
+    case 'flip':
     case 'pause':
     case 'fail':
       return `${action.kind} ${names(action.who)}`;
@@ -105,6 +107,11 @@ function readHeader(word: string, r: LineReader, line: string): Partial<Plan> {
     case 'disk': {
       const [minWriteUs, maxWriteUs] = r.range();
       return { disk: { minWriteUs, maxWriteUs } };
+    }
+    case 'storage': {
+      if (r.maybe('level')) return { storage: 'level' };
+      r.expect('memory');
+      return { storage: 'memory' };
     }
     case 'clients': {
       const count = (name: keyof Plan['clients']): number => (r.maybe(name) ? r.number('', 0, 100) : 0);
@@ -156,6 +163,7 @@ function readAction(r: LineReader): Action {
     case 'members':
     case 'transfer':
     case 'skew':
+    case 'flip':
     case 'pause':
     case 'fail':
       return { kind, who: r.targets() };

@@ -26,6 +26,8 @@ export type Action =
   | { readonly kind: 'crash'; readonly who: readonly Target[] }
   /** As `crash`, and the disk is gone with all that was on it. */
   | { readonly kind: 'lose'; readonly who: readonly Target[] }
+  /** As `crash`, and a bit on the disk is flipped: nothing comes of it, or the node notices and is one that lost its disk. */
+  | { readonly kind: 'flip'; readonly who: readonly Target[] }
   | { readonly kind: 'pause'; readonly who: readonly Target[] }
   /** The disk's next write fails (EIO, ENOSPC): the node stops, and is started again when the step is over. */
   | { readonly kind: 'fail'; readonly who: readonly Target[] }
@@ -48,6 +50,9 @@ export interface DiskSpeed {
   readonly maxWriteUs: number;
 }
 
+/** The production store on a virtual disk, or its twin in memory, which is quicker. */
+export type StorageKind = 'level' | 'memory';
+
 /** How many of each kind of client a world has. */
 export interface Clients {
   readonly writers: number;
@@ -65,6 +70,7 @@ export interface Plan {
   readonly faultyMs: number;
   readonly network: NetworkFaults;
   readonly disk: DiskSpeed;
+  readonly storage: StorageKind;
   readonly clients: Clients;
   /** Bytes of log after which a node takes a snapshot. */
   readonly snapshotBytes: number;
@@ -91,6 +97,7 @@ export const calmPlan: Plan = {
   faultyMs: 20_000,
   network: calmNetwork,
   disk: calmDisk,
+  storage: 'memory',
   clients: defaultClients,
   snapshotBytes: defaultSnapshotBytes,
   appendBytes: defaultAppendBytes,

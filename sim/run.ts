@@ -36,6 +36,8 @@ export interface RunResult {
     readonly crashes: number;
     readonly partitions: number;
     readonly diskFailures: number;
+    readonly bitFlips: number;
+    readonly repairedDisks: number;
     readonly snapshots: number;
     readonly installs: number;
   };
@@ -97,6 +99,8 @@ export function run(options: RunOptions): RunResult {
       crashes: counts.crashes,
       partitions: counts.partitions,
       diskFailures: counts.diskFailures,
+      bitFlips: counts.bitFlips,
+      repairedDisks: counts.repairedDisks,
       snapshots: counts.snapshots + live.reduce((sum, c) => sum + (c?.snapshotsTaken ?? 0), 0),
       installs: counts.installs + live.reduce((sum, c) => sum + (c?.snapshotsInstalled ?? 0), 0),
     },

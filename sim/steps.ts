@@ -58,6 +58,7 @@ function act(world: World, action: Action, forMs: number): (() => void) | undefi
     case 'crash':
     case 'lose':
     case 'skew':
+    case 'flip':
     case 'pause':
     case 'fail':
     case 'slow':
@@ -83,9 +84,10 @@ function actOn(
       each((node) => world.crash(node))();
       return each((node) => world.start(node));
     case 'lose':
+    case 'flip':
       // The promises of a majority are beyond recovery.
       if (world.isChanging || !world.canSpare(nodes)) return undefined;
-      each((node) => world.loseDisk(node))();
+      each((node) => (action.kind === 'lose' ? world.loseDisk(node) : world.flipBit(node)))();
       return each((node) => world.start(node));
     case 'pause':
       each((node) => world.pause(node))();

@@ -5,13 +5,16 @@ import { Replica, ticksPerHeartbeat } from '../src/node/replica.ts';
 import { configurationOf } from '../src/raft/configuration.ts';
 import type { Configuration, Entry, HardState } from '../src/raft/messages.ts';
 import { jointVote } from '../src/raft/quorum.ts';
-import { type DiskImage, emptyDisk, MemoryStore } from '../src/storage/memory-store.ts';
-import type { RaftStore, StoredState } from '../src/storage/store.ts';
+import { StorageError } from '../src/storage/storage-error.ts';
+import type { RaftStore } from '../src/storage/store.ts';
 import { EventQueue } from './event-queue.ts';
 import { History } from './history.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 import { calmDisk, calmNetwork, type Plan } from './plan.ts';
+import { LevelDisk } from './storage/level-disk.ts';
+import { MemoryDisk } from './storage/memory-disk.ts';
+import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
 import { type Listeners, Trace } from './trace.ts';
 import { hold } from './violation.ts';
 import { Workload } from './workload.ts';
@@ -21,16 +24,12 @@ const tickUs = (heartbeatMs * 1000) / ticksPerHeartbeat;
 const untold = { term: 0, isLeader: false, snapshots: 0 };
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-const storedState = ({ snapshot, ...disk }: DiskImage): StoredState => ({
-  ...disk,
-  snapshot: snapshot === undefined ? undefined : { meta: snapshot.meta, chunks: snapshot.chunks.length },
-});
-
 interface SimulatedNode {
   readonly id: NodeId;
-  disk: DiskImage;
-  store: MemoryStore | undefined;
+  readonly disk: SimulatedDisk;
   replica: Replica | undefined;
+  /** Its store is being opened. */
+  isStarting: boolean;
   paused: boolean;
   /** Rises with every start: what was scheduled by an earlier life does nothing. */
   life: number;
@@ -59,12 +58,15 @@ class DiskFailure extends Error {
   override readonly name = 'DiskFailure';
 }
 
+const isDiskFailure = (error: unknown): boolean =>
+  error instanceof DiskFailure || (error instanceof StorageError && error.cause instanceof DiskFailure);
+
 /** What is drawn for one purpose doesn't shift what is drawn for another: a run with one fault less stays like the run with it. */
 const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6, operator: 7, nodes: 16 } as const;
 
 export interface WorldOptions extends Listeners {
   readonly seed: number;
-  readonly plan: Pick<Plan, 'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'network' | 'disk' | 'clients'>;
+  readonly plan: Pick<Plan, 'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'network' | 'disk' | 'storage' | 'clients'>;
 }
 
 /** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */
@@ -92,6 +94,9 @@ export class World {
     installs: 0,
     diskFailures: 0,
     lostDisks: 0,
+    bitFlips: 0,
+    /** Nodes that lost their disk, or noticed that it was damaged, and were taken in again. */
+    repairedDisks: 0,
   };
   /** Node numbers. */
   readonly indices: readonly number[];
@@ -119,9 +124,9 @@ export class World {
     this.ambushRandom = this.stream(streams.ambush);
     this.#nodes = Array.from({ length: nodes }, (_, i) => ({
       id: nodeId(`n${i + 1}`),
-      disk: emptyDisk,
-      store: undefined,
+      disk: options.plan.storage === 'level' ? new LevelDisk(nodeId(`n${i + 1}`), this.#crashRandom) : new MemoryDisk(this.#crashRandom),
       replica: undefined,
+      isStarting: false,
       paused: false,
       life: 0,
       held: [],
@@ -208,8 +213,7 @@ export class World {
 
   /** All its promises are still on its disk. */
   isWhole(node: number): boolean {
-    const { store, disk } = this.#at(node);
-    return (store?.durable ?? disk).hardState.rejoining === 0;
+    return this.#at(node).disk.durable.isWhole;
   }
 
   isPaused(node: number): boolean {
@@ -232,7 +236,7 @@ export class World {
 
   start(index: number): void {
     const node = this.#at(index);
-    if (node.replica !== undefined) return;
+    if (node.replica !== undefined || node.isStarting) return;
     const life = ++node.life;
     const alive = (job: () => void) => (): void => {
       if (node.life !== life) return;
@@ -242,11 +246,25 @@ export class World {
     if (life > 1) this.counts.restarts++;
     this.trace.event('start', index);
     node.told = untold;
-    const store = new MemoryStore(node.disk, (job) => {
+    node.isStarting = true;
+    const later = (job: () => void): void => {
       const { minWriteUs, maxWriteUs } = this.#disks;
       this.queue.after(node.slowUs + minWriteUs + this.#diskRandom.below(maxWriteUs - minWriteUs + 1), alive(job));
-    });
-    node.store = store;
+    };
+    const soon = (job: () => void): void => this.queue.after(1, alive(job));
+    // A node whose disk fails ends, like the process it stands for.
+    const onFatal = (error: unknown): void => {
+      if (!isDiskFailure(error)) throw error;
+      soon(() => this.#endAfterDiskFailure(index));
+    };
+    node.disk.open({ later, soon }, (opened) => this.#begin(index, opened, soon, onFatal), onFatal);
+  }
+
+  /** The disk is open: the node runs. */
+  #begin(index: number, { store, state, chunks }: OpenedDisk, defer: (job: () => void) => void, onFatal: (error: Error) => void): void {
+    const node = this.#at(index);
+    const { life } = node;
+    node.isStarting = false;
     node.replica = new Replica(
       {
         id: node.id,
@@ -272,19 +290,12 @@ export class World {
         },
         random: node.random,
         logger: silent,
-        defer: (job) => this.queue.after(1, alive(job)),
-        onFatal: (error) => {
-          // A node whose disk fails ends, like the process it stands for.
-          if (!(error instanceof DiskFailure)) throw error;
-          this.queue.after(
-            1,
-            alive(() => this.#endAfterDiskFailure(index)),
-          );
-        },
+        defer,
+        onFatal,
         onApplied: (entry) => this.#onApplied(index, entry),
       },
-      storedState(node.disk),
-      node.disk.snapshot?.chunks ?? [],
+      state,
+      chunks,
     );
     const tick = (): void => {
       if (node.life !== life) return;
@@ -297,14 +308,14 @@ export class World {
   /** The process is gone at once. Writes in flight reach the disk or not; peers may hear their connections break. */
   crash(index: number): void {
     const node = this.#at(index);
-    if (node.replica === undefined || node.store === undefined) return;
+    if (node.replica === undefined && !node.isStarting) return;
     this.counts.crashes++;
     this.trace.event('crash', index);
-    this.counts.snapshots += node.replica.counters.snapshotsTaken;
-    this.counts.installs += node.replica.counters.snapshotsInstalled;
-    node.disk = node.store.crash(this.#crashRandom.below(node.store.inFlight + 1));
+    this.counts.snapshots += node.replica?.counters.snapshotsTaken ?? 0;
+    this.counts.installs += node.replica?.counters.snapshotsInstalled ?? 0;
+    node.disk.crash();
     node.replica = undefined;
-    node.store = undefined;
+    node.isStarting = false;
     node.paused = false;
     node.held = [];
     node.allowance = undefined;
@@ -321,9 +332,23 @@ export class World {
     const node = this.#at(index);
     this.counts.lostDisks++;
     this.trace.event('lose', index);
-    if (node.disk.hardState.rejoining === 0) node.lostIndex = lastIndexOf(node.disk);
-    const rejoining = 1 + this.#crashRandom.below(2 ** 31);
-    node.disk = { ...emptyDisk, boot: node.disk.boot, hardState: { ...emptyDisk.hardState, rejoining } };
+    this.#rememberLost(node);
+    node.disk.lose();
+  }
+
+  /** Killed, and a bit on its disk is not as it was written: it comes back as if nothing was, or as a node that lost its disk. */
+  flipBit(index: number): void {
+    this.crash(index);
+    const node = this.#at(index);
+    this.counts.bitFlips++;
+    this.trace.event('flip', index);
+    this.#rememberLost(node);
+    node.disk.flip();
+  }
+
+  #rememberLost(node: SimulatedNode): void {
+    const { isWhole, lastIndex } = node.disk.durable;
+    if (isWhole) node.lostIndex = lastIndex;
   }
 
   /** Stopped and started as another version of the program. */
@@ -378,11 +403,11 @@ export class World {
 
   /** The next write to this node's disk fails, and the node ends. */
   failDisk(index: number): void {
-    const { store } = this.#at(index);
-    if (store === undefined) return;
+    const { disk, replica } = this.#at(index);
+    if (replica === undefined) return;
     this.counts.diskFailures++;
     this.trace.event('fail', index);
-    store.failNextWrite(new DiskFailure(this.#crashRandom.below(2) === 0 ? 'EIO' : 'ENOSPC'));
+    disk.failNextWrite(new DiskFailure(this.#crashRandom.below(2) === 0 ? 'EIO' : 'ENOSPC'));
   }
 
   #endAfterDiskFailure(index: number): void {
@@ -489,7 +514,7 @@ export class World {
   }
 
   /** Term and vote never go back on a disk, and a vote once given in a term stays (Raft figure 2, persistent state). */
-  #watched(node: SimulatedNode, store: MemoryStore): RaftStore {
+  #watched(node: SimulatedNode, store: RaftStore): RaftStore {
     const check = (before: HardState, after: HardState | undefined): void => {
       if (after === undefined) return;
       hold(
@@ -497,17 +522,15 @@ export class World {
         'monotonic-term',
         () => `${node.id} saved term ${after.currentTerm} after ${before.currentTerm}`,
       );
+      if (before.rejoining !== 0 && after.rejoining === 0) this.counts.repairedDisks++;
       const isSame = after.currentTerm > before.currentTerm || before.votedFor === undefined || before.votedFor === after.votedFor;
       hold(isSame, 'one-vote-per-term', () => `${node.id} voted for ${before.votedFor} and ${after.votedFor} in term ${after.currentTerm}`);
     };
     return {
       save: (batch, done) => {
-        check(store.durable.hardState, batch.hardState);
-        const { entries, compactedIndex, compactedTerm } = store.durable;
+        check(node.disk.durable.hardState, batch.hardState);
         const [first] = batch.entries ?? [];
-        const from = first === undefined ? 0 : first.index - first.count;
-        const before = from === compactedIndex ? compactedTerm : entries.findLast(({ index }) => index === from)?.term;
-        this.history.onSaved(node.id, batch.entries ?? [], before);
+        this.history.onSaved(node.id, batch.entries ?? [], node.disk.termAt(first === undefined ? 0 : first.index - first.count));
         for (const { kind, index } of batch.entries ?? [])
           if (kind === 'configuration') this.#changeIndex = Math.max(this.#changeIndex, index);
         store.save(batch, done);
@@ -555,10 +578,9 @@ export class World {
 
   /** Durable before acknowledged: a majority of disks, the crashed ones' included, holds the entry or a snapshot that covers it. */
   #checkDurable(index: number): void {
-    const holders = this.#nodes.filter((node) => {
-      const image = node.store?.durable ?? node.disk;
+    const holders = this.#nodes.filter(({ disk: { durable }, lostIndex }) => {
       // What was on a disk when it was lost was acknowledged rightly; until the node is whole again, nothing else is.
-      return (image.hardState.rejoining === 0 ? lastIndexOf(image) : node.lostIndex) >= index;
+      return (durable.isWhole ? durable.lastIndex : lostIndex) >= index;
     });
     const ids = new Set(holders.map(({ id }) => id));
     hold(
@@ -575,8 +597,6 @@ export class World {
     return node;
   }
 }
-
-const lastIndexOf = ({ entries, compactedIndex }: DiskImage): number => entries.at(-1)?.index ?? compactedIndex;
 
 /** Its version follows the array's header. */
 function ofOtherVersion(frame: Uint8Array): Uint8Array {

@@ -1,10 +1,9 @@
-import type { Level } from 'level';
-import { assert, InvariantError } from '../core/assert.ts';
+import { assert } from '../core/assert.ts';
 import type { LogIndex, Term } from '../core/ids.ts';
-import type { Logger } from '../core/logger.ts';
 import type { Entry, SnapshotMeta } from '../raft/messages.ts';
 import type { SnapshotReceived } from '../raft/ready.ts';
-import type { Guard, Operation } from './guard.ts';
+import type { Engine, Operation } from './engine.ts';
+import { encodeSlot, slotOf } from './guard.ts';
 import { chunkKey, entryKey, headKey, type SnapshotId, snapshotKey } from './keys.ts';
 import {
   checksumOf,
@@ -22,9 +21,6 @@ import { damaged, StorageError } from './storage-error.ts';
 import type { Done, RaftStore, SaveBatch } from './store.ts';
 import { StoredLog } from './stored-log.ts';
 
-/** What `level` gives on Node; its types leave out what a browser's store lacks. */
-export type Database = Level<Uint8Array, Uint8Array> & { compactRange(start: Uint8Array, end: Uint8Array): Promise<void> };
-
 /** Writes that wait for the one on its way. The driver has at most a save, a compaction and a step of a snapshot; more is a driver run wild. */
 const maxWaitingWrites = 256;
 /** A local snapshot goes to disk in pieces of about this size, so that a save never waits for more than one of them. */
@@ -33,7 +29,8 @@ const snapshotPieceBytes = 512 * 1024;
 const discardedKeys = 1000;
 
 interface Job {
-  readonly run: () => Promise<void>;
+  /** Calls back later, never from within. */
+  readonly run: (ended: Done) => void;
   readonly done: Done;
 }
 
@@ -54,15 +51,13 @@ interface Draft {
 }
 
 /**
- * Raft's stable storage in LevelDB. Every write carries a new head, goes to LevelDB and to the guard at the same time, and is done when both have
+ * Raft's stable storage on an engine. Every write carries a new head, goes to the database and to the guard at the same time, and is done when both have
  * synced it. Writes go one after the other; a snapshot goes in small pieces between them. After the first error nothing is written any more, because
  * nobody knows what a failed sync left on the disk.
  */
 export class DurableStore implements RaftStore {
   readonly #directory: string;
-  readonly #db: Database;
-  readonly #guard: Guard;
-  readonly #logger: Logger | undefined;
+  readonly #engine: Engine;
   readonly #log: StoredLog<Placed>;
   #head: Head;
   #headChecksum: number;
@@ -72,23 +67,13 @@ export class DurableStore implements RaftStore {
   #arriving: Staging | undefined;
   #isSavingSnapshot = false;
   readonly #waiting: Job[] = [];
-  #isDraining = false;
-  /** LevelDB gives space back: one range after the other. */
-  #reclaiming: Promise<void> = Promise.resolve();
+  #isWriting = false;
   #failure: Error | undefined;
   #isClosing = false;
 
-  constructor(
-    directory: string,
-    db: Database,
-    guard: Guard,
-    { head, headChecksum, snapshot, places }: Recovered,
-    logger: Logger | undefined,
-  ) {
+  constructor(directory: string, engine: Engine, { head, headChecksum, snapshot, places }: Recovered) {
     this.#directory = directory;
-    this.#db = db;
-    this.#guard = guard;
-    this.#logger = logger;
+    this.#engine = engine;
     this.#head = head;
     this.#headChecksum = headChecksum;
     if (head.snapshot !== undefined && snapshot !== undefined) {
@@ -103,7 +88,7 @@ export class DurableStore implements RaftStore {
   }
 
   save(batch: SaveBatch, done: Done): void {
-    this.#enqueue(() => this.#save(batch), done);
+    this.#enqueue((ended) => this.#save(batch, ended), done);
   }
 
   saveSnapshot(meta: SnapshotMeta, chunks: Iterable<Uint8Array>, done: Done): void {
@@ -119,28 +104,25 @@ export class DurableStore implements RaftStore {
       if (error !== undefined) return finish(error);
       if (this.#isClosing) return finish(new StorageError('io', 'the store was closed before the snapshot was written'));
       const { piece, isLast } = nextPiece(staging, iterator);
-      this.#enqueue(() => this.#write(piece), isLast ? last : step);
+      this.#enqueue((ended) => this.#write(piece, ended), isLast ? last : step);
     };
     const last: Done = (error) => {
       if (error !== undefined || this.#isClosing) return step(error);
-      this.#enqueue(() => this.#finishLocal(staging), finish);
+      this.#enqueue((ended) => this.#finishLocal(staging, ended), finish);
     };
     step(undefined);
   }
 
   compact(index: LogIndex, term: Term, done: Done): void {
-    this.#enqueue(async () => {
+    this.#enqueue((ended) => {
       // A snapshot that arrived meanwhile has dropped more.
-      if (index <= this.#head.base.index) return;
+      if (index <= this.#head.base.index) return this.#end(ended);
       assert(this.#snapshot !== undefined && this.#snapshot.index >= index, 'only what a current snapshot covers is forgotten');
       const chain = this.#log.endingAt(index)?.chain ?? 0;
       const removed = this.#log.compact(index, term);
       this.#forget(removed);
-      await this.#commit({
-        head: { ...this.#head, base: { index, term, chain } },
-        operations: [],
-        garbage: removed.map((place) => entryKey(place.index)),
-      });
+      const head = { ...this.#head, base: { index, term, chain } };
+      this.#commit({ head, operations: [], garbage: removed.map((place) => entryKey(place.index)) }, [], ended);
     }, done);
   }
 
@@ -150,82 +132,81 @@ export class DurableStore implements RaftStore {
     done: (error: Error | undefined, data: Uint8Array | undefined, chunks: number | undefined) => void,
   ): void {
     const snapshot = this.#snapshot;
-    const read = async (): Promise<void> => {
-      try {
-        if (snapshot === undefined || snapshot.index !== index || chunk >= snapshot.chunks) {
-          queueMicrotask(() => done(undefined, undefined, undefined));
-          return;
-        }
-        const record = await this.#db.get(chunkKey(snapshot.id, chunk));
-        const data = record === undefined ? undefined : decodeChunk(chunk, record);
-        const isReplaced = this.#snapshot !== snapshot;
-        if (data === undefined && !isReplaced)
-          throw damaged(this.#directory, `chunk ${chunk} of the snapshot at index ${index} is missing or changed`);
-        queueMicrotask(() => done(undefined, data, data === undefined ? undefined : snapshot.chunks));
-      } catch (error) {
-        queueMicrotask(() => done(this.#storageError('a read from', error), undefined, undefined));
+    if (snapshot === undefined || snapshot.index !== index || chunk >= snapshot.chunks) {
+      this.#engine.defer(() => done(undefined, undefined, undefined));
+      return;
+    }
+    this.#engine.get(chunkKey(snapshot.id, chunk), (error, record) => {
+      if (error !== undefined) return done(this.#storageError('a read from', error), undefined, undefined);
+      const data = record === undefined ? undefined : decodeChunk(chunk, record);
+      const isReplaced = this.#snapshot !== snapshot;
+      if (data === undefined && !isReplaced) {
+        const found = `chunk ${chunk} of the snapshot at index ${index} is missing or changed`;
+        return done(damaged(this.#directory, found), undefined, undefined);
       }
-    };
-    void read();
+      done(undefined, data, data === undefined ? undefined : snapshot.chunks);
+    });
   }
 
   /** Ends what has begun; a snapshot half written is given up. */
-  async close(): Promise<void> {
-    if (this.#isClosing) return;
+  close(): Promise<void> {
+    if (this.#isClosing) return Promise.resolve();
     const drained = new Promise<void>((resolve) => {
       this.#enqueue(
-        () => Promise.resolve(),
+        (ended) => this.#end(ended),
         () => resolve(),
       );
     });
     this.#isClosing = true;
-    await drained;
-    await this.#reclaiming;
-    await this.#db.close();
-    await this.#guard.close();
+    return drained.then(() => this.#engine.close());
   }
 
-  #enqueue(run: () => Promise<void>, done: Done): void {
+  #enqueue(run: Job['run'], done: Done): void {
     assert(!this.#isClosing, 'a closed store is not written');
     assert(this.#waiting.length < maxWaitingWrites, 'the driver waits for its writes');
     this.#waiting.push({ run, done });
-    if (!this.#isDraining) void this.#drain();
+    if (!this.#isWriting) this.#writeNext();
   }
 
-  async #drain(): Promise<void> {
-    this.#isDraining = true;
-    for (let job = this.#waiting.shift(); job !== undefined; job = this.#waiting.shift()) {
-      const { run, done } = job;
-      try {
-        if (this.#failure === undefined) await run();
-      } catch (error) {
-        // Our own fault is not the disk's: it ends the process, as an unhandled rejection.
-        if (error instanceof InvariantError) throw error;
-        this.#failure = this.#storageError('a write to', error);
-      }
+  #writeNext(): void {
+    const job = this.#waiting.shift();
+    this.#isWriting = job !== undefined;
+    if (job === undefined) return;
+    const ended: Done = (error) => {
+      if (error !== undefined) this.#failure ??= this.#storageError('a write to', error);
       const failure = this.#failure;
-      queueMicrotask(() => done(failure));
-    }
-    this.#isDraining = false;
+      // First: the disk doesn't wait for who waits for it.
+      this.#writeNext();
+      job.done(failure);
+    };
+    if (this.#failure === undefined) job.run(ended);
+    else this.#end(ended);
   }
 
-  async #save({ hardState, entries, snapshotChunk }: SaveBatch): Promise<void> {
+  /** Ends a job that had nothing to write. */
+  #end(ended: Done): void {
+    this.#engine.defer(() => ended(undefined));
+  }
+
+  #save({ hardState, entries, snapshotChunk }: SaveBatch, ended: Done): void {
     const draft: Draft = { head: this.#head, operations: [], garbage: [] };
-    let chunk: Operation[] = [];
-    if (snapshotChunk !== undefined) {
-      const staging = this.#receive(snapshotChunk, draft);
-      chunk = [stageChunk(staging, snapshotChunk.data)];
-      if (snapshotChunk.chunk + 1 === snapshotChunk.chunks) {
-        // The guard repeats the write that makes a snapshot current, but not its chunks: they must be there before.
-        await this.#write(chunk);
-        chunk = [];
-        this.#install(staging, draft);
-      }
-    }
-    if (entries !== undefined && entries.length > 0) this.#replaceSuffix(entries, draft);
-    if (hardState !== undefined) draft.head = { ...draft.head, hardState };
-    if (draft.head !== this.#head) await this.#commit(draft, chunk);
-    else if (chunk.length > 0) await this.#write(chunk);
+    const finish = (chunk: readonly Operation[]): void => {
+      if (entries !== undefined && entries.length > 0) this.#replaceSuffix(entries, draft);
+      if (hardState !== undefined) draft.head = { ...draft.head, hardState };
+      if (draft.head !== this.#head) this.#commit(draft, chunk, ended);
+      else if (chunk.length > 0) this.#write(chunk, ended);
+      else this.#end(ended);
+    };
+    if (snapshotChunk === undefined) return finish([]);
+    const staging = this.#receive(snapshotChunk, draft);
+    const chunk = [stageChunk(staging, snapshotChunk.data)];
+    if (snapshotChunk.chunk + 1 < snapshotChunk.chunks) return finish(chunk);
+    // The guard repeats the write that makes a snapshot current, but not its chunks: they must be there before.
+    this.#write(chunk, (error) => {
+      if (error !== undefined) return ended(error);
+      this.#install(staging, draft);
+      finish([]);
+    });
   }
 
   #replaceSuffix(entries: readonly Entry[], draft: Draft): void {
@@ -270,12 +251,15 @@ export class DurableStore implements RaftStore {
     draft.head = { ...draft.head, base: { index, term, chain: 0 } };
   }
 
-  async #finishLocal(staging: Staging): Promise<void> {
+  #finishLocal(staging: Staging, ended: Done): void {
     // A newer one has arrived from the leader meanwhile.
-    if (this.#snapshot !== undefined && this.#snapshot.index > staging.meta.index) return this.#discard(chunkKeys(staging));
+    if (this.#snapshot !== undefined && this.#snapshot.index > staging.meta.index) {
+      this.#discard(chunkKeys(staging));
+      return this.#end(ended);
+    }
     const draft: Draft = { head: this.#head, operations: [], garbage: [] };
     this.#makeCurrent(staging, draft);
-    return this.#commit(draft);
+    this.#commit(draft, [], ended);
   }
 
   #makeCurrent({ id, meta, chunks, digest }: Staging, draft: Draft): void {
@@ -288,7 +272,7 @@ export class DurableStore implements RaftStore {
   }
 
   /** The one way to change what the store stands for. `staged` is not repeated in the guard: it means nothing yet. */
-  async #commit({ head, operations, garbage }: Draft, staged: readonly Operation[] = []): Promise<void> {
+  #commit({ head, operations, garbage }: Draft, staged: readonly Operation[], ended: Done): void {
     const previous = this.#headChecksum;
     const last = this.#log.last ?? head.base;
     const next: Head = {
@@ -301,16 +285,21 @@ export class DurableStore implements RaftStore {
     this.#head = next;
     this.#headChecksum = checksumOf(value);
     operations.push({ type: 'put', key: headKey, value });
-    const results = await Promise.allSettled([
-      this.#write([...operations, ...staged]),
-      this.#guard.write({ sequence: next.sequence, previous, head: this.#headChecksum, operations }),
-    ]);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
-    this.#discard(garbage);
+    const slot = { sequence: next.sequence, previous, head: this.#headChecksum, operations };
+    let copies = 0;
+    let failure: Error | undefined;
+    const onCopy: Done = (error) => {
+      failure ??= error;
+      if (++copies < 2) return;
+      if (failure === undefined) this.#discard(garbage);
+      ended(failure);
+    };
+    this.#write([...operations, ...staged], onCopy);
+    this.#engine.writeSlot(slotOf(slot.sequence), encodeSlot(slot), onCopy);
   }
 
-  #write(operations: readonly Operation[]): Promise<void> {
-    return this.#db.batch([...operations], { sync: true });
+  #write(operations: readonly Operation[], done: Done): void {
+    this.#engine.write(operations, { sync: true }, done);
   }
 
   /** Deletes in the background, some keys at a time; what a crash leaves over is found and deleted at the next opening. */
@@ -320,21 +309,16 @@ export class DurableStore implements RaftStore {
     if (first === undefined || last === undefined) return;
     const step = (from: number): void => {
       if (this.#isClosing || this.#failure !== undefined) return;
-      if (from >= keys.length) return this.#reclaim(first, last);
+      // Without this the database may keep what was deleted for as long as nothing is written near it.
+      if (from >= keys.length) return this.#engine.reclaim(first, last);
       const some = keys.slice(from, from + discardedKeys).map((key): Operation => ({ type: 'del', key }));
+      // Not synced: what a crash brings back is deleted again.
       this.#enqueue(
-        () => this.#write(some),
+        (ended) => this.#engine.write(some, { sync: false }, ended),
         () => step(from + discardedKeys),
       );
     };
     step(0);
-  }
-
-  /** Without this LevelDB may keep what was deleted for as long as nothing is written near it. */
-  #reclaim(first: Uint8Array, last: Uint8Array): void {
-    this.#reclaiming = this.#reclaiming
-      .then(() => (this.#isClosing ? undefined : this.#db.compactRange(first, last)))
-      .catch((error: unknown) => this.#logger?.warn({ error }, 'the database could not give space back'));
   }
 
   #stage(meta: SnapshotMeta): Staging {

@@ -1,7 +1,9 @@
 import { access, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../core/logger.ts';
-import { type OpenedStore, openLevelStore, syncDirectory } from './level-store.ts';
+import { openLevelStore, syncDirectory } from './level-store.ts';
+import { lossOf, mayBeginAnew } from './lost-store.ts';
+import type { OpenedStore } from './opening.ts';
 import type { StoreIdentity } from './records.ts';
 import { StorageError } from './storage-error.ts';
 
@@ -28,9 +30,9 @@ const maxDamagedKept = 3;
 export async function openNodeStore({ dataDir, identity, isAlone, nonce, logger }: NodeStoreOptions): Promise<OpenedStore> {
   const directory = join(dataDir, 'store');
   const openStore = async (): Promise<OpenedStore> =>
-    openLevelStore({ directory, identity, logger, rejoining: (await isMarked(dataDir)) ? nonce() : 0 });
+    openLevelStore({ directory, identity, logger, rejoining: lossOf(await isMarked(dataDir), nonce) });
   const opened = await openStore().catch(async (error: unknown) => {
-    if (isAlone || !(error instanceof StorageError) || error.code !== 'damaged') throw error;
+    if (!mayBeginAnew(error, isAlone)) throw error;
     // First: when the power goes between the two, the next start finds no store and must know that there was one.
     await mark(dataDir);
     const aside = await moveAside(dataDir, directory, logger);

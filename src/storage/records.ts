@@ -75,6 +75,9 @@ export function decodeEntry(record: Uint8Array, previousChain: number): Entry | 
   return { kind, count: view.getUint32(5), term: view.getFloat64(9), index: view.getFloat64(17), data: record.slice(entryHeaderBytes) };
 }
 
+/** The term in an entry's record, which is not checked. */
+export const termOf = (record: Uint8Array): Term => new DataView(record.buffer, record.byteOffset, record.byteLength).getFloat64(9);
+
 const chunkHeaderBytes = 8;
 
 /** A chunk and its place, so that two can't change places. */

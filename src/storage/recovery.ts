@@ -1,5 +1,6 @@
 import type { Entry } from '../raft/messages.ts';
-import type { GuardSlot, Operation } from './guard.ts';
+import type { Operation } from './engine.ts';
+import type { GuardSlot } from './guard.ts';
 import { equalBytes } from '../core/bytes.ts';
 import { chunkKey, entryIndex, headKey, identityKey, keyNumbers, kinds, snapshotKey } from './keys.ts';
 import {
@@ -13,13 +14,6 @@ import {
   type Head,
   type SnapshotRecord,
 } from './records.ts';
-
-/** What recovery needs of LevelDB. */
-export interface Records {
-  get(key: Uint8Array): Promise<Uint8Array | undefined>;
-  /** Everything, in the order of the keys. */
-  all(): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
-}
 
 /** Something is missing, or is not what was written. `message` says what in a few words, to stand in a sentence. */
 export class Damage extends Error {
@@ -52,8 +46,14 @@ export type Standing =
   /** LevelDB lacks the last write, but the guard has a copy of it. */
   | { readonly type: 'replay'; readonly operations: readonly Operation[] };
 
-export async function readHead(records: Records): Promise<{ readonly head: Head; readonly checksum: number } | undefined> {
-  const record = await records.get(headKey);
+/** A head and the checksum of its record. */
+export interface StoredHead {
+  readonly head: Head;
+  readonly checksum: number;
+}
+
+/** The head in a record, if there is one. Throws Damage. */
+export function readHead(record: Uint8Array | undefined): StoredHead | undefined {
   if (record === undefined) return undefined;
   const head = decodeHead(record);
   if (head === undefined) throw new Damage('the head record is not as it was written');
@@ -63,9 +63,9 @@ export async function readHead(records: Records): Promise<{ readonly head: Head;
 /**
  * A write in flight when the power went may be in LevelDB, in the guard, in both or in neither, and each is as good as another: it was not
  * acknowledged. An acknowledged write was in both. So the two may differ by one write and not by more, and when LevelDB is behind, be it torn or
- * damaged, the guard makes up for it.
+ * damaged, the guard makes up for it. Throws Damage.
  */
-export function compare(stored: { readonly head: Head; readonly checksum: number } | undefined, slots: readonly GuardSlot[]): Standing {
+export function compare(stored: StoredHead | undefined, slots: readonly GuardSlot[]): Standing {
   const sequence = stored?.head.sequence ?? 0;
   const checksum = stored?.checksum ?? 0;
   const [newest] = slots;
@@ -84,39 +84,51 @@ export function compare(stored: { readonly head: Head; readonly checksum: number
   return { type: 'whole', isGuarded: false };
 }
 
-/** Reads and checks everything that the head stands for. */
-export async function readAll(records: Records): Promise<Recovered> {
-  const found = await readHead(records);
-  if (found === undefined) throw new Damage('the head record is missing');
-  const { head, checksum } = found;
-  const snapshot = await readSnapshot(records, head);
-  const log = new LogReader(head);
-  const chunks = new ChunkReader(head, snapshot);
-  const garbage: Uint8Array[] = [];
-  for await (const [key, value] of records.all()) {
+/** Checks everything that the head stands for: is told every record once, in the order of the keys, and remembers of it only what is needed. Throws Damage. */
+export class Recovery {
+  readonly #stored: StoredHead;
+  readonly #snapshot: SnapshotRecord | undefined;
+  readonly #log: LogReader;
+  readonly #chunks: ChunkReader;
+  readonly #garbage: Uint8Array[] = [];
+
+  /** `snapshot`: the record under the key of the head's snapshot. */
+  constructor(stored: StoredHead, snapshot: Uint8Array | undefined) {
+    this.#stored = stored;
+    this.#snapshot = readSnapshot(stored.head, snapshot);
+    this.#log = new LogReader(stored.head);
+    this.#chunks = new ChunkReader(stored.head, this.#snapshot);
+  }
+
+  take(key: Uint8Array, value: Uint8Array): void {
+    const { snapshot } = this.#stored.head;
     const [kind = 0] = key;
     switch (kind) {
       case kinds.entry:
-        if (!log.take(key, value)) garbage.push(key);
+        if (!this.#log.take(key, value)) this.#garbage.push(key);
         break;
       case kinds.chunk:
-        if (!chunks.take(key, value)) garbage.push(key);
+        if (!this.#chunks.take(key, value)) this.#garbage.push(key);
         break;
       case kinds.snapshot:
-        if (head.snapshot === undefined || !equalBytes(key, snapshotKey(head.snapshot.id))) garbage.push(key);
+        if (snapshot === undefined || !equalBytes(key, snapshotKey(snapshot.id))) this.#garbage.push(key);
         break;
       default:
         if (!equalBytes(key, headKey) && !equalBytes(key, identityKey)) throw new Damage('there is a record under a key of no known kind');
     }
   }
-  log.finish();
-  chunks.finish();
-  return { head, headChecksum: checksum, snapshot, entries: log.entries, places: log.places, garbage };
+
+  finish(): Recovered {
+    this.#log.finish();
+    this.#chunks.finish();
+    const { head, checksum } = this.#stored;
+    const { entries, places } = this.#log;
+    return { head, headChecksum: checksum, snapshot: this.#snapshot, entries, places, garbage: this.#garbage };
+  }
 }
 
-async function readSnapshot(records: Records, head: Head): Promise<SnapshotRecord | undefined> {
+function readSnapshot(head: Head, record: Uint8Array | undefined): SnapshotRecord | undefined {
   if (head.snapshot === undefined) return undefined;
-  const record = await records.get(snapshotKey(head.snapshot.id));
   if (record === undefined) throw new Damage('the current snapshot is missing');
   const snapshot = checksumOf(record) === head.snapshot.checksum ? decodeSnapshot(record) : undefined;
   if (snapshot === undefined) throw new Damage('the record of the current snapshot is not as it was written');
