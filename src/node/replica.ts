@@ -118,6 +118,7 @@ export class Replica {
   #saving = false;
   #turnDeferred = false;
   #stopped = false;
+  #removed = false;
   #leader: NodeId | undefined;
   #serving = false;
   #leaderHeardMs: number;
@@ -166,6 +167,7 @@ export class Replica {
     this.#membership = new Membership({
       raft: this.#raft,
       isReachable: (node, nowMs) => this.#links.isReachable(node, nowMs),
+      propose: (command) => this.#proposeNow(command),
       electionTimeoutMs: options.electionTimeoutMs,
     });
     if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
@@ -202,10 +204,13 @@ export class Replica {
 
   stop(): void {
     this.#stopped = true;
-    const detail = 'this node is stopping';
-    this.#proposals.failAll('unavailable', detail);
-    this.#questions.failAll('unavailable', detail);
-    this.#reads.failAll('unavailable', detail);
+    this.#failAll('unavailable', 'this node is stopping');
+  }
+
+  /** Whether this node is known to be no member any more: it refuses what it can't decide, and lets go who waits for it. */
+  setRemoved(removed: boolean): void {
+    this.#removed = removed;
+    if (removed) this.#failAll('unavailable', removedDetail);
   }
 
   // What is asked of it.
@@ -500,13 +505,13 @@ export class Replica {
     }
     // A forwarded command or a question may have been lost on the way without any change of leader.
     if (this.#ticks % Math.max(ticksPerHeartbeat, Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat)) === 0) this.#resend();
-    if (this.#links.isMinority(this.#voters(), nowMs)) this.#failAll();
+    if (this.#links.isMinority(this.#voters(), nowMs)) this.#failAll('no_quorum', minorityDetail);
   }
 
-  #failAll(): void {
-    this.#proposals.failAll('no_quorum', minorityDetail);
-    this.#questions.failAll('no_quorum', minorityDetail);
-    this.#reads.failAll('no_quorum', minorityDetail);
+  #failAll(code: 'no_quorum' | 'unavailable', detail: string): void {
+    this.#proposals.failAll(code, detail);
+    this.#questions.failAll(code, detail);
+    this.#reads.failAll(code, detail);
   }
 
   #resend(): void {
@@ -616,7 +621,7 @@ export class Replica {
       if (entry.kind === 'command') this.#applyCommands(entry, events);
       else if (entry.kind === 'configuration') {
         this.#raft.applyConfigChange(entry);
-        this.#membership.onApplied(entry.index);
+        this.#membership.onApplied(entry.index, this.#serving ? this.#state.members : undefined);
         membersChanged = true;
       }
       this.#appliedIndex = entry.index;
@@ -744,6 +749,7 @@ export class Replica {
   /** Why nothing can be decided here right now, if that is known. */
   #refusal() {
     if (this.#stopped) return failure('unavailable', 'this node is stopping');
+    if (this.#removed) return failure('unavailable', removedDetail);
     return this.#links.isMinority(this.#voters(), this.#ports.clock.monotonicMs()) ? failure('no_quorum', minorityDetail) : undefined;
   }
 
@@ -761,6 +767,8 @@ export class Replica {
 }
 
 const minorityDetail = 'this node can reach only a minority of the cluster; ask another node, or read with consistency=local';
+
+const removedDetail = 'this node was removed from the cluster; ask another';
 
 const records = (chunks: readonly Uint8Array[]): Iterable<SnapshotRecord> => decodeSnapshot(chunks) as Iterable<SnapshotRecord>;
 
