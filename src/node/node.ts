@@ -223,8 +223,8 @@ export class Node implements NodeService {
     this.#removed = removed;
     if (removed) for (const listener of this.#removalListeners) listener();
     this.#replica.setRemoved(removed);
-    if (removed) this.#config.logger.warn({ node: this.#replica.id }, 'this node was removed from the cluster: stop it');
-    else this.#config.logger.info({ node: this.#replica.id }, 'this node is a member again');
+    if (removed) this.#config.logger.warn({ id: this.#replica.id }, 'this node was removed from the cluster: stop it');
+    else this.#config.logger.info({ id: this.#replica.id }, 'this node is a member again');
   }
 
   /** Newcomers are met at once. Who has left keeps its link for a moment: the answer to its own removal may be on the way. */
