@@ -233,10 +233,13 @@ export class Node implements NodeService {
     if (transport === undefined) return;
     const peers = this.#peers();
     const leaving = this.#linked.filter(({ nodeId }) => peers.every((peer) => peer.nodeId !== nodeId));
-    this.#linked = peers;
-    transport.setMembers([...peers, ...leaving]);
+    this.#linked = [...peers, ...leaving];
+    transport.setMembers(this.#linked);
     clearTimeout(this.#forgetTimer);
-    this.#forgetTimer = setTimeout(() => transport.setMembers(this.#peers()), this.#config.electionTimeoutMs);
+    this.#forgetTimer = setTimeout(() => {
+      this.#linked = this.#peers();
+      transport.setMembers(this.#linked);
+    }, this.#config.electionTimeoutMs);
   }
 
   /** The running replica, for benchmarks and tests of this package. */
