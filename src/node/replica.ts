@@ -128,6 +128,8 @@ export class Replica {
   #ownCommands: Uint8Array[] = [];
   #snapshotting = false;
   #snapshotSize = 0;
+  /** Asked before this leader serves. */
+  #early: { readonly from: NodeId; readonly id: number; readonly question: Question }[] = [];
   /** Replies of this turn, by the node that asked. */
   #replies = new Map<NodeId, { id: number; reply: Reply }[]>();
 
@@ -437,8 +439,7 @@ export class Replica {
         for (const command of frame.commands) this.#takeForwarded(command);
         return;
       case 'ask':
-        if (!this.#serving) return;
-        for (const { id, question } of frame.questions) this.#answer(from, id, question, nowMs);
+        for (const { id, question } of frame.questions) this.#hear(from, id, question, nowMs);
         return;
       case 'reply':
         for (const { id, reply } of frame.replies) this.#questions.onReply(id, reply);
@@ -462,6 +463,12 @@ export class Replica {
       return;
     }
     this.#ownCommands.push(bytes);
+  }
+
+  /** A new leader is asked as soon as it is known, and that is before it may answer. */
+  #hear(from: NodeId, id: number, question: Question, nowMs: number): void {
+    if (this.#serving) this.#answer(from, id, question, nowMs);
+    else if (this.#raft.role === 'leader' && this.#early.length < maxInbox) this.#early.push({ from, id, question });
   }
 
   #answer(from: NodeId, id: number, question: Question, nowMs: number): void {
@@ -531,8 +538,11 @@ export class Replica {
     const serving = this.#raft.role === 'leader' && this.#appliedTerm === this.#raft.term;
     if (serving !== this.#serving) {
       this.#serving = serving;
-      if (serving) this.#duties.begin(this.#state, nowMs);
-      else {
+      if (serving) {
+        this.#duties.begin(this.#state, nowMs);
+        for (const { from, id, question } of this.#early) this.#answer(from, id, question, nowMs);
+        this.#early = [];
+      } else {
         this.#duties.end();
         this.#membership.end();
       }
@@ -540,6 +550,7 @@ export class Replica {
       return;
     }
     if (leader !== this.#leader) {
+      if (leader !== this.id) this.#early = [];
       this.#leader = leader;
       this.counters.leaderChanges++;
       this.#ports.logger.info({ leader, term: this.#raft.term, role: this.#raft.role }, leader === undefined ? 'no leader' : 'leader');
