@@ -376,7 +376,7 @@ export class Leadership {
     for (const [id, progress] of this.#progress) {
       if (current.has(id)) continue;
       // A last word, so that who has left learns it from its own log.
-      if (id !== this.#id && progress.state === 'replicate' && !progress.isPaused) this.#sendAppend(id, progress);
+      if (id !== this.#id && progress.state !== 'snapshot') this.#sendAppend(id, progress);
       this.#progress.delete(id);
     }
     for (const id of current) {
