@@ -69,6 +69,8 @@ async function ask(url: string, body: unknown, signal: AbortSignal): Promise<unk
     try {
       return await http.request('POST', '/v1/members/join', { body, isRepeatable: true });
     } catch (error) {
+      if (error instanceof ApiError && error.code === 'id_conflict')
+        throw new CliError(error.exitCode, error.message, 'choose another --name', { cause: error });
       const mayPass = error instanceof ApiError && passing.has(error.code);
       if (!mayPass || performance.now() > endMs) throw error;
     }
