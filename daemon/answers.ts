@@ -16,6 +16,7 @@ export const statusSchema = z.object({
   commitIndex: z.number(),
   appliedIndex: z.number(),
   members: z.array(memberSchema),
+  removed: z.boolean().default(false),
   partition: z.object({ state: z.string(), reachable: z.array(z.string()) }),
 });
 export type Status = z.infer<typeof statusSchema>;

@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import type { Genesis, MemberInfo } from '../src/index.ts';
+import type { Genesis } from '../src/index.ts';
 import { z } from 'zod';
 import { statusSchema, type Status } from './answers.ts';
 import { CliError, interrupted, messageOf } from './cli-error.ts';
@@ -11,6 +10,7 @@ import { exitCodes } from './exit-codes.ts';
 import { readGenesis } from './genesis.ts';
 import { Http, pause } from './http.ts';
 import { initCluster, type ClusterPlan } from './init-cluster.ts';
+import { checkFree } from './ports.ts';
 
 const recordSchema = z.strictObject({
   nodes: z.array(z.strictObject({ name: z.string(), pid: z.int().positive(), http: z.string() })),
@@ -58,7 +58,7 @@ export class DevCluster {
     if (running.length > 0)
       throw new CliError(exitCodes.conflict, `a cluster already runs in ${this.#directory}`, 'stop it with `quorate dev down`');
     const genesis = await this.#genesis(options);
-    await freePorts(genesis.members);
+    await checkFree(genesis.members.flatMap(({ http, peer }) => [new URL(http).host, peer]));
     const record: DevRecord = { nodes: [], startFlags: [...options.startFlags] };
     try {
       for (const member of genesis.members) {
@@ -292,24 +292,5 @@ function signalTo({ pid }: DevNode, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch {
     // It ended in between, which is as good.
-  }
-}
-
-/** @throws CliError naming the first port that is taken: better now than in the log of a daemon. */
-async function freePorts(members: readonly MemberInfo[]): Promise<void> {
-  const addresses = members.flatMap(({ http, peer }) => [http, `tcp://${peer}`]);
-  for (const address of addresses) {
-    const { hostname, port } = new URL(address);
-    const isFree = await new Promise<boolean>((found) => {
-      const server = createServer();
-      server.once('error', () => found(false));
-      server.listen(Number(port), hostname, () => server.close(() => found(true)));
-    });
-    if (!isFree)
-      throw new CliError(
-        exitCodes.error,
-        `the port ${hostname}:${port} is in use`,
-        'stop what uses it, or choose others with --http-port and --peer-port',
-      );
   }
 }

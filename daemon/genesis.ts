@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { isName, nodeId, type Genesis, type MemberInfo } from '../src/index.ts';
+import { isName, nodeId, type Genesis } from '../src/index.ts';
 import { CliError, messageOf } from './cli-error.ts';
 import { exitCodes } from './exit-codes.ts';
 
 const name = z.string().refine(isName, 'must be a name: letters, digits and . _ : @ -, at most 128');
 
-const member = z.strictObject({
+/** A member in a file. */
+export const member = z.strictObject({
   nodeId: name.transform((text) => nodeId(text)),
   name,
   http: z.url({ protocol: /^https?$/ }),
@@ -45,32 +46,6 @@ export function parseGenesis(text: string, path: string): Genesis {
     `the genesis ${path} is not valid: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
     'restore it from another node',
   );
-}
-
-/** In the data directory of a node that joined: the members then, itself included. */
-export const peersFile = 'peers.json';
-
-/** @throws CliError that says where the list is wrong. */
-export function parsePeers(text: string, path: string): readonly MemberInfo[] {
-  try {
-    return z.array(member).min(1).max(1024).parse(JSON.parse(text));
-  } catch (error) {
-    throw new CliError(
-      exitCodes.error,
-      `the list of members ${path} is not valid: ${messageOf(error)}`,
-      'join anew with an empty directory',
-    );
-  }
-}
-
-/** What a node that joined was told; none for a founder. */
-export async function readPeers(path: string): Promise<readonly MemberInfo[]> {
-  try {
-    return parsePeers(await readFile(path, 'utf8'), path);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 /** @throws CliError if it can't be read or is not valid. */

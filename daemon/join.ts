@@ -2,23 +2,25 @@ import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { createIdentity, loadIdentity } from '../src/index.ts';
-import { CliError } from './cli-error.ts';
+import { CliError, usageError } from './cli-error.ts';
 import type { NodeSettings } from './config.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { nodeToml } from './init-cluster.ts';
-import { parseGenesis, parsePeers, peersFile } from './genesis.ts';
-import { Http } from './http.ts';
+import { parseGenesis } from './genesis.ts';
+import { ApiError, Http, pause } from './http.ts';
+import { checkFree } from './ports.ts';
+import { parseRoster, rosterFile, writeRoster } from './roster.ts';
 
 export interface JoinOptions {
   /** Where a member of the cluster serves clients. */
   readonly url: string;
-  /** From `member token`; good for one node. */
-  readonly token: string;
+  /** From `member token`; good for one node. A node that has joined needs none. */
+  readonly token: string | undefined;
 }
 
 /** Judged in full by the readers of the two files. */
-const joinedSchema = z.object({ genesis: z.unknown(), members: z.unknown() });
+const joinedSchema = z.object({ genesis: z.unknown(), roster: z.unknown() });
 
 const isThere = (path: string): Promise<boolean> =>
   access(path).then(
@@ -26,37 +28,58 @@ const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** Another change of the members is waited for this long. */
+const patienceMs = 30_000;
+
 /**
- * Asks a running cluster to take a new node, and writes its data directory. A directory that has joined already is left as it is; one whose joining was
- * cut short goes on with the same key, for which the cluster takes the same token again.
+ * Asks a running cluster to take a new node, and writes its data directory. False for a directory that is a node's already. One whose joining was cut short
+ * goes on with the same key, for which the cluster takes the same token again.
  *
  * @throws CliError when the cluster refuses or can't be reached.
  */
-export async function joinCluster(dataDir: string, { url, token }: JoinOptions, settings: NodeSettings, context: Context): Promise<void> {
-  if (await isThere(join(dataDir, peersFile))) return;
-  if (await isThere(join(dataDir, 'store')))
-    throw new CliError(exitCodes.error, `${dataDir} is another node's`, 'choose a new directory, or start it without --join');
+export async function joinCluster(
+  dataDir: string,
+  { url, token }: JoinOptions,
+  settings: NodeSettings,
+  context: Context,
+): Promise<boolean> {
+  if ((await isThere(join(dataDir, rosterFile))) || (await isThere(join(dataDir, 'store')))) return false;
+  if (token === undefined) throw usageError('a new node needs --token', 'ask for one with `quorate member token`');
   if (settings.httpPort === 0 || settings.peerPort === 0)
     throw new CliError(exitCodes.usage, 'a node that joins needs ports of its own', 'set --http-port and --peer-port');
+  const [http, peer] = [`${settings.httpHost}:${settings.httpPort}`, `${settings.peerHost}:${settings.peerPort}`];
+  // Before the cluster writes down where to find it.
+  await checkFree([http, peer]);
   await mkdir(dataDir, { recursive: true });
-  const member = {
-    nodeId: await identity(join(dataDir, 'key')),
-    name: settings.name,
-    http: `http://${settings.httpHost}:${settings.httpPort}`,
-    peer: `${settings.peerHost}:${settings.peerPort}`,
-  };
-  const http = new Http({ endpoints: [url], timeoutMs: 30_000, signal: context.interrupt });
-  const answer = await http.request('POST', '/v1/members/join', { body: { token, ...member }, isRepeatable: true });
-  const { genesis, members } = joinedSchema.parse(answer);
+  const body = { token, nodeId: await identity(join(dataDir, 'key')), name: settings.name, http: `http://${http}`, peer };
+  const { genesis, roster } = joinedSchema.parse(await ask(url, body, context.interrupt));
   const genesisText = `${JSON.stringify(genesis, undefined, 2)}\n`;
-  const peersText = `${JSON.stringify(members, undefined, 2)}\n`;
   parseGenesis(genesisText, `of ${url}`);
-  parsePeers(peersText, `of ${url}`);
   await writeFile(join(dataDir, 'genesis.json'), genesisText);
   if (!(await isThere(join(dataDir, 'node.toml')))) await writeFile(join(dataDir, 'node.toml'), nodeToml(settings));
   // Last: with it the directory is whole.
-  await writeFile(join(dataDir, peersFile), peersText);
+  await writeRoster(join(dataDir, rosterFile), parseRoster(roster, `of ${url}`));
+  return true;
 }
+
+async function ask(url: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+  const http = new Http({ endpoints: [url], timeoutMs: patienceMs, signal });
+  const endMs = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await http.request('POST', '/v1/members/join', { body, isRepeatable: true });
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 'id_conflict')
+        throw new CliError(error.exitCode, error.message, 'choose another --name', { cause: error });
+      const mayPass = error instanceof ApiError && passing.has(error.code);
+      if (!mayPass || performance.now() > endMs) throw error;
+    }
+    await pause(500, signal);
+  }
+}
+
+/** What a cluster says while its members, or its leader, are just changing. */
+const passing: ReadonlySet<string> = new Set(['change_pending', 'no_leader']);
 
 async function identity(path: string): Promise<string> {
   if (await isThere(path)) return loadIdentity(Buffer.from(await readFile(path, 'utf8'), 'base64')).nodeId;

@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { startApi, startNode, version } from '../src/index.ts';
+import { type Genesis, type Logger, startApi, startNode, version } from '../src/index.ts';
 import { CliError, messageOf } from './cli-error.ts';
 import { nodeSettings, type NodeConfigSources, type NodeSettings } from './config.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
-import { peersFile, readGenesis, readPeers } from './genesis.ts';
+import { readGenesis } from './genesis.ts';
 import { pause } from './http.ts';
 import { type JoinOptions, joinCluster } from './join.ts';
 import { createLogger } from './logger.ts';
+import { callRoll } from './roll-call.ts';
+import { askRoster, readRoster, RosterKeeper, rosterFile, writeRoster } from './roster.ts';
 
 export interface RunOptions {
   readonly dataDir: string;
@@ -26,15 +28,20 @@ export interface RunOptions {
  */
 export async function runNode({ dataDir, flags, stopOnStdinEnd, join: joining }: RunOptions, context: Context): Promise<void> {
   const settings = await settingsOf({ dataDir, flags, join: joining }, context);
-  if (joining !== undefined) await joinCluster(dataDir, joining, settings, context);
+  const isNew = joining !== undefined && (await joinCluster(dataDir, joining, settings, context));
   const genesis = await readGenesis(resolve(dataDir, settings.genesis));
   const privateKey = await readKey(join(dataDir, 'key'));
   const logger = createLogger(settings);
   const end = new Ending(context, stopOnStdinEnd);
+  const rosterPath = join(dataDir, rosterFile);
+  if (joining !== undefined && !isNew) await refreshRoster(rosterPath, joining.url, genesis, { logger, signal: context.interrupt });
+  const keeper = new RosterKeeper(rosterPath, logger);
+  const rollCall = new AbortController();
   const node = await startNode({
     dataDir,
     genesis,
-    peers: await readPeers(join(dataDir, peersFile)),
+    roster: await readRoster(rosterPath),
+    onRoster: (roster) => keeper.keep(roster),
     name: settings.name,
     privateKey,
     peerHost: settings.peerHost,
@@ -58,21 +65,36 @@ export async function runNode({ dataDir, flags, stopOnStdinEnd, join: joining }:
       { http: `http://${settings.httpHost}:${api.port}`, peer: `${settings.peerHost}:${settings.peerPort}`, version, pid: process.pid },
       'ready',
     );
+    const rollCalls = callRoll(node, genesis, 2 * settings.electionTimeoutMs, rollCall.signal);
     try {
       logger.info({ reason: await end.reached }, 'stopping');
     } finally {
-      await within(stopMs, api.stop());
+      rollCall.abort();
+      await within(stopMs, Promise.all([api.stop(), rollCalls]));
     }
   } finally {
     await within(stopMs, node.stop());
+    await within(stopMs, keeper.end());
   }
   logger.info({}, 'stopped');
+}
+
+/** A member that was away while all others were replaced can't find them by what it knows: it is told where one is. */
+async function refreshRoster(
+  path: string,
+  url: string,
+  { clusterId }: Genesis,
+  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<void> {
+  const [known, found] = [await readRoster(path), await askRoster(url, clusterId, signal)];
+  if (found === undefined) logger.warn({ url }, 'no member of this cluster answers there; going by the members known before');
+  else if (found.index > (known?.index ?? 0)) await writeRoster(path, found);
 }
 
 /** For each part that stops: together they stay within the 10 s that a daemon has. A part that can't end must not keep the others from it. */
 const stopMs = 4_500;
 
-const within = (ms: number, job: Promise<void>): Promise<void> => Promise.race([job, pause(ms)]);
+const within = (ms: number, job: Promise<unknown>): Promise<unknown> => Promise.race([job, pause(ms)]);
 
 /** The one moment when a daemon's life is over, whatever brought it about first. */
 class Ending {

@@ -7,6 +7,6 @@ export { InvariantError } from './core/assert.ts';
 export { type Failure, type FailureCode, isDefinite, QuorateError } from './core/errors.ts';
 export { isName, nodeId } from './core/ids.ts';
 export type { Logger } from './core/logger.ts';
-export type { Genesis, MemberInfo } from './node/genesis.ts';
+export type { Genesis, MemberInfo, Roster } from './node/genesis.ts';
 export { Node, type NodeConfig, startNode, version } from './node/node.ts';
 export { createIdentity, loadIdentity } from './transport/identity.ts';

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +7,12 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { QuorateClient } from '../../src/index.ts';
+import { duration, wholeNumber } from '../arguments.ts';
+import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { freeRange } from '../ports.ts';
+import { openSession } from '../session.ts';
 
 const execute = promisify(execFile);
 const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
@@ -18,6 +22,13 @@ interface BenchFlags {
   readonly outstanding: string;
   readonly seconds: string;
   readonly valueBytes: string;
+}
+
+interface MembersFlags {
+  readonly clients: number;
+  readonly seconds: number;
+  readonly heartbeatMs: number;
+  readonly electionTimeoutMs: number;
 }
 
 interface Figures {
@@ -47,6 +58,39 @@ export function addBenchCommands(program: Command, context: Context): void {
     .action((flags: BenchFlags, command: Command) =>
       benchKv(flags, command.optsWithGlobals<{ output?: string }>().output === 'json', print),
     );
+  bench
+    .command('members')
+    .description('grow 1 to 3 to 5 nodes and shrink to 1 under load: writes lost, and the longest wait of any client')
+    .option('--clients <n>', 'clients, each with one write in flight', wholeNumber(1, 256), 8)
+    .option('--seconds <n>', 'length of each phase without a change', wholeNumber(1, 3600), 3)
+    .option('--heartbeat-ms <duration>', 'how often a leader speaks', duration, 100)
+    .option('--election-timeout-ms <duration>', 'silence after which a new leader is elected', duration, 1000)
+    .action((flags: MembersFlags, command: Command) =>
+      benchMembers(flags, openSession(command, context).printer.format !== 'table', context),
+    );
+}
+
+async function benchMembers({ clients, seconds, ...timing }: MembersFlags, json: boolean, context: Context): Promise<void> {
+  const members = await import('../bench-members.ts');
+  const print = (line: string): void => context.out(`${line}\n`);
+  if (!json) print('nodes    seconds    writes  longest wait ms  repeated');
+  const options = { executable, clients, secondsPerPhase: seconds, ...timing, interrupt: context.interrupt };
+  const total = await members.benchMembers(options, (figures) => {
+    const { phase, seconds: took, acknowledged, longestWaitMs, repeated } = figures;
+    const cells = [
+      took.toFixed(1).padStart(7),
+      String(acknowledged).padStart(8),
+      String(longestWaitMs).padStart(15),
+      String(repeated).padStart(8),
+    ];
+    print(json ? JSON.stringify(figures) : `${phase.padEnd(7)}  ${cells.join('  ')}`);
+  });
+  print(
+    json
+      ? JSON.stringify(total)
+      : `${total.acknowledged} acknowledged writes, ${total.lost} lost; election timeout ${timing.electionTimeoutMs} ms`,
+  );
+  if (total.lost > 0) throw new CliError(exitCodes.unhealthy, `${total.lost} acknowledged writes are lost`);
 }
 
 async function benchKv(flags: BenchFlags, json: boolean, print: (line: string) => void): Promise<void> {
@@ -134,27 +178,3 @@ const row = ({ outstanding, opsPerSecond, p50Ms, p99Ms, p999Ms, failed }: Figure
   const cells = [p50Ms, p99Ms, p999Ms].map((ms) => ms.toFixed(2).padStart(8));
   return `${String(outstanding).padStart(11)}  ${String(opsPerSecond).padStart(8)}  ${cells.join('  ')}${failed > 0 ? `  (${failed} failed)` : ''}`;
 };
-
-/** The first of `size` free ports that follow each other. */
-async function freeRange(size: number): Promise<number> {
-  for (;;) {
-    const first = await listenOnce(0);
-    try {
-      for (let i = 0; i < size; i++) await listenOnce(first + i);
-      return first;
-    } catch {
-      // One of them is taken: look elsewhere.
-    }
-  }
-}
-
-function listenOnce(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
-    });
-  });
-}

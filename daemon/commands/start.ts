@@ -31,12 +31,15 @@ export function addStartCommand(program: Command, context: Context): void {
     .requiredOption('--data-dir <dir>', "the node's data directory");
   for (const [flags, description] of settings) start.option(flags, description);
   start.addOption(start.createOption('--stop-on-stdin-end', 'stop when stdin ends').hideHelp());
-  start.option('--join <url>', 'join the running cluster of this node, with a --token from `quorate member token`');
+  start.option(
+    '--join <url>',
+    'join the running cluster of this node, with a --token from `quorate member token`; a member finds its cluster again by it',
+  );
   start.action(async (flags: StartFlags, command: Command) => {
     const { join: url } = flags;
     const { token } = openSession(command, context).settings;
-    if (url !== undefined && token === undefined) throw usageError('--join needs --token', 'ask for one with `quorate member token`');
-    const join = url === undefined || token === undefined ? undefined : { url, token };
+    if (url !== undefined && !URL.canParse(url)) throw usageError(`--join: ${url} is not a URL`, 'write it like http://127.0.0.1:7401');
+    const join = url === undefined ? undefined : { url, token };
     const { runNode } = await import('../run-node.ts');
     await runNode(
       {

@@ -34,11 +34,20 @@ export function attachStream(server: Server, node: NodeService, logger: Logger):
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
       return;
     }
+    if (node.isRemoved) {
+      socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
+      return;
+    }
     sockets.handleUpgrade(request, socket, head, (client) => new Connection(client, node, logger));
   });
-  return () => {
-    for (const client of sockets.clients) client.close(1001, 'the node is stopping');
+  const letGo = (why: string): void => {
+    for (const client of sockets.clients) client.close(1001, why);
     for (const client of sockets.clients) client.terminate();
+  };
+  // Its clients go on at another node, with all that they wait for.
+  node.onRemoved(() => letGo('the node was removed from the cluster'));
+  return () => {
+    letGo('the node is stopping');
     sockets.close();
   };
 }

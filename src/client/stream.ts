@@ -1,4 +1,4 @@
-import { failure, QuorateError, type Failure } from '../core/errors.ts';
+import { failure, isDefinite, QuorateError, type Failure, type FailureCode } from '../core/errors.ts';
 import type { Command, CommandResult } from '../tasks/commands.ts';
 import { encodeSessionCommand, readResult } from '../wire/commands.ts';
 import { readFailure, type StreamReply } from '../wire/stream.ts';
@@ -13,7 +13,10 @@ interface PendingWrite {
   readonly done: WriteDone;
   /** Set when the command was numbered: from then on the same bytes are sent each time. */
   bytes: Uint8Array | undefined;
+  /** 0 as long as no node may have taken it: before it was sent, and once its node refused it for certain. */
   requestId: number;
+  /** A node may have taken it and not said so: a later refusal is not the whole truth. */
+  isUncertain: boolean;
 }
 
 interface PendingRequest {
@@ -26,6 +29,10 @@ interface PendingRequest {
 /** Writes that wait for an answer; more are refused at once. */
 const maxWrites = 16_384;
 const reconnectMs = 100;
+/** After all nodes in turn could not serve, their refusals count for this long. */
+const refusedMs = 1000;
+/** What one node says and another may not: it is cut off from the others, was removed, or stops. The same write may be sent again, whatever became of it. */
+const mayPass: ReadonlySet<FailureCode> = new Set(['no_quorum', 'no_leader', 'unavailable', 'outcome_unknown']);
 
 /**
  * One stream to the cluster, through whichever node answers, preferably the leader. It opens a session and numbers every write; when the connection is
@@ -38,6 +45,9 @@ export class Stream {
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  /** Nodes that could not serve, one after the other. */
+  #refusals = 0;
+  #refusedUntilMs = 0;
   #session = 0;
   #opening = false;
   #nextSeq = 1;
@@ -67,7 +77,7 @@ export class Stream {
       done({ ok: false, failure: failure('overloaded', 'too many writes are in flight') });
       return () => {};
     }
-    const write: PendingWrite = { seq: this.#nextSeq++, command, idempotencyKey, done, bytes: undefined, requestId: 0 };
+    const write: PendingWrite = { seq: this.#nextSeq++, command, idempotencyKey, done, bytes: undefined, requestId: 0, isUncertain: false };
     this.#writes.set(write.seq, write);
     this.#connect();
     if (this.#session !== 0 && this.endpoint !== undefined) this.#send(write);
@@ -190,6 +200,7 @@ export class Stream {
       idempotencyKey: write.idempotencyKey,
       command: write.command,
     });
+    write.isUncertain ||= write.requestId !== 0;
     write.requestId = this.#nextId++;
     this.#writesByRequest.set(write.requestId, write);
     this.#connection?.send([write.requestId, 'w', write.bytes]);
@@ -217,15 +228,33 @@ export class Stream {
     if (this.#writes.get(write.seq) !== write) return;
     if (reply[1] === 1) {
       const why = readFailure(reply);
-      this.#endWrite(write, { ok: false, failure: why });
+      if (isDefinite(why)) write.requestId = 0;
+      if (mayPass.has(why.code) && this.#moveOn()) return;
+      const isHalfTrue = write.isUncertain && isDefinite(why);
+      const whole = isHalfTrue ? failure('outcome_unknown', `${why.detail}; the write was sent before and may have taken effect`) : why;
+      this.#endWrite(write, { ok: false, failure: whole });
       return;
     }
+    this.#refusals = 0;
     const result = readResult(reply[2]);
     this.#endWrite(write, result ?? { ok: false, failure: failure('internal', 'the node sent an answer of no known form') });
     // Idle for too long: the next writes begin a new session.
     if (result?.ok !== false || result.failure.code !== 'session_expired') return;
     this.#session = 0;
     this.#openSession();
+  }
+
+  /** Another node may serve where this one can't: goes there with all that waits. False when every node was asked in turn. */
+  #moveOn(): boolean {
+    const nowMs = performance.now();
+    if (nowMs < this.#refusedUntilMs) return false;
+    if (++this.#refusals >= this.#endpoints.length) {
+      this.#refusals = 0;
+      this.#refusedUntilMs = nowMs + refusedMs;
+      return false;
+    }
+    this.reconnect();
+    return true;
   }
 
   #endWrite(write: PendingWrite, result: Parameters<WriteDone>[0]): void {

@@ -1,30 +1,67 @@
-import type { NodeId } from '../core/ids.ts';
+import type { LogIndex, NodeId } from '../core/ids.ts';
 import { members } from '../raft/configuration.ts';
 import type { Configuration } from '../raft/messages.ts';
 import type { MemberTable } from '../tasks/members.ts';
-import type { MemberInfo } from './genesis.ts';
+import type { MemberInfo, MemberStatus, Roster } from './genesis.ts';
 
-/** Where every node that was ever heard of can be reached: the founders, what this node was told when it joined, and what the log says, the later over the earlier. */
+/** What this node's own log says, as far as it is applied. */
+export interface OwnView {
+  readonly index: LogIndex;
+  readonly configuration: Configuration;
+  readonly table: MemberTable;
+}
+
+/**
+ * Who is a member, and where. Three sources: the founders of the genesis, the latest roster that this node was told of (when it joined, before its last
+ * stop, or by another member after it had missed a change), and its own log. The later word counts.
+ */
 export class AddressBook {
-  readonly #given: ReadonlyMap<NodeId, MemberInfo>;
+  readonly #founders: ReadonlyMap<NodeId, MemberInfo>;
+  #told: Roster | undefined;
 
-  constructor(founders: readonly MemberInfo[], told: readonly MemberInfo[]) {
-    this.#given = new Map([...founders, ...told].map((member) => [member.nodeId, member]));
+  constructor(founders: readonly MemberInfo[], told: Roster | undefined) {
+    this.#founders = new Map(founders.map((member) => [member.nodeId, member]));
+    this.#told = told;
   }
 
+  /** Takes a later roster than the one told before. False when it is none. */
+  tell(roster: Roster): boolean {
+    if (roster.index <= (this.#told?.index ?? 0)) return false;
+    this.#told = roster;
+    return true;
+  }
+
+  /** Every node that was ever heard of. */
   all(table: MemberTable): ReadonlyMap<NodeId, MemberInfo> {
-    const known = new Map(this.#given);
-    for (const { nodeId, name, http, peer } of table.all()) known.set(nodeId, { nodeId, name, http, peer });
+    const known = new Map(this.#founders);
+    for (const { nodeId, name, http, peer } of [...(this.#told?.members ?? []), ...table.all()])
+      known.set(nodeId, { nodeId, name, http, peer });
     return known;
   }
 
+  /** The latest word on who is a member. */
+  roster(own: OwnView): Roster {
+    if (this.#told !== undefined && this.#told.index > own.index) return this.#told;
+    return { index: own.index, members: this.#ownMembers(own) };
+  }
+
   /**
-   * Whom this node talks with: the members. A node that is not (or not yet) a member of the configuration that it knows can't judge that by it, and
-   * talks with everyone it was told of.
+   * Whom this node talks with: the members; while its log is behind what it was told, also those of its log, one of which may lead it there. Nobody, once
+   * it is no member any more.
    */
-  peers(self: NodeId, configuration: Configuration, table: MemberTable): readonly MemberInfo[] {
+  peers(self: NodeId, own: OwnView): readonly MemberInfo[] {
+    const roster = this.roster(own);
+    if (roster.members.every(({ nodeId }) => nodeId !== self)) return [];
+    const peers = new Map<NodeId, MemberInfo>();
+    for (const member of [...this.#ownMembers(own), ...roster.members]) peers.set(member.nodeId, member);
+    peers.delete(self);
+    return [...peers.values()];
+  }
+
+  #ownMembers({ configuration, table }: OwnView): readonly MemberStatus[] {
     const current = members(configuration);
-    const everyone = [...this.all(table).values()].filter(({ nodeId }) => nodeId !== self);
-    return current.includes(self) ? everyone.filter(({ nodeId }) => current.includes(nodeId)) : everyone;
+    return [...this.all(table).values()]
+      .filter(({ nodeId }) => current.includes(nodeId))
+      .map((member) => ({ ...member, voter: configuration.voters.includes(member.nodeId) }));
   }
 }

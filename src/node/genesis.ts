@@ -1,4 +1,4 @@
-import type { NodeId } from '../core/ids.ts';
+import type { LogIndex, NodeId } from '../core/ids.ts';
 
 /** A node as the cluster's founding record names it. */
 export interface MemberInfo {
@@ -8,6 +8,17 @@ export interface MemberInfo {
   readonly http: string;
   /** Peer port, `host:port`. */
   readonly peer: string;
+}
+
+/** A member as it is now. */
+export interface MemberStatus extends MemberInfo {
+  readonly voter: boolean;
+}
+
+/** The members as they were when the log was applied up to `index`. */
+export interface Roster {
+  readonly index: LogIndex;
+  readonly members: readonly MemberStatus[];
 }
 
 /** The founding record of a cluster: the same bytes on every node. */

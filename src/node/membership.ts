@@ -1,10 +1,11 @@
 import { failure, type Failure, type FailureCode } from '../core/errors.ts';
 import type { LogIndex, NodeId } from '../core/ids.ts';
 import { majority } from '../core/quorum.ts';
-import { changeConfiguration, isJoint, isVoter } from '../raft/configuration.ts';
+import { changeConfiguration, isJoint, isVoter, members } from '../raft/configuration.ts';
 import type { ConfigurationChange, MemberChange } from '../raft/configuration-change.ts';
 import type { Configuration } from '../raft/messages.ts';
 import type { Raft } from '../raft/raft.ts';
+import type { Command } from '../tasks/commands.ts';
 import type { MemberTable } from '../tasks/members.ts';
 import type { Question, Reply } from '../wire/frames.ts';
 
@@ -15,6 +16,7 @@ export type MembershipQuestion = Extract<Question, { readonly kind: 'members' | 
 export interface MembershipPorts {
   readonly raft: Raft;
   readonly isReachable: (node: NodeId, nowMs: number) => boolean;
+  readonly propose: (command: Command) => void;
   /** How long a chosen successor has to take over. */
   readonly electionTimeoutMs: number;
 }
@@ -45,9 +47,12 @@ export class Membership {
   readonly #ports: MembershipPorts;
   #change: PendingChange | undefined;
   #transfer: PendingTransfer | undefined;
+  /** Of the configuration that was applied last. */
+  #members: readonly NodeId[];
 
   constructor(ports: MembershipPorts) {
     this.#ports = ports;
+    this.#members = members(ports.raft.configuration);
   }
 
   answer(question: MembershipQuestion, nowMs: number, respond: Respond): void {
@@ -61,16 +66,21 @@ export class Membership {
     this.#transfer = undefined;
   }
 
-  /** A configuration entry at `index` was applied. */
-  onApplied(index: LogIndex): void {
+  /** A configuration entry at `index` was applied. A serving leader, which has the `table`, has it forget who left. */
+  onApplied(index: LogIndex, table: MemberTable | undefined): void {
     const { configuration } = this.#ports.raft;
+    const before = this.#members;
+    this.#members = members(configuration);
+    for (const node of before) {
+      if (table?.get(node) !== undefined && !this.#members.includes(node)) this.#ports.propose({ op: 'ForgetMember', node });
+    }
     if (this.#change === undefined || index < this.#change.index || (isJoint(configuration) && configuration.autoLeave)) return;
     for (const respond of this.#change.waiting) respond({ kind: 'members', configuration });
     this.#change = undefined;
   }
 
   /** Once a heartbeat interval, on a serving leader: gives up a transfer, and promotes who joined and has caught up. */
-  patrol(members: MemberTable, nowMs: number): void {
+  patrol(table: MemberTable, nowMs: number): void {
     const { raft } = this.#ports;
     if (this.#transfer !== undefined && nowMs >= this.#transfer.deadlineMs) {
       const { to, respond } = this.#transfer;
@@ -79,7 +89,7 @@ export class Membership {
     }
     if (this.#change !== undefined || isJoint(raft.configuration)) return;
     const ready = raft.configuration.learners.find((node) => {
-      if (members.get(node)?.promote !== true) return false;
+      if (table.get(node)?.promote !== true) return false;
       return this.#refusal({ transition: 'auto', changes: [{ type: 'add-voter', node }], context: '' }, nowMs) === undefined;
     });
     if (ready !== undefined) raft.proposeConfigChange({ transition: 'auto', changes: [{ type: 'add-voter', node: ready }], context: '' });
@@ -97,6 +107,8 @@ export class Membership {
     if (isInForce(configuration, change)) return respond({ kind: 'members', configuration });
     const wrong = this.#refusal(change, nowMs);
     if (wrong !== undefined) return respond({ kind: 'failure', failure: wrong });
+    const successor = this.#successor(change, nowMs);
+    if (successor !== undefined) return this.#handOver(successor, nowMs, respond);
     const proposed = raft.proposeConfigChange(change);
     if (proposed.ok) this.#change = { change: text, index: proposed.index, waiting: [respond] };
     else if (proposed.refused === 'invalid-change') respond(refused('invalid_argument', proposed.reason ?? 'the change does not fit'));
@@ -142,7 +154,7 @@ export class Membership {
   }
 
   #answerTransfer(from: NodeId, to: NodeId | undefined, nowMs: number, respond: Respond): void {
-    const { raft, isReachable, electionTimeoutMs } = this.#ports;
+    const { raft } = this.#ports;
     if (to === undefined ? raft.id !== from : raft.id === to) return respond({ kind: 'transfer', leader: raft.id });
     if (this.#transfer !== undefined) {
       // A repeat: the first asking is still under way.
@@ -151,14 +163,41 @@ export class Membership {
     }
     if (to !== undefined && !raft.configuration.voters.includes(to))
       return respond(refused(raft.configuration.learners.includes(to) ? 'wrong_state' : 'not_found', `node ${to} is not a voter`));
-    const { progress } = raft.status();
-    const [target] = raft.configuration.voters
-      .filter((node) => node !== raft.id && (to === undefined || node === to) && isReachable(node, nowMs))
-      .toSorted((a, b) => (progress.get(b)?.match ?? 0) - (progress.get(a)?.match ?? 0));
+    const target = this.#furthest(to === undefined ? raft.configuration.voters : [to], nowMs);
     if (target === undefined)
       return respond(refused('unavailable', to === undefined ? 'no other voter can be reached' : `node ${to} can't be reached`));
-    if (!raft.transferLeadership(target)) return respond(refused('wrong_state', `node ${target} can't take over`));
-    this.#transfer = { to: target, deadlineMs: nowMs + electionTimeoutMs, respond };
+    return this.#handOver(target, nowMs, respond);
+  }
+
+  /** The voter among these, other than this node, that lacks least and can be reached. */
+  #furthest(voters: readonly NodeId[], nowMs: number): NodeId | undefined {
+    const { raft, isReachable } = this.#ports;
+    const { progress } = raft.status();
+    return voters
+      .filter((node) => node !== raft.id && isReachable(node, nowMs))
+      .toSorted((a, b) => (progress.get(b)?.match ?? 0) - (progress.get(a)?.match ?? 0))[0];
+  }
+
+  /**
+   * Who should make a change that takes this leader's vote. After it there would be nobody to lead until an election timeout has passed; a leader that hands
+   * over first is missed for a round trip (thesis §4.2.2 allows either).
+   */
+  #successor(change: ConfigurationChange, nowMs: number): NodeId | undefined {
+    const { raft } = this.#ports;
+    const next = changeConfiguration(raft.configuration, change);
+    if (!next.ok || next.configuration.voters.includes(raft.id)) return undefined;
+    return this.#furthest(
+      next.configuration.voters.filter((node) => raft.configuration.voters.includes(node)),
+      nowMs,
+    );
+  }
+
+  /** Who asked is answered only when it fails: the successor is asked again. */
+  #handOver(to: NodeId, nowMs: number, respond: Respond): void {
+    const { raft, electionTimeoutMs } = this.#ports;
+    if (this.#transfer !== undefined) return respond(refused('change_pending', 'leadership is being handed over already'));
+    if (!raft.transferLeadership(to)) return respond(refused('wrong_state', `node ${to} can't take over`));
+    this.#transfer = { to, deadlineMs: nowMs + electionTimeoutMs, respond };
     return undefined;
   }
 }

@@ -16,8 +16,8 @@ import { isPeerId, loadIdentity } from '../transport/identity.ts';
 import { type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
 import { maxEntryBytes } from '../wire/limits.ts';
-import { AddressBook } from './address-book.ts';
-import { clusterTag, type Genesis, type MemberInfo } from './genesis.ts';
+import { AddressBook, type OwnView } from './address-book.ts';
+import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import { Metrics } from './metrics.ts';
 import { Replica, ticksPerHeartbeat } from './replica.ts';
 import type {
@@ -44,9 +44,10 @@ export interface NodeConfig {
   /** Holds the store; of this node alone. */
   readonly dataDir: string;
   readonly genesis: Genesis;
-  /** What a node that joined later was told: its own addresses and those of the members then. None for a founder. */
-  readonly peers?: readonly MemberInfo[];
-  /** This node's name in the genesis or among `peers`. */
+  /** The latest `onRoster`, or what a node that joined was told. None for a founder of a cluster whose members never changed. */
+  readonly roster?: Roster | undefined;
+  /** To be kept, durably, for the next start: without it a node that was away, or lost its store, may not find the others. */
+  readonly onRoster?: (roster: Roster) => void;
   readonly name: string;
   /** The node's libp2p key, protobuf-encoded Ed25519. Its peer id must be the member's. */
   readonly privateKey: Uint8Array;
@@ -71,13 +72,11 @@ export interface NodeConfig {
  * @throws StorageError when the data directory is damaged, in use or another node's; Error when the port is taken or the key isn't the member's.
  */
 export async function startNode(config: NodeConfig): Promise<Node> {
-  const member = ownEntry(config);
   const { nodeId: id } = loadIdentity(config.privateKey);
-  if (id !== member.nodeId)
-    throw new Error(`the key in ${config.dataDir} is of node ${id}, but the cluster says that ${config.name} is ${member.nodeId}`);
+  checkKey(config, id);
   const { store, state } = await openNodeStore({
     dataDir: config.dataDir,
-    isAlone: config.genesis.members.length === 1 && (config.peers ?? []).length === 0,
+    isAlone: (config.roster?.members.filter(({ voter }) => voter) ?? config.genesis.members).every(({ nodeId }) => nodeId === id),
     nonce: () => randomInt(1, 2 ** 47),
     identity: { clusterId: config.genesis.clusterId, nodeId: id },
     logger: config.logger,
@@ -116,6 +115,10 @@ export class Node implements NodeService {
   readonly #addresses: AddressBook;
   #transport: PeerTransport | undefined;
   #linked: readonly TransportMember[] = [];
+  /** The roster that was last given to be kept, as text; its index left out. */
+  #kept: string;
+  #removed = false;
+  readonly #removalListeners: (() => void)[] = [];
   #forgetTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #commitAtStart: LogIndex;
@@ -126,10 +129,11 @@ export class Node implements NodeService {
     this.#store = this.#metrics.timed(store);
     this.#commitAtStart = stored.hardState.commitIndex;
     const { genesis, heartbeatMs, electionTimeoutMs, snapshotBytes, logger } = config;
-    this.#addresses = new AddressBook(genesis.members, config.peers ?? []);
+    this.#addresses = new AddressBook(genesis.members, config.roster);
+    this.#kept = JSON.stringify((config.roster ?? foundersOf(genesis)).members);
     this.#replica = new Replica(
       {
-        id: ownEntry(config).nodeId,
+        id: loadIdentity(config.privateKey).nodeId,
         members: genesis.members.map(({ nodeId }) => nodeId),
         clusterTag: clusterTag(genesis.clusterId),
         heartbeatMs,
@@ -166,6 +170,7 @@ export class Node implements NodeService {
     });
     node.#transport = transport;
     node.#linked = node.#peers();
+    node.#followMembers();
     node.#metrics.watch(replica, store, transport.stats);
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
     node.#timer = setInterval(() => replica.tick(), config.heartbeatMs / ticksPerHeartbeat);
@@ -181,22 +186,60 @@ export class Node implements NodeService {
   }
 
   #peers(): readonly TransportMember[] {
-    const { id, raft, state } = this.#replica;
     // A record that names no key can be nobody's: it is passed over rather than handed to the transport.
-    const peers = this.#addresses.peers(id, raft.configuration, state.members).filter((member) => isPeerId(member.nodeId));
+    const peers = this.#addresses.peers(this.#replica.id, this.#ownView()).filter((member) => isPeerId(member.nodeId));
     return peers.map(({ nodeId, peer }) => ({ nodeId, ...address(peer) }));
   }
 
-  /** Newcomers are met at once. Who has left keeps its link for a moment: the answer to its own removal may be on the way. */
+  #ownView(): OwnView {
+    const { raft, state, appliedIndex } = this.#replica;
+    return { index: appliedIndex, configuration: raft.configuration, table: state.members };
+  }
+
+  /** Every node that this one has heard of but itself: whom to ask when no leader is heard. */
+  knownNodes(): readonly MemberInfo[] {
+    return [...this.#addresses.all(this.#replica.state.members).values()].filter(({ nodeId }) => nodeId !== this.#replica.id);
+  }
+
+  /** What another member says of the members. Heeded when it is later than what this node knows: it was away while they changed. */
+  tellRoster(roster: Roster): void {
+    if (roster.index > this.#replica.appliedIndex && this.#addresses.tell(roster)) this.#followMembers();
+  }
+
   #followMembers(): void {
+    const roster = this.#addresses.roster(this.#ownView());
+    this.#followRemoval(roster);
+    const text = JSON.stringify(roster.members);
+    if (text !== this.#kept) {
+      this.#kept = text;
+      this.#config.onRoster?.(roster);
+    }
+    this.#followLinks();
+  }
+
+  #followRemoval({ members }: Roster): void {
+    const removed = members.every(({ nodeId }) => nodeId !== this.#replica.id);
+    if (removed === this.#removed) return;
+    this.#removed = removed;
+    if (removed) for (const listener of this.#removalListeners) listener();
+    this.#replica.setRemoved(removed);
+    if (removed) this.#config.logger.warn({ id: this.#replica.id }, 'this node was removed from the cluster: stop it');
+    else this.#config.logger.info({ id: this.#replica.id }, 'this node is a member again');
+  }
+
+  /** Newcomers are met at once. Who has left keeps its link for a moment: the answer to its own removal may be on the way. */
+  #followLinks(): void {
     const transport = this.#transport;
     if (transport === undefined) return;
     const peers = this.#peers();
     const leaving = this.#linked.filter(({ nodeId }) => peers.every((peer) => peer.nodeId !== nodeId));
-    this.#linked = peers;
-    transport.setMembers([...peers, ...leaving]);
+    this.#linked = [...peers, ...leaving];
+    transport.setMembers(this.#linked);
     clearTimeout(this.#forgetTimer);
-    this.#forgetTimer = setTimeout(() => transport.setMembers(this.#peers()), this.#config.electionTimeoutMs);
+    this.#forgetTimer = setTimeout(() => {
+      this.#linked = this.#peers();
+      transport.setMembers(this.#linked);
+    }, this.#config.electionTimeoutMs);
   }
 
   /** The running replica, for benchmarks and tests of this package. */
@@ -212,10 +255,9 @@ export class Node implements NodeService {
     const { genesis, name } = this.#config;
     const { raft, links, appliedIndex, state } = this.#replica;
     const { voters, learners } = raft.configuration;
-    const known = this.#addresses.all(state.members);
     const nowMs = performance.now();
-    const leader = raft.leader === undefined ? undefined : known.get(raft.leader);
-    const members = [...known.values()].filter(({ nodeId }) => voters.includes(nodeId) || learners.includes(nodeId));
+    const leader = raft.leader === undefined ? undefined : this.#addresses.all(state.members).get(raft.leader);
+    const { members } = this.#addresses.roster(this.#ownView());
     return {
       nodeId: this.#replica.id,
       name,
@@ -226,7 +268,8 @@ export class Node implements NodeService {
       leader: leader === undefined ? null : { nodeId: leader.nodeId, http: leader.http },
       commitIndex: raft.commitIndex,
       appliedIndex,
-      members: members.map((member) => ({ ...member, voter: voters.includes(member.nodeId) })),
+      members,
+      removed: this.#removed,
       partition: {
         state: links.state(voters, nowMs),
         reachable: members.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
@@ -239,6 +282,11 @@ export class Node implements NodeService {
     const { raft, links, appliedIndex } = this.#replica;
     const minority = links.isMinority(raft.configuration.voters, performance.now());
     const checks = [
+      {
+        name: 'member',
+        ok: !this.#removed,
+        detail: this.#removed ? 'this node was removed from the cluster' : 'this node is a member of the cluster',
+      },
       {
         name: 'leader',
         ok: raft.leader !== undefined,
@@ -405,15 +453,25 @@ export class Node implements NodeService {
     return this.#replica.events.after(index);
   }
 
+  get isRemoved(): boolean {
+    return this.#removed;
+  }
+
+  onRemoved(listener: () => void): void {
+    this.#removalListeners.push(listener);
+  }
+
   subscribe(listener: (events: readonly StateEvent[]) => void): () => void {
     return this.#replica.events.subscribe(listener);
   }
 }
 
-function ownEntry({ genesis, peers = [], name }: NodeConfig): MemberInfo {
-  const own = [...genesis.members, ...peers].find((member) => member.name === name);
-  if (own === undefined) throw new Error(`the genesis of cluster ${genesis.clusterId} has no member named ${name}`);
-  return own;
+/** The key says who this node is. A node that joined is known by its roster, or was removed and is told so. */
+function checkKey({ genesis, roster, name, dataDir }: NodeConfig, id: NodeId): void {
+  if (roster !== undefined || genesis.members.some(({ nodeId }) => nodeId === id)) return;
+  const named = genesis.members.find((member) => member.name === name);
+  if (named === undefined) throw new Error(`the genesis of cluster ${genesis.clusterId} has no member named ${name}`);
+  throw new Error(`the key in ${dataDir} is of node ${id}, but the cluster says that ${name} is ${named.nodeId}`);
 }
 
 /** A callback's answer as a promise. An abort ends the wait; a write that was on its way may still take effect. */
@@ -451,6 +509,9 @@ function roleOf(role: string, isLearner: boolean): NodeStatus['role'] {
   if (role === 'leader' || role === 'follower') return role;
   return 'candidate';
 }
+
+/** The members at the founding. */
+const foundersOf = ({ members }: Genesis): Roster => ({ index: 0, members: members.map((member) => ({ ...member, voter: true })) });
 
 function address(peer: string): { host: string; port: number } {
   const at = peer.lastIndexOf(':');

@@ -118,6 +118,7 @@ export class Replica {
   #saving = false;
   #turnDeferred = false;
   #stopped = false;
+  #removed = false;
   #leader: NodeId | undefined;
   #serving = false;
   #leaderHeardMs: number;
@@ -127,6 +128,8 @@ export class Replica {
   #ownCommands: Uint8Array[] = [];
   #snapshotting = false;
   #snapshotSize = 0;
+  /** Asked before this leader serves. */
+  #early: { readonly from: NodeId; readonly id: number; readonly question: Question }[] = [];
   /** Replies of this turn, by the node that asked. */
   #replies = new Map<NodeId, { id: number; reply: Reply }[]>();
 
@@ -166,6 +169,7 @@ export class Replica {
     this.#membership = new Membership({
       raft: this.#raft,
       isReachable: (node, nowMs) => this.#links.isReachable(node, nowMs),
+      propose: (command) => this.#proposeNow(command),
       electionTimeoutMs: options.electionTimeoutMs,
     });
     if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
@@ -202,10 +206,13 @@ export class Replica {
 
   stop(): void {
     this.#stopped = true;
-    const detail = 'this node is stopping';
-    this.#proposals.failAll('unavailable', detail);
-    this.#questions.failAll('unavailable', detail);
-    this.#reads.failAll('unavailable', detail);
+    this.#failAll('unavailable', 'this node is stopping');
+  }
+
+  /** Whether this node is known to be no member any more: it refuses what it can't decide, and lets go who waits for it. */
+  setRemoved(removed: boolean): void {
+    this.#removed = removed;
+    if (removed) this.#failAll('unavailable', removedDetail);
   }
 
   // What is asked of it.
@@ -432,8 +439,7 @@ export class Replica {
         for (const command of frame.commands) this.#takeForwarded(command);
         return;
       case 'ask':
-        if (!this.#serving) return;
-        for (const { id, question } of frame.questions) this.#answer(from, id, question, nowMs);
+        for (const { id, question } of frame.questions) this.#hear(from, id, question, nowMs);
         return;
       case 'reply':
         for (const { id, reply } of frame.replies) this.#questions.onReply(id, reply);
@@ -457,6 +463,12 @@ export class Replica {
       return;
     }
     this.#ownCommands.push(bytes);
+  }
+
+  /** A new leader is asked as soon as it is known, and that is before it may answer. */
+  #hear(from: NodeId, id: number, question: Question, nowMs: number): void {
+    if (this.#serving) this.#answer(from, id, question, nowMs);
+    else if (this.#raft.role === 'leader' && this.#early.length < maxInbox) this.#early.push({ from, id, question });
   }
 
   #answer(from: NodeId, id: number, question: Question, nowMs: number): void {
@@ -500,13 +512,13 @@ export class Replica {
     }
     // A forwarded command or a question may have been lost on the way without any change of leader.
     if (this.#ticks % Math.max(ticksPerHeartbeat, Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat)) === 0) this.#resend();
-    if (this.#links.isMinority(this.#voters(), nowMs)) this.#failAll();
+    if (this.#links.isMinority(this.#voters(), nowMs)) this.#failAll('no_quorum', minorityDetail);
   }
 
-  #failAll(): void {
-    this.#proposals.failAll('no_quorum', minorityDetail);
-    this.#questions.failAll('no_quorum', minorityDetail);
-    this.#reads.failAll('no_quorum', minorityDetail);
+  #failAll(code: 'no_quorum' | 'unavailable', detail: string): void {
+    this.#proposals.failAll(code, detail);
+    this.#questions.failAll(code, detail);
+    this.#reads.failAll(code, detail);
   }
 
   #resend(): void {
@@ -526,8 +538,11 @@ export class Replica {
     const serving = this.#raft.role === 'leader' && this.#appliedTerm === this.#raft.term;
     if (serving !== this.#serving) {
       this.#serving = serving;
-      if (serving) this.#duties.begin(this.#state, nowMs);
-      else {
+      if (serving) {
+        this.#duties.begin(this.#state, nowMs);
+        for (const { from, id, question } of this.#early) this.#answer(from, id, question, nowMs);
+        this.#early = [];
+      } else {
         this.#duties.end();
         this.#membership.end();
       }
@@ -535,6 +550,7 @@ export class Replica {
       return;
     }
     if (leader !== this.#leader) {
+      if (leader !== this.id) this.#early = [];
       this.#leader = leader;
       this.counters.leaderChanges++;
       this.#ports.logger.info({ leader, term: this.#raft.term, role: this.#raft.role }, leader === undefined ? 'no leader' : 'leader');
@@ -616,7 +632,7 @@ export class Replica {
       if (entry.kind === 'command') this.#applyCommands(entry, events);
       else if (entry.kind === 'configuration') {
         this.#raft.applyConfigChange(entry);
-        this.#membership.onApplied(entry.index);
+        this.#membership.onApplied(entry.index, this.#serving ? this.#state.members : undefined);
         membersChanged = true;
       }
       this.#appliedIndex = entry.index;
@@ -744,6 +760,7 @@ export class Replica {
   /** Why nothing can be decided here right now, if that is known. */
   #refusal() {
     if (this.#stopped) return failure('unavailable', 'this node is stopping');
+    if (this.#removed) return failure('unavailable', removedDetail);
     return this.#links.isMinority(this.#voters(), this.#ports.clock.monotonicMs()) ? failure('no_quorum', minorityDetail) : undefined;
   }
 
@@ -761,6 +778,8 @@ export class Replica {
 }
 
 const minorityDetail = 'this node can reach only a minority of the cluster; ask another node, or read with consistency=local';
+
+const removedDetail = 'this node was removed from the cluster; ask another';
 
 const records = (chunks: readonly Uint8Array[]): Iterable<SnapshotRecord> => decodeSnapshot(chunks) as Iterable<SnapshotRecord>;
 

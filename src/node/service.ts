@@ -3,7 +3,7 @@ import type { AgentId, LogIndex, NodeId, TaskId, Term } from '../core/ids.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
-import type { Genesis } from './genesis.ts';
+import type { Genesis, MemberStatus } from './genesis.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
@@ -22,16 +22,6 @@ export interface ReadPoint {
   readonly ageMs: number;
 }
 
-export interface MemberStatus {
-  readonly nodeId: NodeId;
-  readonly name: string;
-  /** Address of the client port, `http://host:port`. */
-  readonly http: string;
-  /** Address of the peer port, `host:port`. */
-  readonly peer: string;
-  readonly voter: boolean;
-}
-
 export type PartitionState = 'healthy' | 'suspect' | 'majority' | 'minority' | 'no_quorum' | 'healing';
 
 export interface NodeStatus {
@@ -45,6 +35,8 @@ export interface NodeStatus {
   readonly commitIndex: LogIndex;
   readonly appliedIndex: LogIndex;
   readonly members: readonly MemberStatus[];
+  /** This node was a member and is none any more: it can decide nothing, and should be stopped. */
+  readonly removed: boolean;
   readonly partition: { readonly state: PartitionState; readonly reachable: readonly string[] };
   readonly durability: 'sync';
 }
@@ -172,6 +164,10 @@ export interface NodeService {
 
   /** Events after `index`, oldest first, as far as this node still has them; `complete` is false when older ones are gone. */
   eventsAfter(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean };
+  /** This node was a member and is none any more. */
+  readonly isRemoved: boolean;
+  /** Calls `listener` when this node finds that it was removed, before it fails what waits for it. */
+  onRemoved(listener: () => void): void;
   /** Calls `listener` with each batch of new events, in order, until the returned function is called. */
   subscribe(listener: (events: readonly StateEvent[]) => void): () => void;
 }

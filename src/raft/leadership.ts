@@ -373,7 +373,12 @@ export class Leadership {
   #followProgress(): void {
     const { maxInflight, maxInflightBytes } = this.#options;
     const current = new Set(members(this.#configuration));
-    for (const id of this.#progress.keys()) if (!current.has(id)) this.#progress.delete(id);
+    for (const [id, progress] of this.#progress) {
+      if (current.has(id)) continue;
+      // A last word, so that who has left learns it from its own log.
+      if (id !== this.#id && progress.state !== 'snapshot') this.#sendAppend(id, progress);
+      this.#progress.delete(id);
+    }
     for (const id of current) {
       if (this.#progress.has(id)) continue;
       const progress = new Progress(this.#log.lastIndex + 1, maxInflight, maxInflightBytes);

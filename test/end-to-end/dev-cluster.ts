@@ -33,7 +33,8 @@ export async function until<T>(what: string, probe: () => Promise<T | undefined>
     const found = await probe();
     if (found !== undefined) return found;
     if (performance.now() > endMs) throw new Error(`waited a minute for ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    // A tight loop would take the processor from what it waits for.
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

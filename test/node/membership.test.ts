@@ -99,14 +99,58 @@ describe('node: changes of the members', () => {
     expect(answer?.ok === true && answer.value.voters).to.deep.equal([n1, n2, n3, n4].filter((node) => node !== removed));
   });
 
-  it('a leader answers its own removal, and the others elect another', () => {
+  it('a leader that is to be removed hands over first: nobody waits for an election timeout', () => {
     const cluster = new Cluster(3, 3);
     const leader = cluster.leader();
+    let answer: Answer<Configuration> | undefined;
+    cluster.replica(leader).changeMembers(change({ type: 'remove', node: nodeId(`n${leader + 1}`) }), 5000, (given) => {
+      answer = given;
+    });
 
-    const answer = cluster.change(leader, change({ type: 'remove', node: nodeId(`n${leader + 1}`) }));
+    cluster.pass(0.5);
 
     expect(answer).to.deep.include({ ok: true });
     expect(cluster.leader()).to.not.equal(leader);
+    expect(cluster.replica(cluster.leader()).raft.configuration.voters).to.have.length(2);
+  });
+
+  it('a follower learns its removal from its own log', () => {
+    const cluster = new Cluster(3, 3);
+    const removed = cluster.follower();
+
+    cluster.change(cluster.leader(), change({ type: 'remove', node: nodeId(`n${removed + 1}`) }));
+
+    expect(cluster.replica(removed).raft.configuration.voters).to.not.include(`n${removed + 1}`);
+  });
+
+  it('forgets the addresses of who was removed, whoever was asked', () => {
+    const cluster = new Cluster(4, 3);
+    const leader = cluster.replica(cluster.leader());
+    const member = { nodeId: n4, name: 'node-4', http: 'http://h:1', peer: 'h:2', promote: false };
+    leader.submit({ op: 'PutMember', member }, undefined, undefined, () => {});
+    cluster.change(cluster.follower(), change({ type: 'add-learner', node: n4 }));
+    expect(leader.state.members.get(n4)).to.deep.equal(member);
+
+    cluster.change(cluster.follower(), change({ type: 'remove', node: n4 }));
+
+    expect(leader.state.members.get(n4)).to.equal(undefined);
+  });
+
+  it('a node that was removed refuses what it cannot decide', () => {
+    const cluster = new Cluster(3, 3);
+    const removed = cluster.replica(cluster.follower());
+    let waiting: Answer<unknown> | undefined;
+    removed.submit({ op: 'DeleteKey', key: 'k', ifVersion: undefined }, undefined, undefined, (given) => {
+      waiting = given;
+    });
+
+    removed.setRemoved(true);
+
+    let read: Answer<unknown> | undefined;
+    removed.read('linearizable', undefined, (given) => {
+      read = given;
+    });
+    expect([codeOf(waiting), codeOf(read)]).to.deep.equal(['unavailable', 'unavailable']);
   });
 
   it('answers what is already so, without another entry', () => {

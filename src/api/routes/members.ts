@@ -27,16 +27,17 @@ export const memberRoutes = (node: NodeService): Route[] => [
       const { name, http, peer } = where;
       if (name !== undefined && http !== undefined && peer !== undefined) {
         await putMember(node, { nodeId: id, name, http, peer, promote: role === 'voter' }, signal);
-        await node.changeMembers(auto({ type: 'add-learner', node: id }), { signal });
+        // A member that has moved keeps its role.
+        if (!isMember(node, id)) await node.changeMembers(auto({ type: 'add-learner', node: id }), { signal });
         return current(node, signal);
       }
       if (name !== undefined || http !== undefined || peer !== undefined)
         throw new QuorateError(failure('invalid_argument', 'body: a new node needs name, http and peer'));
-      if (!node.status().members.some((member) => member.nodeId === id)) throw unknown(id);
+      if (!isMember(node, id)) throw unknown(id);
+      if (replaces !== undefined && !isMember(node, nodeId(replaces))) throw unknown(nodeId(replaces));
       if (role === 'voter') {
         const leaving: MemberChange[] = replaces === undefined ? [] : [{ type: 'remove', node: nodeId(replaces) }];
         await node.changeMembers(auto({ type: 'add-voter', node: id }, ...leaving), { signal });
-        if (replaces !== undefined) done(await node.submit({ op: 'ForgetMember', node: nodeId(replaces) }, { signal }));
       } else {
         // It must not be promoted again on its own.
         const known = node.state().members.get(id);
@@ -69,11 +70,9 @@ export const memberRoutes = (node: NodeService): Route[] => [
       checkName(node, member);
       done(await node.submit({ op: 'JoinMember', tokenHash: hashOf(token), member }, { signal }));
       // A repeat finds it a learner, or a voter already.
-      const isMember = node.status().members.some((known) => known.nodeId === member.nodeId);
-      if (!isMember) await node.changeMembers(auto({ type: 'add-learner', node: member.nodeId }), { signal });
-      await node.readPoint('linearizable', { signal });
-      const members = node.status().members.map(({ nodeId: id, name, http, peer }) => ({ nodeId: id, name, http, peer }));
-      return { body: { genesis: node.genesis(), members } };
+      if (!isMember(node, member.nodeId)) await node.changeMembers(auto({ type: 'add-learner', node: member.nodeId }), { signal });
+      const { index } = await node.readPoint('linearizable', { signal });
+      return { body: { genesis: node.genesis(), roster: { index, members: node.status().members } } };
     },
   }),
   route({
@@ -84,11 +83,10 @@ export const memberRoutes = (node: NodeService): Route[] => [
     query: noQuery,
     handle: async ({ params, signal }) => {
       const id = nodeId(params.nodeId);
-      if (!node.status().members.some((member) => member.nodeId === id)) throw unknown(id);
+      if (!isMember(node, id)) throw unknown(id);
       await node.changeMembers(auto({ type: 'remove', node: id }), { signal });
-      // A node that removed itself can decide nothing more; the record that stays behind harms nobody.
+      // A node that was asked to remove itself can ask nobody any more.
       if (id === node.status().nodeId) return { body: { items: node.status().members.filter((member) => member.nodeId !== id) } };
-      done(await node.submit({ op: 'ForgetMember', node: id }, { signal }));
       return current(node, signal);
     },
   }),
@@ -103,6 +101,8 @@ export const memberRoutes = (node: NodeService): Route[] => [
     }),
   }),
 ];
+
+const isMember = (node: NodeService, id: NodeId): boolean => node.status().members.some((member) => member.nodeId === id);
 
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');
 
