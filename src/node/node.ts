@@ -10,16 +10,17 @@ import { openNodeStore } from '../storage/node-store.ts';
 import type { RaftStore, StoredState } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
-import type { ClusterState } from '../tasks/state.ts';
+import { ClusterState } from '../tasks/state.ts';
 import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
 import { type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
-import { maxEntryBytes } from '../wire/limits.ts';
+import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook } from './address-book.ts';
 import { clusterTag, type Genesis, type MemberInfo } from './genesis.ts';
 import { Metrics } from './metrics.ts';
-import { Replica, ticksPerHeartbeat } from './replica.ts';
+import { Replica } from './replica.ts';
+import { ticksPerHeartbeat } from './replica-options.ts';
 import type {
   AgentQuery,
   AgentReport,
@@ -37,6 +38,8 @@ import type {
   RequestOptions,
   TaskHeartbeatAnswer,
 } from './service.ts';
+import { readChunk } from './snapshot-reading.ts';
+import { recordsOf } from './snapshots.ts';
 
 export const version = '0.1.0';
 
@@ -83,28 +86,21 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     logger: config.logger,
   });
   try {
-    const chunks = await snapshotChunks(store, state);
-    return await Node.start(config, store, state, chunks);
+    return await Node.start(config, store, state, await loadState(store, state));
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-async function snapshotChunks(store: RaftStore, { snapshot }: StoredState): Promise<Uint8Array[]> {
-  const chunks: Uint8Array[] = [];
-  if (snapshot === undefined) return chunks;
-  while (chunks.length < snapshot.chunks) {
-    chunks.push(
-      await new Promise<Uint8Array>((resolve, reject) => {
-        store.readChunk(snapshot.meta.index, chunks.length, (error, data) => {
-          if (data === undefined) reject(error ?? new Error(`chunk ${chunks.length} of the snapshot is missing`));
-          else resolve(data);
-        });
-      }),
-    );
+/** Reads the state back a chunk at a time: it is in memory once, however large. */
+async function loadState(store: RaftStore, { snapshot }: StoredState): Promise<ClusterState> {
+  if (snapshot === undefined) return new ClusterState();
+  const state = ClusterState.restoring();
+  for (let chunk = 0; chunk < snapshot.chunks; chunk++) {
+    for (const record of recordsOf([(await readChunk(store, snapshot.meta.index, chunk)).data])) state.take(record);
   }
-  return chunks;
+  return state.finish();
 }
 
 /** A running node: a `Replica` with real sockets, a real disk and real time, and the requests of its front doors as promises. */
@@ -120,7 +116,7 @@ export class Node implements NodeService {
   #timer: NodeJS.Timeout | undefined;
   readonly #commitAtStart: LogIndex;
 
-  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, chunks: readonly Uint8Array[]) {
+  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState) {
     this.#config = config;
     this.#metrics = new Metrics(version);
     this.#store = this.#metrics.timed(store);
@@ -135,6 +131,7 @@ export class Node implements NodeService {
         heartbeatMs,
         electionTimeoutMs,
         snapshotBytes,
+        chunkBytes: snapshotChunkBytes,
         appendBytes: maxEntryBytes,
         requestTimeoutMs: config.requestTimeoutMs ?? 5000,
       },
@@ -149,12 +146,12 @@ export class Node implements NodeService {
         onMembers: () => this.#followMembers(),
       },
       stored,
-      chunks,
+      state,
     );
   }
 
-  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, chunks: readonly Uint8Array[]): Promise<Node> {
-    const node = new Node(config, store, stored, chunks);
+  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState): Promise<Node> {
+    const node = new Node(config, store, stored, state);
     const replica = node.#replica;
     const transport = await startLibp2pTransport({
       privateKey: loadIdentity(config.privateKey).privateKey,
