@@ -4,13 +4,13 @@ import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
-import type { Configuration } from '../raft/messages.ts';
+import type { Configuration, SnapshotMeta } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
 import { openNodeStore } from '../storage/node-store.ts';
 import type { RaftStore, StoredState } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
-import { ClusterState } from '../tasks/state.ts';
+import type { ClusterState } from '../tasks/state.ts';
 import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
 import { type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
@@ -36,10 +36,11 @@ import type {
   Page,
   ReadPoint,
   RequestOptions,
+  SnapshotDownload,
   TaskHeartbeatAnswer,
 } from './service.ts';
-import { readChunk } from './snapshot-reading.ts';
-import { recordsOf } from './snapshots.ts';
+import { writeSnapshotFile } from './snapshot-file.ts';
+import { loadState, readChunk } from './snapshot-reading.ts';
 
 export const version = '0.1.0';
 
@@ -91,16 +92,6 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     await store.close();
     throw error;
   }
-}
-
-/** Reads the state back a chunk at a time: it is in memory once, however large. */
-async function loadState(store: RaftStore, { snapshot }: StoredState): Promise<ClusterState> {
-  if (snapshot === undefined) return new ClusterState();
-  const state = ClusterState.restoring();
-  for (let chunk = 0; chunk < snapshot.chunks; chunk++) {
-    for (const record of recordsOf([(await readChunk(store, snapshot.meta.index, chunk)).data])) state.take(record);
-  }
-  return state.finish();
 }
 
 /** A running node: a `Replica` with real sockets, a real disk and real time, and the requests of its front doors as promises. */
@@ -345,6 +336,24 @@ export class Node implements NodeService {
 
   transferLeadership(to: NodeId | undefined, options: RequestOptions = {}): Promise<NodeId> {
     return settle((done) => this.#replica.transferLeadership(to, options.timeoutMs, done), options.signal, true);
+  }
+
+  async snapshot(options: RequestOptions = {}): Promise<SnapshotDownload> {
+    const { index: point } = await this.readPoint('linearizable', options);
+    const meta = await new Promise<SnapshotMeta | undefined>((resolve) => this.#replica.freshSnapshot(point, resolve));
+    if (meta === undefined) throw new QuorateError(failure('overloaded', 'too many requests wait for a snapshot of this node'));
+    const { index, term, configuration } = meta;
+    const first = await readChunk(this.#store, index, 0);
+    const header = { clusterId: this.#config.genesis.clusterId, nodeId: this.#replica.id, version, index, term, configuration };
+    return { index, term, file: writeSnapshotFile({ ...header, chunks: first.chunks }, this.#chunks(index, first)) };
+  }
+
+  async *#chunks(index: LogIndex, first: { readonly data: Uint8Array; readonly chunks: number }): AsyncGenerator<Uint8Array> {
+    yield first.data;
+    for (let chunk = 1; chunk < first.chunks; chunk++) {
+      this.#replica.noteSnapshotRead();
+      yield (await readChunk(this.#store, index, chunk)).data;
+    }
   }
 
   claim(request: ClaimRequest, options: RequestOptions = {}): Promise<readonly ClaimedTask[]> {

@@ -280,6 +280,17 @@ export class Replica {
     return this.#claims.open(request, this.#ports.clock.monotonicMs(), done);
   }
 
+  /** Calls back once a snapshot of `index` or later is durable here; undefined when it can't be. */
+  freshSnapshot(index: LogIndex, done: (meta: SnapshotMeta | undefined) => void): void {
+    if (this.#stopped) return done(undefined);
+    return this.#guard(() => this.#snapshots.fresh(index, done));
+  }
+
+  /** Somebody reads the newest snapshot from the store: the next one waits a little. */
+  noteSnapshotRead(): void {
+    this.#snapshots.noteRead();
+  }
+
   // What can be seen of it.
 
   get state(): ClusterState {

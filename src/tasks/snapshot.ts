@@ -139,6 +139,17 @@ function* writeSession({ id, nonce, lastTs, acked, results }: Session): Generato
   }
 }
 
+/** The same state for a cluster that goes on from it with other members: without the old ones' addresses and tokens. */
+export function* forNewCluster(records: Iterable<SnapshotRecord>): Generator<SnapshotRecord, void, undefined> {
+  let count = 0;
+  for (const record of records) {
+    const [kind] = record;
+    if (kind === 'member' || kind === 'token') continue;
+    yield kind === 'end' ? ['end', count] : record;
+    count += 1;
+  }
+}
+
 /** Fills an empty state, record by record. */
 export class RecordReader {
   readonly #parts: Parts;
