@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +7,10 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { QuorateClient } from '../../src/index.ts';
+import { wholeNumber } from '../arguments.ts';
+import type { SnapshotBenchFlags } from '../bench-snapshot.ts';
 import type { Context } from '../context.ts';
+import { freeRange } from '../free-ports.ts';
 
 const execute = promisify(execFile);
 const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
@@ -47,6 +49,16 @@ export function addBenchCommands(program: Command, context: Context): void {
     .action((flags: BenchFlags, command: Command) =>
       benchKv(flags, command.optsWithGlobals<{ output?: string }>().output === 'json', print),
     );
+  bench
+    .command('snapshot')
+    .description('a large state: how long a snapshot takes, and how long the longest pause of a node meanwhile')
+    .option('--megabytes <n>', 'size of the state, half of it keys and half tasks; at most 1000', wholeNumber(1, 1000), 1000)
+    .option('--value-bytes <n>', 'length of each value and payload', wholeNumber(1, 65_536), 4096)
+    .action(async (flags: SnapshotBenchFlags, command: Command) => {
+      const { benchSnapshot } = await import('../bench-snapshot.ts');
+      const isJson = command.optsWithGlobals<{ output?: string }>().output === 'json';
+      await benchSnapshot(flags, context, (figures, text) => print(isJson ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
+    });
 }
 
 async function benchKv(flags: BenchFlags, json: boolean, print: (line: string) => void): Promise<void> {
@@ -134,27 +146,3 @@ const row = ({ outstanding, opsPerSecond, p50Ms, p99Ms, p999Ms, failed }: Figure
   const cells = [p50Ms, p99Ms, p999Ms].map((ms) => ms.toFixed(2).padStart(8));
   return `${String(outstanding).padStart(11)}  ${String(opsPerSecond).padStart(8)}  ${cells.join('  ')}${failed > 0 ? `  (${failed} failed)` : ''}`;
 };
-
-/** The first of `size` free ports that follow each other. */
-async function freeRange(size: number): Promise<number> {
-  for (;;) {
-    const first = await listenOnce(0);
-    try {
-      for (let i = 0; i < size; i++) await listenOnce(first + i);
-      return first;
-    } catch {
-      // One of them is taken: look elsewhere.
-    }
-  }
-}
-
-function listenOnce(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
-    });
-  });
-}
