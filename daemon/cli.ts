@@ -6,6 +6,7 @@ import { addDevCommands } from './commands/dev.ts';
 import { addKvCommands } from './commands/kv.ts';
 import { addMemberCommands } from './commands/member.ts';
 import { addSimCommands } from './commands/sim.ts';
+import { addSnapshotCommands } from './commands/snapshot.ts';
 import { addStartCommand } from './commands/start.ts';
 import { addStatusCommands } from './commands/status.ts';
 import { addTaskCommands } from './commands/task.ts';
@@ -33,6 +34,7 @@ export function createProgram(context: Context): Command {
   addDevCommands(program, context);
   addStatusCommands(program, context);
   addMemberCommands(program, context);
+  addSnapshotCommands(program, context);
   addKvCommands(program, context);
   addAgentCommands(program, context);
   addTaskCommands(program, context);

@@ -15,6 +15,8 @@ export interface Context {
   readonly err: (text: string) => void;
   /** All of stdin. */
   readonly readStdin: () => Promise<string>;
+  /** The next line of stdin; empty when it ends. */
+  readonly readLine: () => Promise<string>;
   /** Calls back when stdin ends. */
   readonly onStdinEnd: (callback: () => void) => void;
 }

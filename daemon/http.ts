@@ -68,6 +68,27 @@ export class Http {
     throw last ?? new ApiError('unavailable', 'no endpoint is known', 0);
   }
 
+  /**
+   * The answer's body as it comes: any length, at any pace. From the first endpoint that gives one.
+   *
+   * @throws ApiError when no node does.
+   */
+  async download(path: string): Promise<AsyncIterable<Uint8Array>> {
+    const { endpoints, signal } = this.#settings;
+    let last = new ApiError('unavailable', 'no endpoint is known', 0);
+    for (const endpoint of endpoints) {
+      try {
+        const response = await fetch(urlOf(endpoint, path, undefined), { headers: this.#headers({}), signal });
+        if (response.ok && response.body !== null) return response.body;
+        last = problemOf(response.status, await response.text());
+      } catch (error) {
+        if (signal.aborted) throw interrupted();
+        last = failureOf(error, endpoint, 'GET', false);
+      }
+    }
+    throw last;
+  }
+
   async #attempt(endpoint: string, method: Method, path: string, init: RequestInit): Promise<ApiError | { readonly body: unknown }> {
     const { timeoutMs, endpoints, signal } = this.#settings;
     // A repeatable request leaves time for the other endpoints: a paused node takes connections and never answers.

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline';
 import { createProgram } from './cli.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -35,6 +36,15 @@ const context: Context = {
     for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
     return Buffer.concat(chunks).toString('utf8');
   },
+  readLine: () =>
+    new Promise((resolve) => {
+      const lines = createInterface({ input: process.stdin });
+      lines.once('line', (line) => {
+        resolve(line);
+        lines.close();
+      });
+      lines.once('close', () => resolve(''));
+    }),
   onStdinEnd: (callback) => {
     process.stdin.once('end', callback).once('error', callback).resume();
   },

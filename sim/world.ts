@@ -1,12 +1,15 @@
 import { type LogIndex, type NodeId, nodeId } from '../src/core/ids.ts';
 import type { Logger } from '../src/core/logger.ts';
 import { SeededRandom } from '../src/core/random.ts';
-import { Replica, ticksPerHeartbeat } from '../src/node/replica.ts';
+import { Replica } from '../src/node/replica.ts';
+import { ticksPerHeartbeat } from '../src/node/replica-options.ts';
+import { restoreState } from '../src/node/snapshots.ts';
 import { configurationOf } from '../src/raft/configuration.ts';
 import type { Configuration, Entry, HardState } from '../src/raft/messages.ts';
 import { jointVote } from '../src/raft/quorum.ts';
 import { StorageError } from '../src/storage/storage-error.ts';
 import type { RaftStore } from '../src/storage/store.ts';
+import { ClusterState } from '../src/tasks/state.ts';
 import { EventQueue } from './event-queue.ts';
 import { History } from './history.ts';
 import { VirtualNetwork } from './network.ts';
@@ -21,6 +24,8 @@ import { Workload } from './workload.ts';
 
 const heartbeatMs = 100;
 const tickUs = (heartbeatMs * 1000) / ticksPerHeartbeat;
+/** Small, so that a snapshot is written, sent and installed in many pieces while the log goes on. */
+const snapshotChunkBytes = 1000;
 const untold = { term: 0, isLeader: false, snapshots: 0 };
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -273,6 +278,7 @@ export class World {
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,
         ...this.#sizes(index),
+        chunkBytes: snapshotChunkBytes,
         requestTimeoutMs: 5000,
       },
       {
@@ -295,7 +301,7 @@ export class World {
         onApplied: (entry) => this.#onApplied(index, entry),
       },
       state,
-      chunks,
+      state.snapshot === undefined ? new ClusterState() : restoreState(chunks),
     );
     const tick = (): void => {
       if (node.life !== life) return;

@@ -8,5 +8,8 @@ export { type Failure, type FailureCode, isDefinite, QuorateError } from './core
 export { isName, nodeId } from './core/ids.ts';
 export type { Logger } from './core/logger.ts';
 export type { Genesis, MemberInfo, Roster } from './node/genesis.ts';
+export { foundStore, readStoredState } from './node/new-cluster.ts';
 export { Node, type NodeConfig, startNode, version } from './node/node.ts';
+export { inspectSnapshot, loadSnapshot, type SnapshotContents } from './node/snapshot-contents.ts';
+export { SnapshotFileError } from './node/snapshot-file.ts';
 export { createIdentity, loadIdentity } from './transport/identity.ts';

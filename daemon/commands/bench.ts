@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { QuorateClient } from '../../src/index.ts';
 import { duration, wholeNumber } from '../arguments.ts';
+import type { SnapshotBenchFlags } from '../bench-snapshot.ts';
 import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -68,6 +69,16 @@ export function addBenchCommands(program: Command, context: Context): void {
     .action((flags: MembersFlags, command: Command) =>
       benchMembers(flags, openSession(command, context).printer.format !== 'table', context),
     );
+  bench
+    .command('snapshot')
+    .description('a large state: how long a snapshot takes, and how long the longest pause of a node meanwhile')
+    .option('--megabytes <n>', 'size of the state, half of it keys and half tasks; at most 1000', wholeNumber(1, 1000), 1000)
+    .option('--value-bytes <n>', 'length of each value and payload', wholeNumber(1, 65_536), 4096)
+    .action(async (flags: SnapshotBenchFlags, command: Command) => {
+      const { benchSnapshot } = await import('../bench-snapshot.ts');
+      const isJson = command.optsWithGlobals<{ output?: string }>().output === 'json';
+      await benchSnapshot(flags, context, (figures, text) => print(isJson ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
+    });
 }
 
 async function benchMembers({ clients, seconds, ...timing }: MembersFlags, json: boolean, context: Context): Promise<void> {

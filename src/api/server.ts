@@ -10,6 +10,7 @@ import { eventRoutes } from './routes/events.ts';
 import { kvRoutes } from './routes/kv.ts';
 import { memberRoutes } from './routes/members.ts';
 import { nodeRoutes } from './routes/node.ts';
+import { snapshotRoutes } from './routes/snapshot.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { noQuery } from './schemas.ts';
 import { attachStream } from './stream.ts';
@@ -38,6 +39,7 @@ export async function startApi(node: NodeService, { host, port, logger }: ApiOpt
   const routes: Route[] = [
     ...nodeRoutes(node),
     ...memberRoutes(node),
+    ...snapshotRoutes(node),
     ...kvRoutes(node),
     ...agentRoutes(node),
     ...taskRoutes(node),

@@ -1,13 +1,18 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { RaftStore, SaveBatch, Done } from '../storage/store.ts';
 import { taskStates } from '../tasks/task.ts';
 import type { TransportStats } from '../transport/transport.ts';
 import type { Replica } from './replica.ts';
 
+/** How finely pauses are seen. Each look costs a timer. */
+const pauseResolutionMs = 10;
+
 /** Everything a node tells Prometheus. Read from the parts at scrape time; only the disk's waits are observed as they happen. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #fsync: Histogram;
+  readonly #pauses = monitorEventLoopDelay({ resolution: pauseResolutionMs });
 
   constructor(version: string) {
     const build = new Gauge({
@@ -78,6 +83,13 @@ export class Metrics {
       () => transport.strangersRefused,
     );
     counter('quorate_peer_bad_streams_total', 'Streams closed because of bytes that are not frames', () => transport.badStreams);
+    // A node that pauses for long is deposed, or mistakes others for dead.
+    this.#pauses.enable();
+    gauge('quorate_longest_pause_seconds', 'Longest time in which the process did nothing else, since the last scrape', () => {
+      const seconds = Math.max(0, this.#pauses.max / 1e9 - pauseResolutionMs / 1000);
+      this.#pauses.reset();
+      return seconds;
+    });
     gauge('quorate_agents', 'Agents registered', () => replica.state.registry.size);
     gauge('quorate_keys', 'Keys stored', () => replica.state.keys.size);
     new Gauge({

@@ -4,7 +4,7 @@ import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
-import type { Configuration } from '../raft/messages.ts';
+import type { Configuration, SnapshotMeta } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
 import { openNodeStore } from '../storage/node-store.ts';
 import type { RaftStore, StoredState } from '../storage/store.ts';
@@ -15,11 +15,12 @@ import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
 import { type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
-import { maxEntryBytes } from '../wire/limits.ts';
+import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import { Metrics } from './metrics.ts';
-import { Replica, ticksPerHeartbeat } from './replica.ts';
+import { Replica } from './replica.ts';
+import { ticksPerHeartbeat } from './replica-options.ts';
 import type {
   AgentQuery,
   AgentReport,
@@ -35,8 +36,11 @@ import type {
   Page,
   ReadPoint,
   RequestOptions,
+  SnapshotDownload,
   TaskHeartbeatAnswer,
 } from './service.ts';
+import { writeSnapshotFile } from './snapshot-file.ts';
+import { loadState, readChunk } from './snapshot-reading.ts';
 
 export const version = '0.1.0';
 
@@ -82,28 +86,11 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     logger: config.logger,
   });
   try {
-    const chunks = await snapshotChunks(store, state);
-    return await Node.start(config, store, state, chunks);
+    return await Node.start(config, store, state, await loadState(store, state));
   } catch (error) {
     await store.close();
     throw error;
   }
-}
-
-async function snapshotChunks(store: RaftStore, { snapshot }: StoredState): Promise<Uint8Array[]> {
-  const chunks: Uint8Array[] = [];
-  if (snapshot === undefined) return chunks;
-  while (chunks.length < snapshot.chunks) {
-    chunks.push(
-      await new Promise<Uint8Array>((resolve, reject) => {
-        store.readChunk(snapshot.meta.index, chunks.length, (error, data) => {
-          if (data === undefined) reject(error ?? new Error(`chunk ${chunks.length} of the snapshot is missing`));
-          else resolve(data);
-        });
-      }),
-    );
-  }
-  return chunks;
 }
 
 /** A running node: a `Replica` with real sockets, a real disk and real time, and the requests of its front doors as promises. */
@@ -123,7 +110,7 @@ export class Node implements NodeService {
   #timer: NodeJS.Timeout | undefined;
   readonly #commitAtStart: LogIndex;
 
-  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, chunks: readonly Uint8Array[]) {
+  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState) {
     this.#config = config;
     this.#metrics = new Metrics(version);
     this.#store = this.#metrics.timed(store);
@@ -139,6 +126,7 @@ export class Node implements NodeService {
         heartbeatMs,
         electionTimeoutMs,
         snapshotBytes,
+        chunkBytes: snapshotChunkBytes,
         appendBytes: maxEntryBytes,
         requestTimeoutMs: config.requestTimeoutMs ?? 5000,
       },
@@ -153,12 +141,12 @@ export class Node implements NodeService {
         onMembers: () => this.#followMembers(),
       },
       stored,
-      chunks,
+      state,
     );
   }
 
-  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, chunks: readonly Uint8Array[]): Promise<Node> {
-    const node = new Node(config, store, stored, chunks);
+  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState): Promise<Node> {
+    const node = new Node(config, store, stored, state);
     const replica = node.#replica;
     const transport = await startLibp2pTransport({
       privateKey: loadIdentity(config.privateKey).privateKey,
@@ -396,6 +384,24 @@ export class Node implements NodeService {
 
   transferLeadership(to: NodeId | undefined, options: RequestOptions = {}): Promise<NodeId> {
     return settle((done) => this.#replica.transferLeadership(to, options.timeoutMs, done), options.signal, true);
+  }
+
+  async snapshot(options: RequestOptions = {}): Promise<SnapshotDownload> {
+    const { index: point } = await this.readPoint('linearizable', options);
+    const meta = await new Promise<SnapshotMeta | undefined>((resolve) => this.#replica.freshSnapshot(point, resolve));
+    if (meta === undefined) throw new QuorateError(failure('overloaded', 'too many requests wait for a snapshot of this node'));
+    const { index, term, configuration } = meta;
+    const first = await readChunk(this.#store, index, 0);
+    const header = { clusterId: this.#config.genesis.clusterId, nodeId: this.#replica.id, version, index, term, configuration };
+    return { index, term, file: writeSnapshotFile({ ...header, chunks: first.chunks }, this.#chunks(index, first)) };
+  }
+
+  async *#chunks(index: LogIndex, first: { readonly data: Uint8Array; readonly chunks: number }): AsyncGenerator<Uint8Array> {
+    yield first.data;
+    for (let chunk = 1; chunk < first.chunks; chunk++) {
+      this.#replica.noteSnapshotRead();
+      yield (await readChunk(this.#store, index, chunk)).data;
+    }
   }
 
   claim(request: ClaimRequest, options: RequestOptions = {}): Promise<readonly ClaimedTask[]> {

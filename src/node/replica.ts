@@ -1,23 +1,17 @@
 import { assert } from '../core/assert.ts';
-import type { Clock } from '../core/clock.ts';
 import { failure } from '../core/errors.ts';
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
-import type { Logger } from '../core/logger.ts';
-import type { Random } from '../core/random.ts';
 import { configurationOf, members } from '../raft/configuration.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
-import type { Configuration, Entry, SnapshotMeta } from '../raft/messages.ts';
+import type { Configuration, SnapshotMeta } from '../raft/messages.ts';
 import { Raft } from '../raft/raft.ts';
-import type { Ready, SnapshotSend } from '../raft/ready.ts';
-import type { RaftStore, StoredState } from '../storage/store.ts';
+import type { Ready } from '../raft/ready.ts';
+import type { StoredState } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
-import { ClusterState } from '../tasks/state.ts';
-import type { SnapshotRecord } from '../tasks/snapshot.ts';
-import { decodeEntry, decodeSessionCommand, encodeEntry, encodeSessionCommand } from '../wire/commands.ts';
+import type { ClusterState } from '../tasks/state.ts';
 import { decodeFrame, type Frame, type Question, type Reply } from '../wire/frames.ts';
-import { maxCommandsPerEntry, maxEntryBytes } from '../wire/limits.ts';
-import { decodeSnapshot, encodeSnapshot } from '../wire/snapshot.ts';
+import { Applier } from './applier.ts';
 import { Claims } from './claims.ts';
 import { EventLog } from './event-log.ts';
 import { LeaderDuties } from './leader-duties.ts';
@@ -27,54 +21,12 @@ import { Membership } from './membership.ts';
 import { NodeSession } from './node-session.ts';
 import { Outbox } from './outbox.ts';
 import { Proposals } from './proposals.ts';
+import { Proposer } from './proposer.ts';
 import { Questions } from './questions.ts';
 import { Reads } from './reads.ts';
+import { raftOptions, type ReplicaCounters, type ReplicaOptions, type ReplicaPorts, ticksPerHeartbeat } from './replica-options.ts';
 import type { Answer, ClaimedTask, ClaimRequest, Consistency, ReadPoint } from './service.ts';
-
-/** Ticks in one heartbeat interval: the grain of all timers of a replica. */
-export const ticksPerHeartbeat = 5;
-
-export interface ReplicaOptions {
-  readonly id: NodeId;
-  /** The voters of the founding configuration; whoever came or went later is in the log. */
-  readonly members: readonly NodeId[];
-  readonly clusterTag: number;
-  readonly heartbeatMs: number;
-  readonly electionTimeoutMs: number;
-  /** Bytes of log after which the state is saved as a snapshot and the log is cut. More costs memory and a longer start; less costs disk writes. */
-  readonly snapshotBytes: number;
-  /** Bytes of entries in one AppendEntries, beyond the first entry. More saves round trips to a slow follower; less lets heartbeats through sooner. */
-  readonly appendBytes: number;
-  /** How long a request waits for a leader and an answer when it doesn't say. */
-  readonly requestTimeoutMs: number;
-}
-
-/** The world as a replica needs it. The daemon gives it libp2p, LevelDB and the machine's clocks; the simulator its own. */
-export interface ReplicaPorts {
-  send(to: NodeId, frame: Uint8Array): void;
-  readonly store: RaftStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  /** Runs the job soon, after what has already arrived: one turn serves all of it. */
-  defer(job: () => void): void;
-  /** The disk failed or an invariant broke: the node must stop. */
-  onFatal(error: Error): void;
-  /** Who is a member, or where, has changed. */
-  onMembers?(): void;
-  /** Told every entry as it is applied: for the simulator's checks. */
-  onApplied?(entry: Entry): void;
-}
-
-/** What is counted, for metrics. */
-export interface ReplicaCounters {
-  turns: number;
-  framesDropped: number;
-  commandsApplied: number;
-  leaderChanges: number;
-  snapshotsTaken: number;
-  snapshotsInstalled: number;
-}
+import { Snapshots } from './snapshots.ts';
 
 /** Frames that wait while the disk works; the oldest are dropped when there are more (the protocol repairs that). */
 const maxInbox = 16_384;
@@ -110,7 +62,9 @@ export class Replica {
   readonly #questions = new Questions();
   readonly #reads = new Reads();
   readonly #claims: Claims;
-  #state: ClusterState;
+  readonly #applier: Applier;
+  readonly #snapshots: Snapshots;
+  readonly #proposer: Proposer;
   #inbox: { readonly from: NodeId; readonly frame: Uint8Array }[] = [];
   #lostLinks: NodeId[] = [];
   #tickPending = false;
@@ -122,18 +76,12 @@ export class Replica {
   #leader: NodeId | undefined;
   #serving = false;
   #leaderHeardMs: number;
-  #appliedIndex: LogIndex;
-  #appliedTerm: Term;
-  #lastTs: number;
-  #ownCommands: Uint8Array[] = [];
-  #snapshotting = false;
-  #snapshotSize = 0;
   /** Asked before this leader serves. */
   #early: { readonly from: NodeId; readonly id: number; readonly question: Question }[] = [];
   /** Replies of this turn, by the node that asked. */
   #replies = new Map<NodeId, { id: number; reply: Reply }[]>();
 
-  constructor(options: ReplicaOptions, ports: ReplicaPorts, stored: StoredState, snapshotChunks: readonly Uint8Array[]) {
+  constructor(options: ReplicaOptions, ports: ReplicaPorts, stored: StoredState, state: ClusterState) {
     this.id = options.id;
     this.#options = options;
     this.#ports = ports;
@@ -153,27 +101,83 @@ export class Replica {
       started: (task) => this.#propose({ op: 'StartTask', task: task.id, fence: task.fence }),
     });
     const snapshot = stored.snapshot?.meta;
-    this.#state = stored.snapshot === undefined ? new ClusterState() : ClusterState.restore(records(snapshotChunks));
-    this.#lastTs = this.#state.ts;
-    this.#appliedIndex = snapshot?.index ?? 0;
-    this.#appliedTerm = snapshot?.term ?? 0;
-    this.events = new EventLog(this.#appliedIndex);
+    const start = { index: snapshot?.index ?? 0, term: snapshot?.term ?? 0 };
+    this.events = new EventLog(start.index);
     this.#raft = new Raft(raftOptions(options, ports.random), {
       hardState: stored.hardState,
       configuration: snapshot?.configuration ?? configurationOf(options.members),
-      snapshot: { index: this.#appliedIndex, term: this.#appliedTerm },
+      snapshot: start,
       compacted: { index: stored.compactedIndex, term: stored.compactedTerm },
       entries: stored.entries,
-      appliedIndex: this.#appliedIndex,
+      appliedIndex: start.index,
     });
     this.#membership = new Membership({
       raft: this.#raft,
       isReachable: (node, nowMs) => this.#links.isReachable(node, nowMs),
-      propose: (command) => this.#proposeNow(command),
+      propose: (command) => this.#proposer.proposeNow(command),
       electionTimeoutMs: options.electionTimeoutMs,
     });
     if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
+    this.#applier = this.#makeApplier(state, start);
+    this.#snapshots = this.#makeSnapshots(snapshot);
+    this.#proposer = new Proposer({
+      raft: this.#raft,
+      proposals: this.#proposals,
+      outbox: this.#outbox,
+      clock: ports.clock,
+      logger: ports.logger,
+      stateTs: () => this.state.ts,
+    });
     this.#deferTurn();
+  }
+
+  #makeApplier(state: ClusterState, start: { readonly index: LogIndex; readonly term: Term }): Applier {
+    return new Applier(
+      {
+        raft: this.#raft,
+        counters: this.counters,
+        logger: this.#ports.logger,
+        defer: (job) =>
+          this.#defer(() => {
+            job();
+            // What this has made possible: work for the leader, a snapshot.
+            this.#deferTurn();
+          }),
+        onCommand: (command, result) => this.#onCommand(command, result),
+        onConfiguration: (index) => {
+          this.#membership.onApplied(index, this.#serving ? this.state.members : undefined);
+          this.#ports.onMembers?.();
+        },
+        onEntry: (entry) => this.#ports.onApplied?.(entry),
+        onApplied: (events, membersChanged) => this.#onApplied(events, membersChanged),
+      },
+      state,
+      start,
+    );
+  }
+
+  #makeSnapshots(newest: SnapshotMeta | undefined): Snapshots {
+    const { store, clock, logger } = this.#ports;
+    return new Snapshots(
+      {
+        options: this.#options,
+        store,
+        raft: this.#raft,
+        applier: this.#applier,
+        clock,
+        counters: this.counters,
+        logger,
+        defer: (job) => this.#defer(job),
+        guard: (job) => {
+          if (!this.#stopped) this.#guard(job);
+        },
+        send: ({ to }, message) => {
+          this.#outbox.raft(to, message);
+          this.#outbox.flush();
+        },
+      },
+      newest,
+    );
   }
 
   // What happens to the node.
@@ -207,6 +211,7 @@ export class Replica {
   stop(): void {
     this.#stopped = true;
     this.#failAll('unavailable', 'this node is stopping');
+    this.#snapshots.stop();
   }
 
   /** Whether this node is known to be no member any more: it refuses what it can't decide, and lets go who waits for it. */
@@ -282,10 +287,21 @@ export class Replica {
     return this.#claims.open(request, this.#ports.clock.monotonicMs(), done);
   }
 
+  /** Calls back once a snapshot of `index` or later is durable here; undefined when it can't be. */
+  freshSnapshot(index: LogIndex, done: (meta: SnapshotMeta | undefined) => void): void {
+    if (this.#stopped) return done(undefined);
+    return this.#guard(() => this.#snapshots.fresh(index, done));
+  }
+
+  /** Somebody reads the newest snapshot from the store: the next one waits a little. */
+  noteSnapshotRead(): void {
+    this.#snapshots.noteRead();
+  }
+
   // What can be seen of it.
 
   get state(): ClusterState {
-    return this.#state;
+    return this.#applier.state;
   }
 
   get raft(): Pick<Raft, 'status' | 'role' | 'term' | 'leader' | 'commitIndex' | 'configuration' | 'termAt'> {
@@ -293,11 +309,11 @@ export class Replica {
   }
 
   get appliedIndex(): LogIndex {
-    return this.#appliedIndex;
+    return this.#applier.index;
   }
 
   get appliedTerm(): Term {
-    return this.#appliedTerm;
+    return this.#applier.term;
   }
 
   /** True on a leader that has applied an entry of its own term, and with it all that was committed before. */
@@ -318,10 +334,15 @@ export class Replica {
   #deferTurn(): void {
     if (this.#turnDeferred || this.#stopped) return;
     this.#turnDeferred = true;
-    this.#ports.defer(() => {
+    this.#defer(() => {
       this.#turnDeferred = false;
-      if (this.#saving || this.#stopped) return;
-      this.#guard(() => this.#turn());
+      if (!this.#saving) this.#turn();
+    });
+  }
+
+  #defer(job: () => void): void {
+    this.#ports.defer(() => {
+      if (!this.#stopped) this.#guard(job);
     });
   }
 
@@ -353,24 +374,24 @@ export class Replica {
     for (;;) {
       this.#noticeLeader(nowMs);
       this.#askLeader(nowMs);
-      if (this.#serving) this.#duties.schedule(this.#state, this.#now(), (command) => this.#proposeNow(command));
+      if (this.#serving) this.#duties.schedule(this.state, this.#proposer.now(), (command) => this.#proposer.proposeNow(command));
       this.#flushReplies();
-      this.#proposeAll();
+      this.#proposer.flush(this.#leader);
       if (this.#reads.hasQueued && this.#leader !== undefined) this.#raft.readIndex(this.#reads.beginRound(nowMs));
       const ready = this.#raft.takeReady();
       if (ready === undefined) break;
-      this.#begin(ready, nowMs);
+      this.#begin(ready);
       if (this.#saving) break;
       this.#finish(ready);
     }
     this.#outbox.flush();
-    this.#maybeSnapshot();
+    this.#snapshots.maybeTake();
   }
 
   /** Everything of a Ready that doesn't wait for the disk; and the disk's work is started. */
-  #begin(ready: Ready, nowMs: number): void {
+  #begin(ready: Ready): void {
     for (const { to, message } of ready.messages) this.#outbox.raft(to, message);
-    for (const send of ready.snapshotSends) this.#sendChunk(send);
+    for (const send of ready.snapshotSends) this.#snapshots.send(send);
     for (const { context, index } of ready.readStates) this.#reads.onReadState(context, index);
     for (const context of ready.readsRefused) this.#reads.onRefused(context);
     this.#outbox.flush();
@@ -382,20 +403,16 @@ export class Replica {
         this.#guard(() => this.#onSaved(ready));
       });
     }
-    this.#apply(ready.committedEntries, nowMs);
-    this.#reads.onApplied(this.#appliedIndex);
+    // What this Ready commits follows the snapshot that it completes.
+    if (isLastChunk(ready)) this.#applier.hold();
+    this.#applier.take(ready.committedEntries);
+    this.#reads.onApplied(this.appliedIndex);
   }
 
   #onSaved(ready: Ready): void {
     const chunk = ready.snapshotChunk;
-    if (chunk !== undefined && chunk.chunk === chunk.chunks - 1) {
-      this.#install(chunk.snapshot, chunk.chunks, () => this.#endTurn(ready));
-      return;
-    }
-    this.#endTurn(ready);
-  }
-
-  #endTurn(ready: Ready): void {
+    if (chunk !== undefined && isLastChunk(ready))
+      this.#snapshots.install(chunk.snapshot, chunk.chunks, (state) => this.#onInstalled(state, chunk.snapshot));
     this.#saving = false;
     this.#finish(ready);
     this.#outbox.flush();
@@ -436,14 +453,14 @@ export class Replica {
         for (const message of frame.messages) this.#raft.step(from, message);
         return;
       case 'forward':
-        for (const command of frame.commands) this.#takeForwarded(command);
+        for (const command of frame.commands) if (!this.#proposer.takeForwarded(command)) this.counters.framesDropped++;
         return;
       case 'ask':
         for (const { id, question } of frame.questions) this.#hear(from, id, question, nowMs);
         return;
       case 'reply':
         for (const { id, reply } of frame.replies) this.#questions.onReply(id, reply);
-        this.#claims.onTick(this.#state, this.#appliedIndex, nowMs);
+        this.#claims.onTick(this.state, this.appliedIndex, nowMs);
         return;
       case 'sightings':
         for (const s of frame.sightings) this.liveness.beat(s.agent, s.generation, s.report, nowMs - s.ageMs);
@@ -452,17 +469,6 @@ export class Replica {
       case 'ping':
         return;
     }
-  }
-
-  /** A follower's command. Its bytes go into the log as they are, so they are checked here, and may not speak for the leader. */
-  #takeForwarded(bytes: Uint8Array): void {
-    const command = this.#raft.role === 'leader' ? decodeSessionCommand(bytes) : undefined;
-    if (command === undefined) return;
-    if (command.session === 0 && command.command.op !== 'OpenSession' && command.command.op !== 'StartTask') {
-      this.counters.framesDropped++;
-      return;
-    }
-    this.#ownCommands.push(bytes);
   }
 
   /** A new leader is asked as soon as it is known, and that is before it may answer. */
@@ -474,7 +480,7 @@ export class Replica {
   #answer(from: NodeId, id: number, question: Question, nowMs: number): void {
     const respond = (reply: Reply): void => this.#reply(from, id, reply);
     if (question.kind === 'members' || question.kind === 'transfer') this.#membership.answer(question, nowMs, respond);
-    else this.#duties.answer(question, from, this.#state, nowMs, respond);
+    else this.#duties.answer(question, from, this.state, nowMs, respond);
   }
 
   #reply(to: NodeId, id: number, reply: Reply): void {
@@ -498,15 +504,15 @@ export class Replica {
   #onTick(nowMs: number): void {
     this.#ticks++;
     const { heartbeatMs, electionTimeoutMs } = this.#options;
-    this.#claims.onTick(this.#state, this.#appliedIndex, nowMs);
+    this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
     if (this.#ticks % ticksPerHeartbeat !== 0) return;
     for (const peer of this.#peers()) this.#outbox.frame(peer, { kind: 'ping' });
     this.#proposals.expire(nowMs);
     this.#questions.expire(nowMs);
     if (this.#serving) {
-      this.#duties.patrol(this.#state, this.#now(), nowMs, (command) => this.#proposeNow(command));
-      this.#membership.patrol(this.#state.members, nowMs);
+      this.#duties.patrol(this.state, this.#proposer.now(), nowMs, (command) => this.#proposer.proposeNow(command));
+      this.#membership.patrol(this.state.members, nowMs);
       const sightings = this.liveness.takeSightings(nowMs);
       if (sightings.length > 0) for (const peer of this.#peers()) this.#outbox.frame(peer, { kind: 'sightings', sightings });
     }
@@ -527,19 +533,13 @@ export class Replica {
     this.#questions.resend();
   }
 
-  /** The leader's clock for stamps: never behind what the log has seen (`protocols`: ts = max(previous, wall clock)). */
-  #now(): number {
-    this.#lastTs = Math.max(this.#lastTs, this.#state.ts, this.#ports.clock.unixMs());
-    return this.#lastTs;
-  }
-
   #noticeLeader(nowMs: number): void {
     const leader = this.#raft.leader;
-    const serving = this.#raft.role === 'leader' && this.#appliedTerm === this.#raft.term;
+    const serving = this.#raft.role === 'leader' && this.appliedTerm === this.#raft.term;
     if (serving !== this.#serving) {
       this.#serving = serving;
       if (serving) {
-        this.#duties.begin(this.#state, nowMs);
+        this.#duties.begin(this.state, nowMs);
         for (const { from, id, question } of this.#early) this.#answer(from, id, question, nowMs);
         this.#early = [];
       } else {
@@ -565,44 +565,9 @@ export class Replica {
 
   // Commands.
 
-  /** The leader's own decisions, and what its node does for its agents. */
-  #proposeNow(command: Command): LogIndex | undefined {
-    const bytes = encodeSessionCommand({ session: 0, seq: 0, acked: 0, idempotencyKey: undefined, command });
-    const proposed = this.#raft.propose(encodeEntry(this.#now(), [bytes]), 1);
-    return proposed.ok ? proposed.index : undefined;
-  }
-
-  /** A command without a session: harmless when repeated or lost. */
   #propose(command: Command): void {
-    this.#ownCommands.push(encodeSessionCommand({ session: 0, seq: 0, acked: 0, idempotencyKey: undefined, command }));
+    this.#proposer.add(command);
     this.#deferTurn();
-  }
-
-  /** Everything that waits becomes entries here, or leaves for the leader. */
-  #proposeAll(): void {
-    if (this.#ownCommands.length === 0 && !this.#proposals.hasUnsent) return;
-    if (this.#leader === undefined) return;
-    const commands = [...this.#ownCommands, ...this.#proposals.takeUnsent()];
-    this.#ownCommands = [];
-    let from = 0;
-    while (from < commands.length) {
-      let bytes = 0;
-      let to = from;
-      while (
-        to < commands.length &&
-        to - from < maxCommandsPerEntry &&
-        (to === from || bytes + (commands[to]?.length ?? 0) <= maxEntryBytes)
-      ) {
-        bytes += commands[to]?.length ?? 0;
-        to++;
-      }
-      const batch = commands.slice(from, to);
-      from = to;
-      if (this.#leader !== this.id) this.#outbox.frame(this.#leader, { kind: 'forward', commands: batch });
-      // A refused batch (busy, leadership in transfer) is sent again by its origin within an election timeout.
-      else if (!this.#raft.propose(encodeEntry(this.#now(), batch), batch.length).ok)
-        this.#ports.logger.debug({ commands: batch.length }, 'proposals refused');
-    }
   }
 
   #askLeader(nowMs: number): void {
@@ -621,140 +586,43 @@ export class Replica {
 
   // Applying.
 
-  #apply(entries: readonly Entry[], nowMs: number): void {
-    if (entries.length === 0) return;
-    const { members: table } = this.#state;
-    const { version } = table;
-    let membersChanged = false;
-    const events: StateEvent[] = [];
-    for (const entry of entries) {
-      assert(entry.index - entry.count === this.#appliedIndex, 'entries are applied in order, each once');
-      if (entry.kind === 'command') this.#applyCommands(entry, events);
-      else if (entry.kind === 'configuration') {
-        this.#raft.applyConfigChange(entry);
-        this.#membership.onApplied(entry.index, this.#serving ? this.#state.members : undefined);
-        membersChanged = true;
-      }
-      this.#appliedIndex = entry.index;
-      this.#appliedTerm = entry.term;
-      this.#ports.onApplied?.(entry);
-    }
-    if (membersChanged || table.version !== version) this.#ports.onMembers?.();
+  #onCommand(command: SessionCommand, result: CommandResult): void {
+    this.#proposals.onApplied(command, result);
+    if (command.command.op === 'AssignTasks') this.#duties.onAssignApplied(command.command.assignments);
+    else if (command.command.op === 'Tick') this.#duties.onTickApplied();
+  }
+
+  #onApplied(events: readonly StateEvent[], membersChanged: boolean): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    if (membersChanged) this.#ports.onMembers?.();
     for (const event of events) {
       if (event.kind !== 'agent') continue;
       if (event.state === 'gone') this.liveness.forget(event.agent);
       else if (event.state === 'up') this.liveness.beat(event.agent, event.generation, undefined, nowMs);
     }
-    if (this.#serving) this.#duties.onApplied(events, this.#state, nowMs);
-    this.#claims.onEvents(events, this.#state, this.#appliedIndex, nowMs);
+    if (this.#serving) this.#duties.onApplied(events, this.state, nowMs);
+    this.#claims.onEvents(events, this.state, this.appliedIndex, nowMs);
     if (events.length > 0) this.events.append(events);
+    this.#reads.onApplied(this.appliedIndex);
   }
 
-  #applyCommands(entry: Entry, events: StateEvent[]): void {
-    const decoded = decodeEntry(entry.data);
-    if (decoded === undefined || decoded.commands.length !== entry.count) {
-      this.#ports.logger.error({ index: entry.index }, 'skipped an entry that is not a batch of commands');
-      return;
-    }
-    let index = entry.index - entry.count;
-    for (const command of decoded.commands) {
-      index++;
-      this.counters.commandsApplied++;
-      if (command === undefined) continue;
-      const result = this.#state.apply(index, decoded.ts, command, events);
-      this.#proposals.onApplied(command, result);
-      if (command.command.op === 'AssignTasks') this.#duties.onAssignApplied(command.command.assignments);
-      else if (command.command.op === 'Tick') this.#duties.onTickApplied();
-    }
-  }
-
-  // Snapshots.
-
-  #maybeSnapshot(): void {
-    const { store } = this.#ports;
-    if (this.#snapshotting || store.logBytes < Math.max(this.#options.snapshotBytes, this.#snapshotSize)) return;
-    this.#snapshotting = true;
-    const meta: SnapshotMeta = { index: this.#appliedIndex, term: this.#appliedTerm, configuration: this.#raft.configuration };
-    // Taken at one moment of the log, before anything else is applied; written while the node goes on.
-    const chunks = [...encodeSnapshot(this.#state.snapshot())];
-    this.#snapshotSize = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    store.saveSnapshot(meta, chunks, (error) => {
-      if (this.#stopped) return;
-      if (error !== undefined) return this.#fail(error);
-      this.#guard(() => this.#cutLog(meta));
-    });
-  }
-
-  #cutLog(meta: SnapshotMeta): void {
-    this.counters.snapshotsTaken++;
-    // A snapshot from the leader may have come in between, and be newer.
-    if (meta.index < this.#raft.status().firstIndex) {
-      this.#snapshotting = false;
-      return;
-    }
-    this.#raft.snapshotTaken(meta);
-    // Followers a little behind are served from the log, not with a snapshot.
-    const gone = this.#raft.compact(meta.index, this.#options.snapshotBytes / 4);
-    this.#ports.logger.info({ index: meta.index, bytes: this.#snapshotSize, logFrom: gone.index + 1 }, 'snapshot taken');
-    this.#ports.store.compact(gone.index, gone.term, (error) => {
-      if (this.#stopped) return;
-      if (error !== undefined) return this.#fail(error);
-      this.#snapshotting = false;
-    });
-  }
-
-  #sendChunk({ to, term, snapshot, chunk }: SnapshotSend): void {
-    const { store } = this.#ports;
-    store.readChunk(snapshot.index, chunk, (error, data, chunks) => {
-      if (this.#stopped) return;
-      if (error !== undefined) return this.#fail(error);
-      if (data === undefined || chunks === undefined) {
-        // Replaced by a newer one meanwhile: the leader begins again with that.
-        this.#raft.reportSnapshot(to, false);
-        return;
-      }
-      this.#outbox.raft(to, { type: 'InstallSnapshot', term, snapshot, chunk, chunks, data });
-      this.#outbox.flush();
-    });
-  }
-
-  /** The last chunk of the leader's snapshot is durable: it takes the place of the state. */
-  #install(meta: SnapshotMeta, chunks: number, done: () => void): void {
-    const parts: Uint8Array[] = [];
-    const next = (): void => {
-      if (parts.length < chunks) {
-        this.#ports.store.readChunk(meta.index, parts.length, (error, data) => {
-          if (this.#stopped) return;
-          if (error !== undefined) return this.#fail(error);
-          if (data === undefined)
-            return this.#fail(new Error(`chunk ${parts.length} of the snapshot at ${meta.index} is missing from the store`));
-          parts.push(data);
-          next();
-        });
-        return;
-      }
-      this.#guard(() => {
-        this.#state = ClusterState.restore(records(parts));
-        this.#appliedIndex = meta.index;
-        this.#appliedTerm = meta.term;
-        this.counters.snapshotsInstalled++;
-        this.events.skipTo(meta.index);
-        this.#ports.onMembers?.();
-        // Some of what this node waits for is inside the snapshot: asked again, its session answers.
-        this.#proposals.resend();
-        this.#reads.onApplied(this.#appliedIndex);
-        this.#ports.logger.info({ index: meta.index }, 'snapshot installed');
-        done();
-      });
-    };
-    next();
+  /** A snapshot of the leader has taken the place of the state. */
+  #onInstalled(state: ClusterState, meta: SnapshotMeta): void {
+    this.events.skipTo(meta.index);
+    this.#applier.replace(state, meta);
+    this.#ports.onMembers?.();
+    // Some of what this node waits for is inside the snapshot: asked again, its session answers.
+    this.#proposals.resend();
+    this.#reads.onApplied(this.appliedIndex);
+    this.#ports.logger.info({ index: meta.index }, 'snapshot installed');
+    this.#deferTurn();
   }
 
   // Small answers.
 
   #readPoint(): ReadPoint {
     const ageMs = this.#serving ? 0 : Math.max(0, Math.round(this.#ports.clock.monotonicMs() - this.#leaderHeardMs));
-    return { index: this.#appliedIndex, term: this.#raft.term, ageMs };
+    return { index: this.appliedIndex, term: this.#raft.term, ageMs };
   }
 
   /** Why nothing can be decided here right now, if that is known. */
@@ -781,23 +649,7 @@ const minorityDetail = 'this node can reach only a minority of the cluster; ask 
 
 const removedDetail = 'this node was removed from the cluster; ask another';
 
-const records = (chunks: readonly Uint8Array[]): Iterable<SnapshotRecord> => decodeSnapshot(chunks) as Iterable<SnapshotRecord>;
+const isLastChunk = ({ snapshotChunk: chunk }: Ready): boolean => chunk !== undefined && chunk.chunk === chunk.chunks - 1;
 
 const failureOf = (reply: Reply) =>
   reply.kind === 'failure' ? reply.failure : failure('internal', 'the leader answered another question');
-
-function raftOptions({ id, heartbeatMs, electionTimeoutMs, appendBytes }: ReplicaOptions, random: Random) {
-  return {
-    id,
-    heartbeatTicks: ticksPerHeartbeat,
-    electionTicks: Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat),
-    preVote: true,
-    checkQuorum: true,
-    maxInflight: 256,
-    maxInflightBytes: 32 * 1024 * 1024,
-    maxSizePerMessage: appendBytes,
-    maxUncommittedBytes: 128 * 1024 * 1024,
-    readOnly: 'safe' as const,
-    random,
-  };
-}

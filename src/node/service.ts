@@ -110,6 +110,13 @@ export interface Health {
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
 }
 
+/** A snapshot on its way out, as the bytes of a snapshot file. Breaks off when the node stops or replaces the snapshot: such a file lacks its end. */
+export interface SnapshotDownload {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly file: AsyncIterable<Uint8Array>;
+}
+
 export interface RequestOptions {
   /** Bound on the whole request; the node's default when absent. */
   readonly timeoutMs?: number | undefined;
@@ -154,6 +161,8 @@ export interface NodeService {
   changeMembers(change: ConfigurationChange, options?: RequestOptions): Promise<Configuration>;
   /** Resolves with the new leader. */
   transferLeadership(to: NodeId | undefined, options?: RequestOptions): Promise<NodeId>;
+  /** The state at a linearizable point: it holds every write acknowledged before the request. */
+  snapshot(options?: RequestOptions): Promise<SnapshotDownload>;
   /** Waits up to `waitMs` for work; empty when there is none. An aborted claim gives up its place. */
   claim(request: ClaimRequest, options?: RequestOptions): Promise<readonly ClaimedTask[]>;
 

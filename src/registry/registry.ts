@@ -2,6 +2,7 @@ import { assert, defined } from '../core/assert.ts';
 import type { AgentId, LogIndex } from '../core/ids.ts';
 import type { Agent, AgentState } from './agent.ts';
 import { CapabilityIndex } from './capability-index.ts';
+import { Former } from './former.ts';
 import type { RegistryQuery } from './query.ts';
 import { SortedList } from './sorted-list.ts';
 
@@ -32,6 +33,7 @@ export class Registry {
   readonly #agents = new Map<AgentId, AgentRecord>();
   readonly #ids = new SortedList<AgentId>(byId);
   readonly #index = new CapabilityIndex();
+  readonly #former = new Former<AgentId, Agent>();
   /** Primaries that are up, by group. */
   readonly #primaries = new Map<string, number>();
 
@@ -46,6 +48,21 @@ export class Registry {
   /** Every agent, by id. */
   *all(): Generator<Agent, void, undefined> {
     for (const id of this.#ids) yield this.#record(id);
+  }
+
+  /** Every agent as it is now, but for its load, by id, whatever is applied before `thaw`. One view at a time. */
+  freeze(): Iterable<Agent> {
+    this.#former.begin();
+    return this.#versions(this.#ids.freeze());
+  }
+
+  thaw(): void {
+    this.#ids.thaw();
+    this.#former.end();
+  }
+
+  *#versions(ids: Iterable<AgentId>): Generator<Agent, void, undefined> {
+    for (const id of ids) yield this.#former.get(id) ?? this.#record(id);
   }
 
   /** The agents that satisfy the query, by id, after `afterId`: lazily, for callers that filter further and stop when their page is full. */
@@ -127,6 +144,7 @@ export class Registry {
 
   setState(id: AgentId, state: AgentState): Agent {
     const agent = this.#record(id);
+    this.#keep(agent);
     this.#countPrimary(agent, -1);
     agent.state = state;
     this.#countPrimary(agent, 1);
@@ -143,6 +161,7 @@ export class Registry {
   remove(id: AgentId): void {
     const agent = this.#record(id);
     assert(agent.load === 0, 'an agent is forgotten only when it holds no task');
+    this.#keep(agent);
     this.#countPrimary(agent, -1);
     this.#index.remove(agent);
     this.#ids.delete(id);
@@ -157,6 +176,10 @@ export class Registry {
     this.#ids.add(agent.id);
     this.#index.add(agent);
     this.#countPrimary(record, 1);
+  }
+
+  #keep(agent: Agent): void {
+    if (this.#former.wants(agent.id)) this.#former.keep(agent.id, { ...agent });
   }
 
   #record(id: AgentId): AgentRecord {

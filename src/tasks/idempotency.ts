@@ -2,6 +2,7 @@ import { failure } from '../core/errors.ts';
 import type { LogIndex } from '../core/ids.ts';
 import { fingerprint } from './canonical.ts';
 import type { Command, CommandResult } from './commands.ts';
+import { frozenEntries } from './frozen-entries.ts';
 import type { StateLimits } from './limits.ts';
 
 export interface FirstAnswer {
@@ -34,6 +35,11 @@ export class IdempotencyKeys {
 
   [Symbol.iterator](): Iterator<[string, FirstAnswer]> {
     return this.#answers[Symbol.iterator]();
+  }
+
+  /** The answers that are here now, whatever is applied later. */
+  freeze(): Iterable<[string, FirstAnswer]> {
+    return frozenEntries(this.#answers);
   }
 
   // Changes, for `apply` alone.

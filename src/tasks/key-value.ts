@@ -1,4 +1,6 @@
+import { defined } from '../core/assert.ts';
 import type { LogIndex } from '../core/ids.ts';
+import { Former } from '../registry/former.ts';
 import { SortedList } from '../registry/sorted-list.ts';
 
 /** A key as it is now. Never changed in place: a write makes a new one. */
@@ -16,6 +18,7 @@ export interface KeyEntry {
 export class KeyValue {
   readonly #entries = new Map<string, KeyEntry>();
   readonly #order = new SortedList<string>((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  readonly #former = new Former<string, KeyEntry>();
   #text = 0;
 
   get size(): number {
@@ -43,6 +46,30 @@ export class KeyValue {
     return page;
   }
 
+  /** Every entry, in order. */
+  *[Symbol.iterator](): Generator<KeyEntry, void, undefined> {
+    for (const key of this.#order) yield this.#entry(key);
+  }
+
+  /** The entries that are here now, in order, whatever is applied before `thaw`. One view at a time. */
+  freeze(): Iterable<KeyEntry> {
+    this.#former.begin();
+    return this.#versions(this.#order.freeze());
+  }
+
+  thaw(): void {
+    this.#order.thaw();
+    this.#former.end();
+  }
+
+  #entry(key: string): KeyEntry {
+    return defined(this.#entries.get(key), 'a key in the order has its entry');
+  }
+
+  *#versions(keys: Iterable<string>): Generator<KeyEntry, void, undefined> {
+    for (const key of keys) yield this.#former.get(key) ?? this.#entry(key);
+  }
+
   /** For `apply` alone. */
   put(key: string, value: string, version: LogIndex): void {
     const before = this.#entries.get(key);
@@ -51,14 +78,20 @@ export class KeyValue {
       this.#text += key.length + value.length;
     } else {
       this.#text += value.length - before.value.length;
+      this.#keep(before);
     }
     this.#entries.set(key, { key, value, version });
   }
 
   /** For `apply` alone. */
   delete(entry: KeyEntry): void {
+    this.#keep(entry);
     this.#entries.delete(entry.key);
     this.#order.delete(entry.key);
     this.#text -= entry.key.length + entry.value.length;
+  }
+
+  #keep(entry: KeyEntry): void {
+    if (this.#former.wants(entry.key)) this.#former.keep(entry.key, entry);
   }
 }

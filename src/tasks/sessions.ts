@@ -1,5 +1,6 @@
 import { failure } from '../core/errors.ts';
 import type { LogIndex } from '../core/ids.ts';
+import { Former } from '../registry/former.ts';
 import type { CommandResult, SessionCommand } from './commands.ts';
 import type { StateLimits } from './limits.ts';
 
@@ -30,6 +31,7 @@ export class Sessions {
   /** In the order of use, to a second: the first is the next to expire. */
   readonly #sessions = new Map<number, Session>();
   readonly #byNonce = new Map<string, Session>();
+  readonly #former = new Former<Session, Session>();
   #results = 0;
 
   constructor(limits: StateLimits) {
@@ -60,12 +62,27 @@ export class Sessions {
     return this.#sessions.values();
   }
 
+  /** The sessions as they are now, in the order of use, whatever is applied before `thaw`. One view at a time. */
+  freeze(): Iterable<Session> {
+    this.#former.begin();
+    return this.#versions([...this.#sessions.values()]);
+  }
+
+  thaw(): void {
+    this.#former.end();
+  }
+
+  *#versions(sessions: readonly Session[]): Generator<Session, void, undefined> {
+    for (const session of sessions) yield this.#former.get(session) ?? session;
+  }
+
   // Changes, for `apply` alone.
 
   /** The session of this nonce, opened now if it is new. */
   open(nonce: string, index: LogIndex, ts: number): number {
     const known = this.#byNonce.get(nonce);
     if (known !== undefined) {
+      this.#keep(known);
       this.#touch(known, ts);
       return known.id;
     }
@@ -81,6 +98,8 @@ export class Sessions {
     if (!Number.isSafeInteger(entry.seq) || entry.seq < 1) {
       return { ok: false, index, failure: failure('invalid_argument', 'the sequence number must be a whole number from 1') };
     }
+    // All that follows for this command, `remember` too, changes the session.
+    this.#keep(session);
     this.#touch(session, ts);
     // A client can't have its answer before it has asked: an `acked` at or above `seq` would forget the very command it comes with.
     this.#acknowledge(session, Math.min(entry.acked, entry.seq - 1));
@@ -129,6 +148,10 @@ export class Sessions {
     session.results.set(seq, refusal);
     this.#results += 1;
     return refusal;
+  }
+
+  #keep(session: Session): void {
+    if (this.#former.wants(session)) this.#former.keep(session, { ...session, results: new Map(session.results) });
   }
 
   #touch(session: Session, ts: number): void {

@@ -2,14 +2,15 @@ import { agentId, type LogIndex, nodeId, taskId } from '../core/ids.ts';
 import type { Agent } from '../registry/agent.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { CommandResult } from './commands.ts';
-import type { IdempotencyKeys } from './idempotency.ts';
-import type { KeyValue } from './key-value.ts';
+import { frozenEntries } from './frozen-entries.ts';
+import type { FirstAnswer, IdempotencyKeys } from './idempotency.ts';
+import type { KeyEntry, KeyValue } from './key-value.ts';
 import type { StateLimits } from './limits.ts';
-import type { MemberTable } from './members.ts';
+import type { MemberRecord, MemberTable } from './members.ts';
 import type { Session, Sessions } from './sessions.ts';
 import { Fields, readResult, type SnapshotRecord, type SnapshotValue, writeResult } from './snapshot-fields.ts';
 import { historyItem, isHeld, signatureOf, type TaskRecord } from './task-record.ts';
-import type { TaskTable } from './task-table.ts';
+import type { Orphan, PurgedTask, TaskTable } from './task-table.ts';
 
 export type { SnapshotRecord } from './snapshot-fields.ts';
 
@@ -17,6 +18,22 @@ export type { SnapshotRecord } from './snapshot-fields.ts';
 const format = 2;
 /** Results of a session in one record: keeps records small. */
 const resultsPerRecord = 256;
+
+const recordKinds = [
+  'state',
+  'key',
+  'member',
+  'token',
+  'agent',
+  'purged',
+  'orphan',
+  'task',
+  'session',
+  'results',
+  'idempotent',
+  'end',
+] as const;
+type PartKind = Exclude<(typeof recordKinds)[number], 'state' | 'end'>;
 
 interface Parts {
   readonly limits: StateLimits;
@@ -28,69 +45,148 @@ interface Parts {
   readonly members: MemberTable;
 }
 
+/** What a snapshot is written from: the tables themselves, or views of them that no longer change. */
+interface View {
+  readonly keys: Iterable<KeyEntry>;
+  readonly members: Iterable<MemberRecord>;
+  readonly tokens: Iterable<readonly [hash: string, endTs: number]>;
+  readonly agents: Iterable<Agent>;
+  readonly purged: Iterable<readonly [TaskRecord['id'], PurgedTask]>;
+  readonly orphans: Iterable<Orphan>;
+  readonly tasks: Iterable<TaskRecord>;
+  readonly sessions: Iterable<Session>;
+  readonly idempotency: Iterable<readonly [string, FirstAnswer]>;
+}
+
+interface Moment {
+  readonly index: LogIndex;
+  readonly ts: number;
+}
+
+/** A state as it was at one moment, while commands are applied to it. */
+export interface FrozenState {
+  /** To be gone through once, a few at a time. */
+  readonly records: Iterable<SnapshotRecord>;
+  /** Lets go of what was kept for it; the records must not be asked for any more. */
+  release(): void;
+}
+
+/** The records of the tables, to be taken before they change. */
+export function writeRecords({ keys, members, registry, tasks, sessions, idempotency }: Parts, at: Moment): Iterable<SnapshotRecord> {
+  const [tokens, agents] = [members.tokens(), registry.all()];
+  const [purged, orphans] = [tasks.purgedIds(), tasks.orphans()];
+  return write({ keys, members: members.all(), tokens, agents, purged, orphans, tasks, sessions, idempotency }, at);
+}
+
+/**
+ * The same records, at leisure. The large tables keep former versions of what changes meanwhile; the small ones, whose records don't change, are
+ * copied. That takes a few milliseconds with a million keys and tasks.
+ */
+export function freezeRecords({ keys, members, registry, tasks, sessions, idempotency }: Parts, at: Moment): FrozenState {
+  const view: View = {
+    keys: keys.freeze(),
+    members: members.all(),
+    tokens: [...members.tokens()],
+    agents: registry.freeze(),
+    purged: frozenEntries(tasks.purgedIds()),
+    orphans: [...tasks.orphans()],
+    tasks: tasks.freeze(),
+    sessions: sessions.freeze(),
+    idempotency: idempotency.freeze(),
+  };
+  return {
+    records: write(view, at),
+    release() {
+      for (const table of [keys, registry, tasks, sessions]) table.thaw();
+    },
+  };
+}
+
 /**
  * Everything that the log made, and nothing that can be derived from it. Keys, agents and tasks stand in an order of their own; sessions, idempotency keys
  * and purged ids in the order that decides which of them goes first. So two nodes with the same state write the same records, and a restored node goes on
- * exactly as one that was never stopped. Copied at once: the table goes on changing while the records are on their way to the disk.
+ * exactly as one that was never stopped.
  */
-export function writeRecords(parts: Parts, at: { readonly index: LogIndex; readonly ts: number }): readonly SnapshotRecord[] {
-  const { keys, registry, tasks, sessions, idempotency, members } = parts;
-  const records: SnapshotRecord[] = [['state', format, at.index, at.ts]];
-  for (const { key, value, version } of keys.list('', undefined, Infinity)) records.push(['key', key, value, version]);
-  for (const { nodeId: id, name, http, peer, promote } of members.all()) records.push(['member', id, name, http, peer, promote]);
-  for (const [hash, endTs] of members.tokens()) records.push(['token', hash, endTs]);
-  for (const agent of registry.all()) records.push(writeAgent(agent));
-  for (const [id, { digest, state, ts }] of tasks.purgedIds()) records.push(['purged', id, digest, state, ts]);
-  for (const { task, fence, index, ts, result } of tasks.orphans()) records.push(['orphan', task, fence, index, ts, result]);
-  for (const task of tasks) records.push(writeTask(task));
-  for (const session of sessions) {
-    records.push(['session', session.id, session.nonce, session.lastTs, session.acked]);
-    const results = Array.from(session.results, ([seq, result]): SnapshotValue => [seq, writeResult(result)]);
-    for (let from = 0; from < results.length; from += resultsPerRecord) {
-      records.push(['results', session.id, results.slice(from, from + resultsPerRecord)]);
-    }
+function* write(view: View, at: Moment): Generator<SnapshotRecord, void, undefined> {
+  let count = 0;
+  for (const record of body(view, at)) {
+    count += 1;
+    yield record;
   }
-  for (const [key, first] of idempotency) records.push(['idempotent', key, first.fingerprint, first.ts, writeResult(first.result)]);
-  records.push(['end', records.length]);
-  return records;
+  yield ['end', count];
 }
 
-/** Fills an empty state. `begin` is told the snapshot's index and time before the rest. */
-export function readRecords(parts: Parts, records: Iterable<SnapshotRecord>, begin: (index: LogIndex, ts: number) => void): void {
+function* body(view: View, at: Moment): Generator<SnapshotRecord, void, undefined> {
+  yield ['state', format, at.index, at.ts];
+  for (const { key, value, version } of view.keys) yield ['key', key, value, version];
+  for (const { nodeId: id, name, http, peer, promote } of view.members) yield ['member', id, name, http, peer, promote];
+  for (const [hash, endTs] of view.tokens) yield ['token', hash, endTs];
+  for (const agent of view.agents) yield writeAgent(agent);
+  for (const [id, { digest, state, ts }] of view.purged) yield ['purged', id, digest, state, ts];
+  for (const { task, fence, index, ts, result } of view.orphans) yield ['orphan', task, fence, index, ts, result];
+  for (const task of view.tasks) yield writeTask(task);
+  for (const session of view.sessions) yield* writeSession(session);
+  for (const [key, first] of view.idempotency) yield ['idempotent', key, first.fingerprint, first.ts, writeResult(first.result)];
+}
+
+function* writeSession({ id, nonce, lastTs, acked, results }: Session): Generator<SnapshotRecord, void, undefined> {
+  // Copied before the first of its records leaves: the session may change between two of them.
+  const all = [...results];
+  yield ['session', id, nonce, lastTs, acked];
+  for (let from = 0; from < all.length; from += resultsPerRecord) {
+    const some = all.slice(from, from + resultsPerRecord);
+    yield ['results', id, some.map(([seq, result]): SnapshotValue => [seq, writeResult(result)])];
+  }
+}
+
+/** The same state for a cluster that goes on from it with other members: without the old ones' addresses and tokens. */
+export function* forNewCluster(records: Iterable<SnapshotRecord>): Generator<SnapshotRecord, void, undefined> {
   let count = 0;
-  let hasEnded = false;
-  // The results of a session follow it, and it joins the table only with all of them.
-  let session: Session | undefined;
   for (const record of records) {
-    const fields = new Fields(record);
-    const kind = fields.word([
-      'state',
-      'key',
-      'member',
-      'token',
-      'agent',
-      'purged',
-      'orphan',
-      'task',
-      'session',
-      'results',
-      'idempotent',
-      'end',
-    ]);
-    if (hasEnded || (kind === 'state') !== (count === 0))
-      throw new RangeError(`a snapshot has one beginning and one end, not ${kind} there`);
-    if (kind === 'results') {
-      readResults(fields, session);
-    } else {
-      if (session !== undefined) parts.sessions.restore(session);
-      session = kind === 'session' ? readSession(fields) : undefined;
-    }
-    if (kind === 'state') readHeader(fields, begin);
-    else if (kind === 'end') hasEnded = fields.number() === count;
-    else readPart(parts, kind, fields);
+    const [kind] = record;
+    if (kind === 'member' || kind === 'token') continue;
+    yield kind === 'end' ? ['end', count] : record;
     count += 1;
   }
-  if (!hasEnded) throw new RangeError('the snapshot is not whole');
+}
+
+/** Fills an empty state, record by record. */
+export class RecordReader {
+  readonly #parts: Parts;
+  readonly #begin: (index: LogIndex, ts: number) => void;
+  #count = 0;
+  #hasEnded = false;
+  /** The results of a session follow it, and it joins the table only with all of them. */
+  #session: Session | undefined;
+
+  /** `begin` is told the snapshot's index and time before the rest. */
+  constructor(parts: Parts, begin: (index: LogIndex, ts: number) => void) {
+    this.#parts = parts;
+    this.#begin = begin;
+  }
+
+  /** @throws RangeError if it is not the record that has to come next. */
+  take(record: SnapshotRecord): void {
+    const fields = new Fields(record);
+    const kind = fields.word(recordKinds);
+    if (this.#hasEnded || (kind === 'state') !== (this.#count === 0))
+      throw new RangeError(`a snapshot has one beginning and one end, not ${kind} there`);
+    if (kind === 'results') {
+      readResults(fields, this.#session);
+    } else {
+      if (this.#session !== undefined) this.#parts.sessions.restore(this.#session);
+      this.#session = kind === 'session' ? readSession(fields) : undefined;
+    }
+    if (kind === 'state') readHeader(fields, this.#begin);
+    else if (kind === 'end') this.#hasEnded = fields.number() === this.#count;
+    else readPart(this.#parts, kind, fields);
+    this.#count += 1;
+  }
+
+  /** @throws RangeError if records are missing. */
+  finish(): void {
+    if (!this.#hasEnded) throw new RangeError('the snapshot is not whole');
+  }
 }
 
 function readHeader(fields: Fields, begin: (index: LogIndex, ts: number) => void): void {
@@ -99,11 +195,7 @@ function readHeader(fields: Fields, begin: (index: LogIndex, ts: number) => void
   begin(fields.number(), fields.number());
 }
 
-function readPart(
-  parts: Parts,
-  kind: 'key' | 'member' | 'token' | 'agent' | 'purged' | 'orphan' | 'task' | 'session' | 'results' | 'idempotent',
-  fields: Fields,
-): void {
+function readPart(parts: Parts, kind: PartKind, fields: Fields): void {
   const { limits, keys, registry, tasks, idempotency, members } = parts;
   switch (kind) {
     case 'key':

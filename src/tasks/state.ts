@@ -12,8 +12,16 @@ import { KeyValue } from './key-value.ts';
 import { commandBounds, defaultLimits, type StateLimits } from './limits.ts';
 import { Sessions } from './sessions.ts';
 import { MemberTable } from './members.ts';
-import { readRecords, type SnapshotRecord, writeRecords } from './snapshot.ts';
+import { freezeRecords, type FrozenState, RecordReader, type SnapshotRecord, writeRecords } from './snapshot.ts';
 import { TaskTable } from './task-table.ts';
+
+/** A state in the making, from the records of a snapshot. */
+export interface Restoring {
+  /** @throws RangeError if it is not the record that has to come next. */
+  take(record: SnapshotRecord): void;
+  /** @throws RangeError if records are missing. */
+  finish(): ClusterState;
+}
 
 /** What is merely remembered for a time is let go in steps of this length, so that its going costs few entries in the log. */
 const housekeepingMs = 10_000;
@@ -85,20 +93,38 @@ export class ClusterState {
     return earliest(this.tasks.nextTimerTs(), this.tasks.queue.nextDueTs(), tidyTs);
   }
 
-  /** The state at this moment, as plain data in a fixed order: it may be consumed later, while commands are applied. */
+  /** The state at this moment, as plain data in a fixed order, to be consumed before the next command is applied. */
   snapshot(): Iterable<SnapshotRecord> {
     return writeRecords(this, { index: this.#index, ts: this.#ts });
   }
 
+  /** The same, to be consumed bit by bit while commands are applied. One at a time: the one before must have been released. */
+  freeze(): FrozenState {
+    return freezeRecords(this, { index: this.#index, ts: this.#ts });
+  }
+
   /** @throws RangeError if a record is not one that `snapshot` made. */
   static restore(records: Iterable<SnapshotRecord>, limits: Partial<StateLimits> = {}): ClusterState {
+    const restoring = ClusterState.restoring(limits);
+    for (const record of records) restoring.take(record);
+    return restoring.finish();
+  }
+
+  /** The same, record by record. */
+  static restoring(limits: Partial<StateLimits> = {}): Restoring {
     const state = new ClusterState(limits);
-    readRecords(state, records, (index, ts) => {
+    const reader = new RecordReader(state, (index, ts) => {
       state.#index = index;
       state.#ts = ts;
       state.tasks.advance(ts);
     });
-    return state;
+    return {
+      take: (record) => reader.take(record),
+      finish() {
+        reader.finish();
+        return state;
+      },
+    };
   }
 
   /** Hex SHA-256 over the snapshot's records, each as a line of JSON: equal on all nodes that applied the same log. */

@@ -1,5 +1,6 @@
 import { assert, defined } from '../core/assert.ts';
 import type { AgentId, LogIndex, TaskId } from '../core/ids.ts';
+import { Former } from '../registry/former.ts';
 import { SortedList } from '../registry/sorted-list.ts';
 import type { JsonText } from './commands.ts';
 import type { StateLimits } from './limits.ts';
@@ -57,6 +58,7 @@ export class TaskTable {
   readonly #purged = new Map<TaskId, PurgedTask>();
   readonly #orphans: Orphan[] = [];
   readonly #queue = new PendingQueue();
+  readonly #former = new Former<TaskRecord, TaskRecord>();
   #nowTs = 0;
   #liveText = 0;
   #endedText = 0;
@@ -186,6 +188,21 @@ export class TaskTable {
     return this.#all[Symbol.iterator]();
   }
 
+  /** The tasks as they are now, in the order of their creation, whatever is applied before `thaw`. One view at a time. */
+  freeze(): Iterable<TaskRecord> {
+    this.#former.begin();
+    return this.#versions(this.#all.freeze());
+  }
+
+  thaw(): void {
+    this.#all.thaw();
+    this.#former.end();
+  }
+
+  *#versions(tasks: Iterable<TaskRecord>): Generator<TaskRecord, void, undefined> {
+    for (const task of tasks) yield this.#former.get(task) ?? task;
+  }
+
   // Changes, for `apply` alone.
 
   record(id: TaskId): TaskRecord | undefined {
@@ -201,6 +218,7 @@ export class TaskTable {
 
   /** The only way to change a task. */
   move(task: TaskRecord, changes: Partial<Omit<TaskRecord, 'id' | 'createdIndex' | 'signature'>>): void {
+    if (this.#former.wants(task)) this.#former.keep(task, { ...task });
     this.#unlink(task);
     Object.assign(task, changes);
     this.#link(task);

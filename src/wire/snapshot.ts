@@ -1,9 +1,8 @@
 import { concatBytes } from '../core/bytes.ts';
-import { snapshotChunkBytes } from './limits.ts';
 import { pack, unpack } from './pack.ts';
 
-/** Packs a snapshot's records, in order, into chunks of about 256 KiB; a chunk is a whole number of records. */
-export function* encodeSnapshot(records: Iterable<unknown>): Generator<Uint8Array> {
+/** Packs a snapshot's records, in order, into chunks of about `chunkBytes`; a chunk is a whole number of records. Takes records only as chunks are asked for. */
+export function* encodeSnapshot(records: Iterable<unknown>, chunkBytes: number): Generator<Uint8Array> {
   let parts: Uint8Array[] = [];
   let bytes = 0;
   const close = (): Uint8Array => {
@@ -17,7 +16,7 @@ export function* encodeSnapshot(records: Iterable<unknown>): Generator<Uint8Arra
     new DataView(header.buffer).setUint32(0, packed.length, true);
     parts.push(concatBytes([header, packed]));
     bytes += packed.length + 4;
-    if (bytes >= snapshotChunkBytes) {
+    if (bytes >= chunkBytes) {
       yield close();
       parts = [];
       bytes = 0;

@@ -29,6 +29,7 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
       written.err += text;
     },
     readStdin: () => Promise.resolve(''),
+    readLine: () => Promise.resolve(''),
     onStdinEnd: () => {},
   };
   const program = createProgram(context);
@@ -145,6 +146,7 @@ describe('daemon: completion', () => {
       out: () => {},
       err: () => {},
       readStdin: () => Promise.resolve(''),
+      readLine: () => Promise.resolve(''),
       onStdinEnd: () => {},
     };
     const script = `${completionScript('bash', createProgram(context))}

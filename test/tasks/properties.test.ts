@@ -355,6 +355,41 @@ describe('tasks: invariants T1 to T8 (protocols 5.3)', () => {
     );
   });
 
+  it('a frozen state stays as it was, however its records are taken between the commands that follow', () => {
+    fc.assert(
+      fc.property(fc.array(steps, { minLength: 50, maxLength: 200, size: 'max' }), fc.nat(), fc.nat(5), (script, cut, perStep) => {
+        const state = new ClusterState(limits);
+        const at = cut % script.length;
+        let before: unknown;
+        let frozen: ReturnType<ClusterState['freeze']> | undefined;
+        const taken: unknown[] = [];
+        let iterator: Iterator<unknown> | undefined;
+        let ts = startTs;
+        for (const [i, step] of script.entries()) {
+          if (i === at) {
+            before = throughJson(state.snapshot());
+            frozen = state.freeze();
+            iterator = frozen.records[Symbol.iterator]();
+          }
+          ts += step.laterMs;
+          const { index, ts: stamp, entry } = entryOf(step, state, i + 1, ts);
+          state.apply(index, stamp, entry, []);
+          for (let n = 0; n < perStep; n++) {
+            const next = iterator?.next();
+            if (next !== undefined && next.done !== true) taken.push(next.value);
+          }
+        }
+        for (let next = iterator?.next(); next !== undefined && next.done !== true; next = iterator?.next()) taken.push(next.value);
+        const after = state.hash();
+        frozen?.release();
+
+        expect(JSON.parse(JSON.stringify(taken))).to.deep.equal(before);
+        expect(state.hash()).to.equal(after);
+      }),
+      { numRuns: 250, seed: 5 },
+    );
+  });
+
   it('what the leader is told is due comes to rest: with nothing but Ticks, all time-driven moves end', () => {
     fc.assert(
       fc.property(fc.array(steps, { minLength: 20, maxLength: 80, size: 'max' }), (script) => {

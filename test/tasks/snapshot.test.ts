@@ -70,17 +70,30 @@ describe('tasks: snapshot', () => {
     expect(log.state.tasks.size).to.equal(1);
   });
 
-  it('is a copy of one moment: what is applied later does not show in it', () => {
+  it('is frozen at one moment: what is applied later does not show in it', () => {
     const log = full();
     const before = copy(log.state.snapshot());
 
-    const records = log.state.snapshot();
+    const { records } = log.state.freeze();
     log.must({ op: 'DeregisterAgent', agent: a1 });
     log.must({ op: 'PutKey', key: 'b', value: 'changed', ifVersion: undefined });
     log.later(1_000_000);
     log.tick();
 
     expect(copy(records)).to.deep.equal(before);
+  });
+
+  it('can be frozen again once the one before is released, and not before', () => {
+    const log = full();
+
+    const first = log.state.freeze();
+    expect(() => log.state.freeze()).to.throw('frozen at a time');
+    log.must({ op: 'PutKey', key: 'b', value: 'changed', ifVersion: undefined });
+    first.release();
+    const second = log.state.freeze();
+    log.must({ op: 'PutKey', key: 'b', value: 'changed again', ifVersion: undefined });
+
+    expect(copy(second.records)).to.deep.include(['key', 'b', 'changed', log.state.index - 1]);
   });
 
   it('splits the results of a busy session into small records', () => {

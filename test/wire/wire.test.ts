@@ -243,14 +243,14 @@ describe('wire: frames between nodes', () => {
 describe('wire: snapshots', () => {
   it('packs records into chunks and brings them back in order', () => {
     const records = Array.from({ length: 5000 }, (_, i) => ['key', `k${i}`, 'v'.repeat(200)]);
-    const chunks = [...encodeSnapshot(records)];
+    const chunks = [...encodeSnapshot(records, 256 * 1024)];
 
     expect(chunks.length).to.be.greaterThan(3);
     expect([...decodeSnapshot(chunks)]).to.deep.equal(records);
   });
 
   it('refuses a chunk that was cut or has more', () => {
-    const [chunk = new Uint8Array()] = encodeSnapshot([['a'], ['b']]);
+    const [chunk = new Uint8Array()] = encodeSnapshot([['a'], ['b']], 256 * 1024);
 
     expect(() => [...decodeSnapshot([chunk.subarray(0, chunk.length - 1)])]).to.throw(RangeError);
     expect(() => [...decodeSnapshot([new Uint8Array([...chunk, 0])])]).to.throw(RangeError);

@@ -1,0 +1,142 @@
+import { assert } from '../core/assert.ts';
+import type { LogIndex, Term } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Entry } from '../raft/messages.ts';
+import type { Raft } from '../raft/raft.ts';
+import type { CommandResult, SessionCommand } from '../tasks/commands.ts';
+import type { StateEvent } from '../tasks/events.ts';
+import type { ClusterState } from '../tasks/state.ts';
+import { decodeEntry } from '../wire/commands.ts';
+import type { ReplicaCounters } from './replica-options.ts';
+
+export interface ApplierPorts {
+  readonly raft: Pick<Raft, 'applyConfigChange'>;
+  readonly counters: ReplicaCounters;
+  readonly logger: Logger;
+  /** Runs the job soon; what it throws stops the node. */
+  readonly defer: (job: () => void) => void;
+  readonly onCommand: (command: SessionCommand, result: CommandResult) => void;
+  /** A configuration is in force. */
+  readonly onConfiguration: (index: LogIndex) => void;
+  readonly onEntry: (entry: Entry) => void;
+  /** Some entries were applied; `membersChanged` when one of them touched the table of members. */
+  readonly onApplied: (events: readonly StateEvent[], membersChanged: boolean) => void;
+}
+
+/** Commands applied at a time, the last entry's rest aside: a few milliseconds. */
+const commandsPerSlice = 1_000;
+
+/**
+ * The state machine, and how far it has come along the log. Committed entries are applied as they come; when there are more than a heartbeat has time
+ * for, or when the state is being replaced by a snapshot, the rest waits here and follows a slice at a time. Entries that wait are also in Raft's log,
+ * which is not cut meanwhile: they cost no memory of their own.
+ *
+ * A change of configuration is Raft's, not the state's, and never waits: a node that did not know the newest committed one might win an election by
+ * votes that no longer count.
+ */
+export class Applier {
+  readonly #ports: ApplierPorts;
+  #state: ClusterState;
+  #index: LogIndex;
+  #term: Term;
+  #backlog: Entry[] = [];
+  /** Of the backlog's next entry. */
+  #next = 0;
+  #isHeld = false;
+  #isDeferred = false;
+
+  constructor(ports: ApplierPorts, state: ClusterState, at: { readonly index: LogIndex; readonly term: Term }) {
+    this.#ports = ports;
+    this.#state = state;
+    this.#index = at.index;
+    this.#term = at.term;
+  }
+
+  get state(): ClusterState {
+    return this.#state;
+  }
+
+  /** Of the last applied entry. */
+  get index(): LogIndex {
+    return this.#index;
+  }
+
+  get term(): Term {
+    return this.#term;
+  }
+
+  /** Everything that was committed here is applied. */
+  get isUpToDate(): boolean {
+    return !this.#isHeld && this.#next === this.#backlog.length;
+  }
+
+  take(entries: readonly Entry[]): void {
+    if (entries.length === 0) return;
+    for (const entry of entries) {
+      this.#backlog.push(entry);
+      if (entry.kind !== 'configuration') continue;
+      this.#ports.raft.applyConfigChange(entry);
+      this.#ports.onConfiguration(entry.index);
+    }
+    if (!this.#isDeferred) this.#applySome();
+  }
+
+  /** A snapshot takes the place of the state: what follows it waits for `replace`. */
+  hold(): void {
+    this.#isHeld = true;
+    this.#backlog = [];
+    this.#next = 0;
+  }
+
+  replace(state: ClusterState, at: { readonly index: LogIndex; readonly term: Term }): void {
+    assert(this.#isHeld && at.index > this.#index, 'a snapshot takes the state forward');
+    this.#state = state;
+    this.#index = at.index;
+    this.#term = at.term;
+    this.#isHeld = false;
+    this.#applySome();
+  }
+
+  #applySome(): void {
+    if (this.isUpToDate || this.#isHeld) return;
+    const { members } = this.#state;
+    const { version } = members;
+    const events: StateEvent[] = [];
+    let commands = 0;
+    for (let entry = this.#backlog[this.#next]; entry !== undefined && commands < commandsPerSlice; entry = this.#backlog[this.#next]) {
+      assert(entry.index - entry.count === this.#index, 'entries are applied in order, each once');
+      this.#next++;
+      commands += entry.count;
+      if (entry.kind === 'command') this.#applyCommands(entry, events);
+      this.#index = entry.index;
+      this.#term = entry.term;
+      this.#ports.onEntry(entry);
+    }
+    if (this.#next === this.#backlog.length) {
+      this.#backlog = [];
+      this.#next = 0;
+    } else {
+      this.#isDeferred = true;
+      this.#ports.defer(() => {
+        this.#isDeferred = false;
+        this.#applySome();
+      });
+    }
+    this.#ports.onApplied(events, members.version !== version);
+  }
+
+  #applyCommands(entry: Entry, events: StateEvent[]): void {
+    const { counters, logger, onCommand } = this.#ports;
+    const decoded = decodeEntry(entry.data);
+    if (decoded === undefined || decoded.commands.length !== entry.count) {
+      logger.error({ index: entry.index }, 'skipped an entry that is not a batch of commands');
+      return;
+    }
+    let index = entry.index - entry.count;
+    for (const command of decoded.commands) {
+      index++;
+      counters.commandsApplied++;
+      if (command !== undefined) onCommand(command, this.#state.apply(index, decoded.ts, command, events));
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import type { Clock } from '../core/clock.ts';
+import type { NodeId } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Random } from '../core/random.ts';
+import type { Entry } from '../raft/messages.ts';
+import type { RaftStore } from '../storage/store.ts';
+
+/** Ticks in one heartbeat interval: the grain of all timers of a replica. */
+export const ticksPerHeartbeat = 5;
+
+export interface ReplicaOptions {
+  readonly id: NodeId;
+  /** The voters of the founding configuration; whoever came or went later is in the log. */
+  readonly members: readonly NodeId[];
+  readonly clusterTag: number;
+  readonly heartbeatMs: number;
+  readonly electionTimeoutMs: number;
+  /** Bytes of log after which the state is saved as a snapshot and the log is cut. More costs memory and a longer start; less costs disk writes. */
+  readonly snapshotBytes: number;
+  /** Bytes at which a chunk of a snapshot is closed; one larger record makes a longer one. Small enough to leave room for heartbeats between them. */
+  readonly chunkBytes: number;
+  /** Bytes of entries in one AppendEntries, beyond the first entry. More saves round trips to a slow follower; less lets heartbeats through sooner. */
+  readonly appendBytes: number;
+  /** How long a request waits for a leader and an answer when it doesn't say. */
+  readonly requestTimeoutMs: number;
+}
+
+/** The world as a replica needs it. The daemon gives it libp2p, LevelDB and the machine's clocks; the simulator its own. */
+export interface ReplicaPorts {
+  send(to: NodeId, frame: Uint8Array): void;
+  readonly store: RaftStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Runs the job soon, after what has already arrived: one turn serves all of it. */
+  defer(job: () => void): void;
+  /** The disk failed or an invariant broke: the node must stop. */
+  onFatal(error: Error): void;
+  /** Who is a member, or where, has changed. */
+  onMembers?(): void;
+  /** Told every entry as it is applied: for the simulator's checks. */
+  onApplied?(entry: Entry): void;
+}
+
+/** What is counted, for metrics. */
+export interface ReplicaCounters {
+  turns: number;
+  framesDropped: number;
+  commandsApplied: number;
+  leaderChanges: number;
+  snapshotsTaken: number;
+  snapshotsInstalled: number;
+}
+
+/** What a replica's Raft is told. */
+export function raftOptions({ id, heartbeatMs, electionTimeoutMs, appendBytes }: ReplicaOptions, random: Random) {
+  return {
+    id,
+    heartbeatTicks: ticksPerHeartbeat,
+    electionTicks: Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat),
+    preVote: true,
+    checkQuorum: true,
+    maxInflight: 256,
+    maxInflightBytes: 32 * 1024 * 1024,
+    maxSizePerMessage: appendBytes,
+    maxUncommittedBytes: 128 * 1024 * 1024,
+    readOnly: 'safe' as const,
+    random,
+  };
+}
