@@ -37,8 +37,10 @@ interface SimulatedNode {
   held: (() => void)[];
   /** The node's wall clock against true time, in milliseconds. */
   clockOffsetMs: number;
-  /** Virtual microseconds between two ticks. */
+  /** Virtual microseconds between two ticks: the rate of its monotonic clock, which showed `clockUs` at the virtual time `clockSetUs`. */
   tickUs: number;
+  clockUs: number;
+  clockSetUs: number;
   /** The least time that a write takes. */
   slowUs: number;
   ledTerm: number;
@@ -66,7 +68,7 @@ const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6,
 
 export interface WorldOptions extends Listeners {
   readonly seed: number;
-  readonly plan: Pick<Plan, 'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'network' | 'disk' | 'storage' | 'clients'>;
+  readonly plan: Pick<Plan, 'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'reads' | 'network' | 'disk' | 'storage' | 'clients'>;
 }
 
 /** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */
@@ -132,6 +134,8 @@ export class World {
       held: [],
       clockOffsetMs: 0,
       tickUs,
+      clockUs: 0,
+      clockSetUs: 0,
       slowUs: 0,
       ledTerm: 0,
       lostIndex: 0,
@@ -273,6 +277,7 @@ export class World {
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,
         ...this.#sizes(index),
+        readMode: this.#options.plan.reads,
         requestTimeoutMs: 5000,
       },
       {
@@ -285,7 +290,7 @@ export class World {
         },
         store: this.#watched(node, store),
         clock: {
-          monotonicMs: () => this.queue.nowUs / 1000,
+          monotonicMs: () => this.#clockUs(node) / 1000,
           unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
         },
         random: node.random,
@@ -424,7 +429,18 @@ export class World {
   /** Timers run by so many percent faster. */
   drift(index: number, percent: number): void {
     this.trace.event('drift', index, percent);
-    this.#at(index).tickUs = Math.round(tickUs / (1 + percent / 100));
+    this.#setRate(this.#at(index), Math.round(tickUs / (1 + percent / 100)));
+  }
+
+  /** What the node's monotonic clock shows, in microseconds. It runs on while the node is paused or down. */
+  #clockUs({ clockUs, clockSetUs, tickUs: everyUs }: SimulatedNode): number {
+    return clockUs + ((this.queue.nowUs - clockSetUs) * tickUs) / everyUs;
+  }
+
+  #setRate(node: SimulatedNode, everyUs: number): void {
+    node.clockUs = this.#clockUs(node);
+    node.clockSetUs = this.queue.nowUs;
+    node.tickUs = everyUs;
   }
 
   cut(from: number, to: number): void {
@@ -453,7 +469,7 @@ export class World {
     this.#disks = calmDisk;
     for (const index of this.indices) {
       const node = this.#at(index);
-      node.tickUs = tickUs;
+      this.#setRate(node, tickUs);
       node.slowUs = 0;
       node.allowance = undefined;
       if (node.skew !== 0) this.restartAs(index, 0);

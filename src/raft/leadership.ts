@@ -3,6 +3,7 @@ import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import type { RaftOptions } from './config.ts';
 import { changeConfiguration, isJoint, members } from './configuration.ts';
 import { type ConfigurationChange, encodeConfigurationChange, leaveJoint } from './configuration-change.ts';
+import { Lease } from './lease.ts';
 import type { AppendEntriesResponse, Configuration, Entry, EntryKind, HeartbeatResponse, InstallSnapshotResponse } from './messages.ts';
 import type { Outbox } from './outbox.ts';
 import { Progress } from './progress.ts';
@@ -32,6 +33,7 @@ export class Leadership {
   #transferee: NodeId | undefined;
   readonly #rounds = new ReadIndexRounds();
   #readRequests: ReadRequest[] = [];
+  readonly #lease: Lease;
 
   /** The log, the snapshots and the outbox are the node's own. */
   constructor(
@@ -47,6 +49,7 @@ export class Leadership {
     this.#snapshots = parts.snapshots;
     this.#outbox = parts.outbox;
     this.#configuration = configuration;
+    this.#lease = new Lease(options.leaseMs);
     this.#followProgress();
     // An unapplied change may be anywhere in the log: none is proposed until all of it is applied.
     this.#pendingChangeIndex = this.#log.lastIndex;
@@ -100,7 +103,8 @@ export class Leadership {
   }
 
   /** Whatever has to happen before a turn's work is handed out. */
-  finishTurn(): void {
+  finishTurn(nowMs: number | undefined): void {
+    this.#lease.observe(nowMs);
     this.#leaveJoint();
     this.#beginReads();
     this.#replicate();
@@ -169,14 +173,14 @@ export class Leadership {
     if (isDone) progress.becomeReplicate();
     if (!isNews) return;
     this.#maybeCommit();
-    if (from === this.#transferee && progress.match === this.#log.lastIndex)
-      this.#outbox.send(from, { type: 'TimeoutNow', term: this.#term });
+    if (from === this.#transferee && progress.match === this.#log.lastIndex) this.#sendTimeoutNow(from);
   }
 
   /** A member without its disk is taken in again by an entry: it is whole when it applies it, which the others have then committed. */
   #hearRejoining(id: NodeId, progress: Progress, nonce: number): void {
     const { readmission } = progress;
     const wasRejoining = readmission.nonce !== 0;
+    if (nonce !== 0) this.#lease.forget(id);
     progress.hearRejoining(nonce, this.#log.committed);
     // What it has acknowledged meanwhile counts from now on.
     if (wasRejoining && nonce === 0) this.#maybeCommit();
@@ -232,7 +236,8 @@ export class Leadership {
   }
 
   #broadcastHeartbeat(): void {
-    const context = this.#rounds.newest;
+    const context = this.#options.leaseMs > 0 ? this.#rounds.next() : this.#rounds.newest;
+    this.#lease.onSend(context);
     for (const [id, progress] of this.#progress) {
       if (id === this.#id) continue;
       // Never beyond what the follower is known to hold: it may not have our entries there.
@@ -240,7 +245,7 @@ export class Leadership {
     }
   }
 
-  onHeartbeatResponse(from: NodeId, { context, rejoining }: HeartbeatResponse): void {
+  onHeartbeatResponse(from: NodeId, { context, rejoining, leaseMs }: HeartbeatResponse): void {
     const progress = this.#progress.get(from);
     if (progress === undefined) return;
     progress.recentActive = true;
@@ -250,6 +255,7 @@ export class Leadership {
     const isAllSent = progress.inflights.full || progress.next > this.#log.lastIndex;
     if (progress.state === 'replicate' && progress.match < this.#log.lastIndex && isAllSent) this.#mayBeStalled(progress);
     if (context === 0 || rejoining !== 0) return;
+    this.#lease.onAck(from, context, leaseMs);
     for (const round of this.#rounds.onAck(from, context, this.#configuration)) this.#answer(round.requests, round.index);
   }
 
@@ -313,7 +319,7 @@ export class Leadership {
     if (this.#readRequests.length === 0 || this.#log.termAt(this.#log.committed) !== this.#term) return;
     const requests = this.#readRequests.splice(0);
     const alone = jointVote(this.#configuration, (id) => (id === this.#id ? true : undefined)) === 'won';
-    if (alone || this.#options.readOnly === 'lease') {
+    if (alone || (this.#transferee === undefined && this.#lease.isHeld(this.#configuration, this.#id))) {
       this.#answer(requests, this.#log.committed);
       return;
     }
@@ -342,8 +348,14 @@ export class Leadership {
     if (progress.readmission.nonce !== 0) return false;
     this.#transferee = to;
     this.#checkElapsed = 0;
-    if (progress.match === this.#log.lastIndex) this.#outbox.send(to, { type: 'TimeoutNow', term: this.#term });
+    if (progress.match === this.#log.lastIndex) this.#sendTimeoutNow(to);
     return true;
+  }
+
+  /** From now on, and however late it arrives, somebody may be elected by voters who keep to this leader. */
+  #sendTimeoutNow(to: NodeId): void {
+    this.#lease.giveUp();
+    this.#outbox.send(to, { type: 'TimeoutNow', term: this.#term });
   }
 
   // Membership (§6; thesis §4).
@@ -378,6 +390,7 @@ export class Leadership {
       // A last word, so that who has left learns it from its own log.
       if (id !== this.#id && progress.state !== 'snapshot') this.#sendAppend(id, progress);
       this.#progress.delete(id);
+      this.#lease.forget(id);
     }
     for (const id of current) {
       if (this.#progress.has(id)) continue;

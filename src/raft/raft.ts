@@ -273,6 +273,8 @@ export class Raft {
 
   /** Takes a message of a peer, or of this node itself (see `Ready`). Whatever it says, it can't make the node stop. */
   step(from: NodeId, message: RaftMessage): void {
+    // Whatever becomes of its term: docs/raft.md has the histories that break without this.
+    if (message.type === 'RequestVote' && message.term >= this.#term && !message.transfer && this.#timer.isBound) return undefined;
     if (message.term > this.#term) {
       if (!this.#onHigherTerm(from, message)) return;
     } else if (message.term < this.#term) {
@@ -388,7 +390,8 @@ export class Raft {
     const commit = Math.min(leaderCommit, this.#log.lastIndex);
     // What the leader knows to match may be what was lost: without its disk a node believes only entries.
     if (this.#rejoining === 0 && this.#log.termAt(commit) !== undefined) this.#log.commitTo(commit);
-    this.#send(from, { type: 'HeartbeatResponse', term: this.#term, context, rejoining: this.#rejoining });
+    const leaseMs = this.#rejoining === 0 ? this.#options.leaseMs : 0;
+    this.#send(from, { type: 'HeartbeatResponse', term: this.#term, context, rejoining: this.#rejoining, leaseMs });
   }
 
   /** A connection was lost. On a leader: find out anew what that follower holds. On a follower of that leader: don't wait for its silence to grow. */
@@ -396,7 +399,7 @@ export class Raft {
     this.#leadership?.reportUnreachable(id);
     // A reset connection tells at once what silence would in an election timeout. A live leader is not disturbed: a pre-vote needs a majority that has lost
     // it too. Not with leases, which rest on voters keeping to a leader for a time.
-    if (this.#role !== 'follower' || id !== this.#leader || this.#options.readOnly === 'lease' || !this.#options.preVote) return;
+    if (this.#role !== 'follower' || id !== this.#leader || this.#options.leaseMs > 0 || !this.#options.preVote) return;
     this.#timer.hasten();
   }
 
@@ -491,9 +494,12 @@ export class Raft {
 
   // Handing out.
 
-  /** Hands over the outstanding work, or undefined when there is none. The caller owns it from here on, in the order that `Ready` asks for. */
-  takeReady(): Ready | undefined {
-    this.#leadership?.finishTurn();
+  /**
+   * Hands over the outstanding work, or undefined when there is none. The caller owns it from here on, in the order that `Ready` asks for.
+   * `nowMs`: the driver's monotonic clock, read after all reads in question were asked and before anything of this leaves; without it there are no leases.
+   */
+  takeReady(nowMs?: number): Ready | undefined {
+    this.#leadership?.finishTurn(nowMs);
     const entries = this.#log.takeUnsaved();
     const last = entries.at(-1);
     if (last !== undefined) this.#leadership?.acknowledgeOwn(last.index);

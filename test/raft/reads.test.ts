@@ -4,7 +4,7 @@ import { drain, electionTicks, makeRaft, n1, n2, n3, n4, n5, Network, ofType } f
 
 const three = [n1, n2, n3];
 const options = { preVote: true, checkQuorum: true };
-const answer = (term: number, context: number): RaftMessage => ({ type: 'HeartbeatResponse', term, context, rejoining: 0 });
+const answer = (term: number, context: number): RaftMessage => ({ type: 'HeartbeatResponse', term, context, rejoining: 0, leaseMs: 0 });
 
 describe('raft: how a read is confirmed (thesis §6.4)', () => {
   it('is confirmed by a heartbeat that was sent after it was asked, not by an older one', () => {

@@ -126,7 +126,7 @@ class Script {
       // Room for two commands of one letter each.
       maxSizePerMessage: 2,
       maxUncommittedBytes: 1024,
-      readOnly: 'safe' as const,
+      leaseMs: 0,
       random,
     };
     const send = ({ to, message }: { readonly to: NodeId; readonly message: RaftMessage }): void => {

@@ -80,7 +80,7 @@ const messages: readonly RaftMessage[] = [
   },
   { type: 'AppendEntriesResponse', term: 2, success: false, index: 3, conflictIndex: 2, conflictTerm: 1, rejoining: 2 ** 47 },
   { type: 'Heartbeat', term: 2, leaderCommit: 2, context: 4 },
-  { type: 'HeartbeatResponse', term: 2, context: 4, rejoining: 4711 },
+  { type: 'HeartbeatResponse', term: 2, context: 4, rejoining: 4711, leaseMs: 640 },
   {
     type: 'InstallSnapshot',
     term: 2,
