@@ -171,6 +171,8 @@ export class Leadership {
     progress.inflights.freeTo(index);
     const isDone = progress.state === 'probe' || (progress.state === 'snapshot' && progress.match + 1 >= this.#log.firstIndex);
     if (isDone) progress.becomeReplicate();
+    // It has the snapshot, but the log was compacted beyond it meanwhile: the next one, at once (openraft afd6508b).
+    else if (progress.snapshot !== undefined && progress.match >= progress.snapshot.index) progress.becomeProbe();
     if (!isNews) return;
     this.#maybeCommit();
     if (from === this.#transferee && progress.match === this.#log.lastIndex) this.#sendTimeoutNow(from);
@@ -356,6 +358,16 @@ export class Leadership {
   #sendTimeoutNow(to: NodeId): void {
     this.#lease.giveUp();
     this.#outbox.send(to, { type: 'TimeoutNow', term: this.#term });
+  }
+
+  /** A configuration came into force in which this leader has no vote (thesis §4.2.2). The voter that is furthest is asked to campaign at once, so that nobody has to notice the silence first. */
+  resign({ voters }: Configuration): void {
+    const matchOf = (id: NodeId): LogIndex => {
+      const progress = this.#progress.get(id);
+      return progress === undefined || progress.readmission.nonce !== 0 ? 0 : progress.match;
+    };
+    const [best] = voters.toSorted((a, b) => matchOf(b) - matchOf(a));
+    if (best !== undefined) this.#sendTimeoutNow(best);
   }
 
   // Membership (§6; thesis §4).

@@ -41,6 +41,8 @@ export class Raft {
   #term: Term;
   #votedFor: NodeId | undefined;
   #rejoining: number;
+  /** The last term in which its leader asked this node to campaign. */
+  #askedTerm: Term | undefined;
   #leader: NodeId | undefined;
   #savedHardState: HardState;
 
@@ -139,10 +141,20 @@ export class Raft {
   campaign(): void {
     this.#timer.slacken();
     if (this.#role === 'leader' || !this.#mayVote) return;
-    // It might count votes by a configuration that is no longer in force.
     if (this.#hasUnappliedChange) return;
     if (this.#options.preVote) this.#becomePreCandidate();
     else this.#becomeCandidate(false);
+  }
+
+  /** Votes might be counted by a configuration that is no longer in force. */
+  get #hasUnappliedChange(): boolean {
+    return this.#log.peekCommitted().some((entry) => entry.kind === 'configuration');
+  }
+
+  /** A leader that goes because it was removed asks for it together with the news that its removal is committed: that is applied first. */
+  #campaignAsAsked(): void {
+    if (this.#askedTerm !== this.#term || this.#role !== 'follower' || !this.#mayVote || this.#hasUnappliedChange) return;
+    this.#becomeCandidate(true);
   }
 
   get #mayVote(): boolean {
@@ -301,8 +313,9 @@ export class Raft {
       case 'InstallSnapshotResponse':
         return this.#leadership?.onInstallSnapshotResponse(from, message);
       case 'TimeoutNow':
-        if (this.#role === 'follower' && from === this.#leader && this.#mayVote) this.#becomeCandidate(true);
-        return undefined;
+        if (from !== this.#leader) return undefined;
+        this.#askedTerm = this.#term;
+        return this.#campaignAsAsked();
       case 'ReadIndex':
         return this.#leadership?.queueRead({ from, context: message.context });
       case 'ReadIndexResponse':
@@ -484,12 +497,20 @@ export class Raft {
   applyConfigChange(entry: Entry): Configuration {
     const change = decodeConfigurationChange(entry.data);
     const changed = change === undefined ? undefined : changeConfiguration(this.#configuration, change);
-    if (changed?.ok !== true) return this.#configuration;
-    this.#configuration = changed.configuration;
-    // A leader that is no longer a voter has seen its own removal through (thesis §4.2.2).
-    if (isVoter(this.#configuration, this.id)) this.#leadership?.follow(this.#configuration);
-    else if (this.#leadership !== undefined) this.#becomeFollower(this.#term, undefined);
+    if (changed?.ok === true) this.#enter(changed.configuration);
+    this.#campaignAsAsked();
     return this.#configuration;
+  }
+
+  #enter(configuration: Configuration): void {
+    this.#configuration = configuration;
+    if (isVoter(configuration, this.id)) {
+      this.#leadership?.follow(configuration);
+    } else if (this.#leadership !== undefined) {
+      // It has seen its own removal through (thesis §4.2.2).
+      this.#leadership.resign(configuration);
+      this.#becomeFollower(this.#term, undefined);
+    }
   }
 
   // Handing out.
