@@ -10,7 +10,7 @@ import { Progress } from './progress.ts';
 import { jointReached, jointVote } from './quorum.ts';
 import type { RaftLog } from './raft-log.ts';
 import { maxQueuedReads, ReadIndexRounds, type ReadRequest } from './read-index.ts';
-import { encodeRejoin } from './rejoin.ts';
+import { encodeRejoin, endsRejoining } from './rejoin.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { MemberStatus, ProposeResult } from './status.ts';
 
@@ -125,7 +125,11 @@ export class Leadership {
 
   /** These were handed out to be applied. */
   noteCommitted(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - entry.data.length);
+    for (const entry of entries) {
+      this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - entry.data.length);
+      if (entry.kind !== 'rejoin') continue;
+      for (const [id, { readmission }] of this.#progress) if (endsRejoining(entry, id, readmission.nonce)) readmission.onEnded(entry.index);
+    }
   }
 
   /** The node steps down. */
@@ -158,7 +162,7 @@ export class Leadership {
     const progress = this.#progress.get(from);
     if (progress === undefined) return;
     progress.recentActive = true;
-    this.#hearRejoining(from, progress, rejoining);
+    this.#hearRejoining(from, progress, rejoining, success ? index : 0);
     if (!success) {
       // Back to the last place where both logs may agree: never past its conflict, nor past our own last entry with a term that low.
       const agree = this.#log.lastWithTermAtMost(Math.min(conflictIndex, this.#log.endBefore(index)), conflictTerm).index;
@@ -179,11 +183,12 @@ export class Leadership {
   }
 
   /** A member without its disk is taken in again by an entry: it is whole when it applies it, which the others have then committed. */
-  #hearRejoining(id: NodeId, progress: Progress, nonce: number): void {
+  #hearRejoining(id: NodeId, progress: Progress, said: number, held: LogIndex): void {
     const { readmission } = progress;
     const wasRejoining = readmission.nonce !== 0;
+    progress.hearRejoining(said, this.#log.committed, held);
+    const { nonce } = readmission;
     if (nonce !== 0) this.#lease.forget(id);
-    progress.hearRejoining(nonce, this.#log.committed);
     // What it has acknowledged meanwhile counts from now on.
     if (wasRejoining && nonce === 0) this.#maybeCommit();
     if (this.#transferee !== undefined || !readmission.isDue(progress.match, this.#options.electionTicks)) return;
@@ -251,12 +256,12 @@ export class Leadership {
     const progress = this.#progress.get(from);
     if (progress === undefined) return;
     progress.recentActive = true;
-    this.#hearRejoining(from, progress, rejoining);
+    this.#hearRejoining(from, progress, rejoining, 0);
     // A probe, or the answer to it, may have been lost: another finds out.
     progress.probeSent = false;
     const isAllSent = progress.inflights.full || progress.next > this.#log.lastIndex;
     if (progress.state === 'replicate' && progress.match < this.#log.lastIndex && isAllSent) this.#mayBeStalled(progress);
-    if (context === 0 || rejoining !== 0) return;
+    if (context === 0 || progress.readmission.nonce !== 0) return;
     this.#lease.onAck(from, context, leaseMs);
     for (const round of this.#rounds.onAck(from, context, this.#configuration)) this.#answer(round.requests, round.index);
   }
