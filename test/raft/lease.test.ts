@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { RaftMessage, RequestVote } from '../../src/raft/messages.ts';
 import type { Raft } from '../../src/raft/raft.ts';
 import { drain, electionTicks, makeRaft, n1, n2, n3, n4, n5, Network, ofType } from './network.ts';
+import { restart } from './restart.ts';
 
 const three = [n1, n2, n3];
 const leaseMs = 60;
@@ -230,6 +231,25 @@ describe('raft: what a voter promises to a leader with a lease', () => {
     voter.step(n3, voteFor(voter));
 
     expect(granted(voter)).to.equal(true);
+  });
+
+  it('so nobody is elected beside a leader that may still answer alone', () => {
+    const network = withLease();
+    const leader = network.at(n1);
+    // n2 has long lost the leader, and lacks nothing. n3 has just promised something, is started again, and hears n2 only.
+    network.cut.add('n1 n2');
+    network.cut.add('n2 n1');
+    for (let i = 0; i < 2 * electionTicks; i++) {
+      network.nowMs = 1000 + 10 * i;
+      network.tick();
+    }
+    restart(network, n3, options);
+    network.isolate(n1);
+
+    network.elect(n2);
+
+    expect(answersAlone(leader, network.nowMs)).to.equal(true);
+    expect(network.at(n2).role).to.equal('precandidate');
   });
 
   it('votes at once for whom the leader itself asked to campaign', () => {
