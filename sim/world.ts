@@ -68,7 +68,10 @@ const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6,
 
 export interface WorldOptions extends Listeners {
   readonly seed: number;
-  readonly plan: Pick<Plan, 'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'reads' | 'network' | 'disk' | 'storage' | 'clients'>;
+  readonly plan: Pick<
+    Plan,
+    'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'reads' | 'network' | 'disk' | 'storage' | 'clients'
+  >;
 }
 
 /** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */

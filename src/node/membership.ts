@@ -138,10 +138,12 @@ export class Membership {
       return failure('not_caught_up', detail, { node: behind });
     }
     const { progress } = raft.status();
-    // Who has not answered this leader yet may have lost its disk.
-    const unreachable = voters.filter((node) => !isReachable(node, nowMs) || (progress.get(node)?.match ?? 0) === 0);
-    // Who did needs the others to be taken in again: it can't be the one that they need.
-    const rejoining = voters.filter((node) => !unreachable.includes(node) && this.#isRejoining(node));
+    // Who lost its disk needs the others to be taken in again: it can't be the one that they need.
+    const rejoining = voters.filter((node) => this.#isRejoining(node) && isReachable(node, nowMs));
+    // Who has not answered this leader yet may have lost it.
+    const unreachable = voters.filter(
+      (node) => !rejoining.includes(node) && (!isReachable(node, nowMs) || (progress.get(node)?.match ?? 0) === 0),
+    );
     if (voters.length - unreachable.length - rejoining.length >= majority(voters.length)) return undefined;
     const missing = [
       ...(unreachable.length === 0 ? [] : [`${unreachable.length} can't be reached: ${unreachable.join(', ')}`]),

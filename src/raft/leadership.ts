@@ -362,7 +362,8 @@ export class Leadership {
   /** From now on, and however late it arrives, somebody may be elected by voters who keep to this leader. */
   #sendTimeoutNow(to: NodeId): void {
     this.#lease.giveUp();
-    this.#outbox.send(to, { type: 'TimeoutNow', term: this.#term });
+    const leaderCommit = Math.min(this.#progress.get(to)?.match ?? 0, this.#log.committed);
+    this.#outbox.send(to, { type: 'TimeoutNow', term: this.#term, leaderCommit });
   }
 
   /** A configuration came into force in which this leader has no vote (thesis §4.2.2). The voter that is furthest is asked to campaign at once, so that nobody has to notice the silence first. */

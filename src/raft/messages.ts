@@ -137,6 +137,8 @@ export interface InstallSnapshotResponse {
 export interface TimeoutNow {
   readonly type: 'TimeoutNow';
   readonly term: Term;
+  /** As in `Heartbeat`: so that a change of the members that is in force for the leader comes into force here first. */
+  readonly leaderCommit: LogIndex;
 }
 
 /** A follower asks its leader for an index that a linearizable read must wait for. */

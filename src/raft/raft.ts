@@ -146,12 +146,7 @@ export class Raft {
     else this.#becomeCandidate(false);
   }
 
-  /** Votes might be counted by a configuration that is no longer in force. */
-  get #hasUnappliedChange(): boolean {
-    return this.#log.peekCommitted().some((entry) => entry.kind === 'configuration');
-  }
-
-  /** A leader that goes because it was removed asks for it together with the news that its removal is committed: that is applied first. */
+  /** A leader that goes because it was removed asks for it and says that its removal is committed: that is applied first. */
   #campaignAsAsked(): void {
     if (this.#askedTerm !== this.#term || this.#role !== 'follower' || !this.#mayVote || this.#hasUnappliedChange) return;
     this.#becomeCandidate(true);
@@ -314,6 +309,7 @@ export class Raft {
         return this.#leadership?.onInstallSnapshotResponse(from, message);
       case 'TimeoutNow':
         if (from !== this.#leader) return undefined;
+        this.#commitAsTold(message.leaderCommit);
         this.#askedTerm = this.#term;
         return this.#campaignAsAsked();
       case 'ReadIndex':
@@ -398,11 +394,15 @@ export class Raft {
     this.#send(to, { type: 'AppendEntriesResponse', term: this.#term, success, index, conflictIndex, conflictTerm, rejoining });
   }
 
-  #onHeartbeat(from: NodeId, { leaderCommit, context }: Heartbeat): void {
-    this.#hear(from);
+  #commitAsTold(leaderCommit: LogIndex): void {
     const commit = Math.min(leaderCommit, this.#log.lastIndex);
     // What the leader knows to match may be what was lost: without its disk a node believes only entries.
     if (this.#rejoining === 0 && this.#log.termAt(commit) !== undefined) this.#log.commitTo(commit);
+  }
+
+  #onHeartbeat(from: NodeId, { leaderCommit, context }: Heartbeat): void {
+    this.#hear(from);
+    this.#commitAsTold(leaderCommit);
     const leaseMs = this.#rejoining === 0 ? this.#options.leaseMs : 0;
     this.#send(from, { type: 'HeartbeatResponse', term: this.#term, context, rejoining: this.#rejoining, leaseMs });
   }

@@ -307,7 +307,7 @@ function messageFields(m: RaftMessage): readonly unknown[] {
     case 'InstallSnapshotResponse':
       return [...head, m.index, m.nextChunk];
     case 'TimeoutNow':
-      return head;
+      return [...head, m.leaderCommit];
     case 'ReadIndexResponse':
       return [...head, m.context, m.index];
     default:
@@ -347,7 +347,7 @@ function readMessage(r: FieldReader): RaftMessage {
     case 'InstallSnapshotResponse':
       return { type, term, index: r.int(), nextChunk: r.int() };
     case 'TimeoutNow':
-      return { type, term };
+      return { type, term, leaderCommit: r.int() };
     case 'ReadIndexResponse':
       return { type, term, context: r.int(), index: r.int() };
     default:

@@ -279,7 +279,11 @@ describe('node: changes of the members', () => {
     const leader = cluster.leader();
     const lost = cluster.follower();
     const other = 3 - lost - leader;
-    const isRejoining = (): boolean => cluster.replica(leader).raft.status().progress.get(nodeId(`n${lost + 1}`))?.isRejoining === true;
+    const isRejoining = (): boolean =>
+      cluster
+        .replica(leader)
+        .raft.status()
+        .progress.get(nodeId(`n${lost + 1}`))?.isRejoining === true;
     cluster.world.loseDisk(lost);
     cluster.world.start(lost);
     cluster.passUntil(isRejoining);

@@ -35,6 +35,8 @@ const voteFor = (raft: Raft, given: Partial<RequestVote> = {}): RequestVote => (
   lastLogIndex: 100,
   lastLogTerm: raft.term,
   transfer: false,
+  commitIndex: 0,
+  commitTerm: 0,
   ...given,
 });
 

@@ -297,10 +297,10 @@ describe('raft: changes of the members (§6, thesis §4)', () => {
       term: 1,
       prevLogIndex: 0,
       prevLogTerm: 0,
-      leaderCommit: 1,
+      leaderCommit: 0,
       entries: [{ term: 1, index: 1, count: 1, kind: 'configuration', data }],
     });
-    raft.step(n1, { type: 'TimeoutNow', term: 1 });
+    raft.step(n1, { type: 'TimeoutNow', term: 1, leaderCommit: 1 });
     expect(raft.role).to.equal('follower');
 
     const asked: NodeId[] = [];

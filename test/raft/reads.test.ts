@@ -226,7 +226,7 @@ describe('raft: leadership transfer (thesis §3.10)', () => {
     const network = new Network(three, options);
     network.elect(n1);
 
-    network.at(n2).step(n1, { type: 'TimeoutNow', term: 1 });
+    network.at(n2).step(n1, { type: 'TimeoutNow', term: 1, leaderCommit: 0 });
     const asked = ofType(drain(network.at(n2)), 'RequestVote');
 
     expect(asked.map(({ preVote, transfer, term }) => [preVote, transfer, term])).to.deep.equal([
@@ -239,12 +239,12 @@ describe('raft: leadership transfer (thesis §3.10)', () => {
     const network = new Network(three, options);
     network.elect(n1);
 
-    network.at(n2).step(n3, { type: 'TimeoutNow', term: 1 });
+    network.at(n2).step(n3, { type: 'TimeoutNow', term: 1, leaderCommit: 0 });
     network.settle();
 
     expect(roles(network)).to.deep.equal([n1]);
     const learner = makeRaft(n4, three);
-    learner.step(n1, { type: 'TimeoutNow', term: 1 });
+    learner.step(n1, { type: 'TimeoutNow', term: 1, leaderCommit: 0 });
     expect(learner).to.include({ role: 'follower', term: 1 });
   });
 

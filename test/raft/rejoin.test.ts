@@ -31,7 +31,7 @@ describe('raft: a member that lost its disk', () => {
         commitIndex: 0,
         commitTerm: 0,
       });
-    raft.step(n1, { type: 'TimeoutNow', term: 5 });
+    raft.step(n1, { type: 'TimeoutNow', term: 5, leaderCommit: 0 });
     for (let i = 0; i < 4 * electionTicks; i++) raft.tick();
     const sent = drain(raft);
 
@@ -153,13 +153,13 @@ describe('raft: a member that lost its disk', () => {
     leader.step(n3, said(0, committed));
     network.settle();
     expect(leader.commitIndex).to.equal(committed);
-    expect(leader.status().progress.get(n3)?.rejoining).to.equal(nonce);
+    expect(leader.status().progress.get(n3)?.isRejoining).to.equal(true);
 
     network.heal();
     network.tick(3);
-    expect(leader.status().progress.get(n3)).to.include({ rejoining: 0, match: leader.status().lastIndex });
+    expect(leader.status().progress.get(n3)).to.include({ isRejoining: false, match: leader.status().lastIndex });
     leader.step(n3, said(nonce, 1));
-    expect(leader.status().progress.get(n3)).to.include({ rejoining: 0, match: leader.status().lastIndex });
+    expect(leader.status().progress.get(n3)).to.include({ isRejoining: false, match: leader.status().lastIndex });
   });
 
   it('puts right what an old acknowledgement made the leader believe that it holds', () => {

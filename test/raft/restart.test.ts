@@ -309,7 +309,7 @@ describe('raft: safety in a storm (figure 3)', () => {
         data: fc.uint8Array({ maxLength: 2 }),
       }),
       fc.record({ type: fc.constant('InstallSnapshotResponse' as const), term: fc.nat(4), index, nextChunk: fc.nat(3) }),
-      fc.record({ type: fc.constant('TimeoutNow' as const), term: fc.nat(4) }),
+      fc.record({ type: fc.constant('TimeoutNow' as const), term: fc.nat(4), leaderCommit: fc.nat(9) }),
       fc.record({ type: fc.constant('ReadIndex' as const), term: fc.nat(4), context: fc.nat(3) }),
       fc.record({ type: fc.constant('ReadIndexResponse' as const), term: fc.nat(4), context: fc.nat(3), index }),
     );

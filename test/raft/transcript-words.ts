@@ -54,7 +54,7 @@ export function sayMessage(message: RaftMessage): string {
     case 'InstallSnapshotResponse':
       return `${head} ${message.index} wants chunk ${message.nextChunk + 1}`;
     case 'TimeoutNow':
-      return head;
+      return `${head} commit ${message.leaderCommit}`;
     case 'ReadIndex':
       return `${head} read ${message.context}`;
     case 'ReadIndexResponse':

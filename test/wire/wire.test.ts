@@ -90,7 +90,7 @@ const messages: readonly RaftMessage[] = [
     data: new Uint8Array([9]),
   },
   { type: 'InstallSnapshotResponse', term: 2, index: 9, nextChunk: 1 },
-  { type: 'TimeoutNow', term: 2 },
+  { type: 'TimeoutNow', term: 2, leaderCommit: 7 },
   { type: 'ReadIndex', term: 2, context: 1 },
   { type: 'ReadIndexResponse', term: 2, context: 1, index: 6 },
 ];
