@@ -7,6 +7,7 @@ import type { Configuration, Entry, HardState } from '../src/raft/messages.ts';
 import { jointVote } from '../src/raft/quorum.ts';
 import { StorageError } from '../src/storage/storage-error.ts';
 import type { RaftStore } from '../src/storage/store.ts';
+import { DriftingClock } from './drifting-clock.ts';
 import { EventQueue } from './event-queue.ts';
 import { History } from './history.ts';
 import { VirtualNetwork } from './network.ts';
@@ -37,10 +38,9 @@ interface SimulatedNode {
   held: (() => void)[];
   /** The node's wall clock against true time, in milliseconds. */
   clockOffsetMs: number;
-  /** Virtual microseconds between two ticks: the rate of its monotonic clock, which showed `clockUs` at the virtual time `clockSetUs`. */
+  readonly clock: DriftingClock;
+  /** Virtual microseconds between two ticks. */
   tickUs: number;
-  clockUs: number;
-  clockSetUs: number;
   /** The least time that a write takes. */
   slowUs: number;
   ledTerm: number;
@@ -137,8 +137,7 @@ export class World {
       held: [],
       clockOffsetMs: 0,
       tickUs,
-      clockUs: 0,
-      clockSetUs: 0,
+      clock: new DriftingClock(() => this.queue.nowUs),
       slowUs: 0,
       ledTerm: 0,
       lostIndex: 0,
@@ -293,7 +292,7 @@ export class World {
         },
         store: this.#watched(node, store),
         clock: {
-          monotonicMs: () => this.#clockUs(node) / 1000,
+          monotonicMs: () => node.clock.nowUs / 1000,
           unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
         },
         random: node.random,
@@ -432,18 +431,9 @@ export class World {
   /** Timers run by so many percent faster. */
   drift(index: number, percent: number): void {
     this.trace.event('drift', index, percent);
-    this.#setRate(this.#at(index), Math.round(tickUs / (1 + percent / 100)));
-  }
-
-  /** What the node's monotonic clock shows, in microseconds. It runs on while the node is paused or down. */
-  #clockUs({ clockUs, clockSetUs, tickUs: everyUs }: SimulatedNode): number {
-    return clockUs + ((this.queue.nowUs - clockSetUs) * tickUs) / everyUs;
-  }
-
-  #setRate(node: SimulatedNode, everyUs: number): void {
-    node.clockUs = this.#clockUs(node);
-    node.clockSetUs = this.queue.nowUs;
-    node.tickUs = everyUs;
+    const node = this.#at(index);
+    node.clock.drift(percent);
+    node.tickUs = Math.round(tickUs / (1 + percent / 100));
   }
 
   cut(from: number, to: number): void {
@@ -472,7 +462,8 @@ export class World {
     this.#disks = calmDisk;
     for (const index of this.indices) {
       const node = this.#at(index);
-      this.#setRate(node, tickUs);
+      node.clock.drift(0);
+      node.tickUs = tickUs;
       node.slowUs = 0;
       node.allowance = undefined;
       if (node.skew !== 0) this.restartAs(index, 0);

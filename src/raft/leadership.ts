@@ -195,12 +195,15 @@ export class Leadership {
     this.#append('rejoin', encodeRejoin(id, nonce), 1);
   }
 
+  /** What a member is known to hold, and may be relied on to hold. */
+  #counted(id: NodeId): LogIndex {
+    const progress = this.#progress.get(id);
+    return progress === undefined || progress.readmission.nonce !== 0 ? 0 : progress.match;
+  }
+
   /** §5.4.2: only entries of the current term are committed by counting; earlier ones with them. */
   #maybeCommit(): void {
-    const reached = jointReached(this.#configuration, (id) => {
-      const progress = this.#progress.get(id);
-      return progress === undefined || progress.readmission.nonce !== 0 ? 0 : progress.match;
-    });
+    const reached = jointReached(this.#configuration, (id) => this.#counted(id));
     if (reached > this.#log.committed && this.#log.termAt(reached) === this.#term) this.#log.commitTo(reached);
   }
 
@@ -368,11 +371,7 @@ export class Leadership {
 
   /** A configuration came into force in which this leader has no vote (thesis §4.2.2). The voter that is furthest is asked to campaign at once, so that nobody has to notice the silence first. */
   resign({ voters }: Configuration): void {
-    const matchOf = (id: NodeId): LogIndex => {
-      const progress = this.#progress.get(id);
-      return progress === undefined || progress.readmission.nonce !== 0 ? 0 : progress.match;
-    };
-    const [best] = voters.toSorted((a, b) => matchOf(b) - matchOf(a));
+    const [best] = voters.toSorted((a, b) => this.#counted(b) - this.#counted(a));
     if (best !== undefined) this.#sendTimeoutNow(best);
   }
 

@@ -60,6 +60,10 @@ export class Progress {
   /** What the member says of its own disk with every answer, and up to where it holds the log. One that lost it holds nothing of what it once acknowledged. */
   hearRejoining(nonce: number, committed: LogIndex, held: LogIndex): void {
     if (!this.readmission.hear(nonce, committed, Math.max(held, this.match))) return;
+    this.#forgetMatch();
+  }
+
+  #forgetMatch(): void {
     this.match = 0;
     this.becomeProbe();
   }
@@ -80,8 +84,7 @@ export class Progress {
   onRejected(rejected: LogIndex, agree: LogIndex): boolean {
     if (this.readmission.nonce !== 0 && rejected <= this.match) {
       // What it acknowledged before it lost its disk came late.
-      this.match = 0;
-      this.becomeProbe();
+      this.#forgetMatch();
       return true;
     }
     if (this.state === 'replicate') {
