@@ -17,6 +17,7 @@ const nodeKeys = z.strictObject({
   'heartbeat-ms': z.int().min(10).max(60_000),
   'election-timeout-ms': z.int().min(50).max(600_000),
   'snapshot-bytes': z.int().min(65_536),
+  'read-mode': z.enum(['safe', 'lease']),
   'log-level': z.enum(['debug', 'info', 'warn', 'error']),
 });
 
@@ -34,6 +35,7 @@ export interface NodeSettings {
   readonly heartbeatMs: number;
   readonly electionTimeoutMs: number;
   readonly snapshotBytes: number;
+  readonly readMode: 'safe' | 'lease';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -46,11 +48,12 @@ export const nodeDefaults = {
   'heartbeat-ms': 100,
   'election-timeout-ms': 1000,
   'snapshot-bytes': 67_108_864,
+  'read-mode': 'safe',
   'log-level': 'info',
 } as const satisfies Partial<NodeKeys>;
 
 const knownKeys: readonly string[] = Object.keys(nodeKeys.shape);
-const textKeys: ReadonlySet<string> = new Set(['name', 'genesis', 'http-host', 'peer-host', 'log-level']);
+const textKeys: ReadonlySet<string> = new Set(['name', 'genesis', 'http-host', 'peer-host', 'read-mode', 'log-level']);
 
 /** Variables that other commands read, or that `agent run` sets for its children. */
 const otherVariables: ReadonlySet<string> = new Set(
@@ -120,6 +123,7 @@ function settingsOf(keys: NodeKeys): NodeSettings {
     heartbeatMs: keys['heartbeat-ms'],
     electionTimeoutMs: keys['election-timeout-ms'],
     snapshotBytes: keys['snapshot-bytes'],
+    readMode: keys['read-mode'],
     logLevel: keys['log-level'],
   });
 }

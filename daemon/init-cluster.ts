@@ -75,6 +75,8 @@ heartbeat-ms = ${nodeDefaults['heartbeat-ms']}
 election-timeout-ms = ${nodeDefaults['election-timeout-ms']}
 # Bytes of log after which a snapshot replaces it. More makes restarts slower and snapshots rarer.
 snapshot-bytes = ${nodeDefaults['snapshot-bytes']}
+# safe: a majority confirms each linearizable read. lease: the leader may answer alone, faster; trusts the nodes' clocks, and a lost leader is missed later.
+read-mode = "${nodeDefaults['read-mode']}"
 # debug, info, warn or error.
 log-level = "${nodeDefaults['log-level']}"
 `;

@@ -49,6 +49,7 @@ export async function runNode({ dataDir, flags, stopOnStdinEnd, join: joining }:
     heartbeatMs: settings.heartbeatMs,
     electionTimeoutMs: settings.electionTimeoutMs,
     snapshotBytes: settings.snapshotBytes,
+    readMode: settings.readMode,
     logger,
     onFatal: (error) => {
       logger.fatal({ err: error }, 'the node cannot go on');

@@ -44,6 +44,7 @@ export function drawPlan(seed: number, founders: number, faultyMs: number): Plan
     snapshotBytes: 1000 * 2 ** below(5),
     appendBytes: sometimes(1_000_000, 1 + below(400)),
     mixed: below(4) === 0,
+    reads: below(4) === 0 ? 'lease' : 'safe',
     steps: steps.toSorted((a, b) => a.atMs - b.atMs),
   };
 }

@@ -9,7 +9,7 @@ const maxNodes = 15;
 const maxSteps = 100_000;
 
 /**
- * Reads a scenario: header lines (`title`, `nodes`, `seconds`, `network`, `disk`, `storage`, `clients`, `snapshot`, `append`, `mixed settings`), then steps (`at 2s for 3s split n1 n2 | others`, or `every 6s for 3s …`).
+ * Reads a scenario: header lines (`title`, `nodes`, `seconds`, `network`, `disk`, `storage`, `clients`, `snapshot`, `append`, `reads`, `mixed settings`), then steps (`at 2s for 3s split n1 n2 | others`, or `every 6s for 3s …`).
  * `#` begins a comment. The whole language is described in docs/simulator.md.
  *
  * @throws ScenarioError
@@ -48,6 +48,7 @@ export function formatPlan(plan: Plan): string {
     `snapshot ${plan.snapshotBytes}`,
     `append ${plan.appendBytes}`,
     ...(plan.mixed ? ['mixed settings'] : []),
+    `reads ${plan.reads}`,
     ...plan.steps.map(({ atMs, forMs, action }) => `at ${atMs / 1000}s for ${forMs / 1000}s ${formatAction(action)}`),
   ];
   return `${lines.join('\n')}\n`;
@@ -124,6 +125,10 @@ function readHeader(word: string, r: LineReader, line: string): Partial<Plan> {
     case 'mixed':
       r.expect('settings');
       return { mixed: true };
+    case 'reads': {
+      const mode = r.word();
+      return mode === 'safe' || mode === 'lease' ? { reads: mode } : r.fail(`expected safe or lease instead of ${mode}`);
+    }
     default:
       return r.fail(`unknown word ${word}`);
   }

@@ -78,6 +78,8 @@ export interface Plan {
   readonly appendBytes: number;
   /** Nodes differ in how much they send and when they compact, as in a cluster whose settings are being changed. */
   readonly mixed: boolean;
+  /** How the nodes confirm linearizable reads. */
+  readonly reads: 'safe' | 'lease';
   /** By time of their beginning. */
   readonly steps: readonly Step[];
 }
@@ -102,5 +104,6 @@ export const calmPlan: Plan = {
   snapshotBytes: defaultSnapshotBytes,
   appendBytes: defaultAppendBytes,
   mixed: false,
+  reads: 'safe',
   steps: [],
 };

@@ -10,6 +10,7 @@ import { jointVote } from '../src/raft/quorum.ts';
 import { StorageError } from '../src/storage/storage-error.ts';
 import type { RaftStore } from '../src/storage/store.ts';
 import { ClusterState } from '../src/tasks/state.ts';
+import { DriftingClock } from './drifting-clock.ts';
 import { EventQueue } from './event-queue.ts';
 import { History } from './history.ts';
 import { VirtualNetwork } from './network.ts';
@@ -42,6 +43,7 @@ interface SimulatedNode {
   held: (() => void)[];
   /** The node's wall clock against true time, in milliseconds. */
   clockOffsetMs: number;
+  readonly clock: DriftingClock;
   /** Virtual microseconds between two ticks. */
   tickUs: number;
   /** The least time that a write takes. */
@@ -71,7 +73,10 @@ const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6,
 
 export interface WorldOptions extends Listeners {
   readonly seed: number;
-  readonly plan: Pick<Plan, 'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'network' | 'disk' | 'storage' | 'clients'>;
+  readonly plan: Pick<
+    Plan,
+    'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'reads' | 'network' | 'disk' | 'storage' | 'clients'
+  >;
 }
 
 /** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */
@@ -137,6 +142,7 @@ export class World {
       held: [],
       clockOffsetMs: 0,
       tickUs,
+      clock: new DriftingClock(() => this.queue.nowUs),
       slowUs: 0,
       ledTerm: 0,
       lostIndex: 0,
@@ -279,6 +285,7 @@ export class World {
         electionTimeoutMs: 10 * heartbeatMs,
         ...this.#sizes(index),
         chunkBytes: snapshotChunkBytes,
+        readMode: this.#options.plan.reads,
         requestTimeoutMs: 5000,
       },
       {
@@ -291,7 +298,7 @@ export class World {
         },
         store: this.#watched(node, store),
         clock: {
-          monotonicMs: () => this.queue.nowUs / 1000,
+          monotonicMs: () => node.clock.nowUs / 1000,
           unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
         },
         random: node.random,
@@ -430,7 +437,9 @@ export class World {
   /** Timers run by so many percent faster. */
   drift(index: number, percent: number): void {
     this.trace.event('drift', index, percent);
-    this.#at(index).tickUs = Math.round(tickUs / (1 + percent / 100));
+    const node = this.#at(index);
+    node.clock.drift(percent);
+    node.tickUs = Math.round(tickUs / (1 + percent / 100));
   }
 
   cut(from: number, to: number): void {
@@ -459,6 +468,7 @@ export class World {
     this.#disks = calmDisk;
     for (const index of this.indices) {
       const node = this.#at(index);
+      node.clock.drift(0);
       node.tickUs = tickUs;
       node.slowUs = 0;
       node.allowance = undefined;

@@ -20,6 +20,7 @@ const settings: readonly (readonly [flags: string, description: string])[] = [
   ['--heartbeat-ms <duration>', 'how often a leader speaks'],
   ['--election-timeout-ms <duration>', 'silence after which a new leader is elected, at least 5 heartbeats'],
   ['--snapshot-bytes <n>', 'bytes of log after which a snapshot replaces it'],
+  ['--read-mode <mode>', 'how linearizable reads are confirmed: safe (by a majority) or lease (trusts clocks)'],
   ['--log-level <level>', 'debug, info, warn or error'],
 ];
 

@@ -2,7 +2,7 @@ import { failure, type Failure, type FailureCode } from '../core/errors.ts';
 import type { LogIndex, NodeId } from '../core/ids.ts';
 import { majority } from '../core/quorum.ts';
 import { changeConfiguration, isJoint, isVoter, members } from '../raft/configuration.ts';
-import type { ConfigurationChange, MemberChange } from '../raft/configuration-change.ts';
+import { type ConfigurationChange, leaveJoint, type MemberChange } from '../raft/configuration-change.ts';
 import type { Configuration } from '../raft/messages.ts';
 import type { Raft } from '../raft/raft.ts';
 import type { Command } from '../tasks/commands.ts';
@@ -105,6 +105,11 @@ export class Membership {
       return;
     }
     if (isInForce(configuration, change)) return respond({ kind: 'members', configuration });
+    if (isJoint(configuration) && configuration.autoLeave && isInForce(afterLeaving(configuration), change)) {
+      // Begun under an earlier leader, as it seems, and not yet left: any configuration entry that leaves it answers.
+      this.#change = { change: text, index: raft.appliedIndex, waiting: [respond] };
+      return undefined;
+    }
     const wrong = this.#refusal(change, nowMs);
     if (wrong !== undefined) return respond({ kind: 'failure', failure: wrong });
     const successor = this.#successor(change, nowMs);
@@ -133,24 +138,28 @@ export class Membership {
       return failure('not_caught_up', detail, { node: behind });
     }
     const { progress } = raft.status();
-    // Who lost its disk needs the others to be taken in again: it can't be the one that they need. Who has not answered this leader yet may have lost it.
-    const isSound = (node: NodeId): boolean => {
-      const member = progress.get(node);
-      return member !== undefined && member.match > 0 && !member.isRejoining && isReachable(node, nowMs);
-    };
-    const unreachable = voters.filter((node) => !isSound(node));
-    if (voters.length - unreachable.length >= majority(voters.length)) return undefined;
-    return failure(
-      'would_lose_quorum',
-      `of the ${voters.length} voters there would be, ${unreachable.length} can't be reached, or have lost their disks: ${unreachable.join(', ')}`,
-      { unreachable },
+    // Who lost its disk needs the others to be taken in again: it can't be the one that they need.
+    const rejoining = voters.filter((node) => this.#isRejoining(node) && isReachable(node, nowMs));
+    // Who has not answered this leader yet may have lost it.
+    const unreachable = voters.filter(
+      (node) => !rejoining.includes(node) && (!isReachable(node, nowMs) || (progress.get(node)?.match ?? 0) === 0),
     );
+    if (voters.length - unreachable.length - rejoining.length >= majority(voters.length)) return undefined;
+    const missing = [
+      ...(unreachable.length === 0 ? [] : [`${unreachable.length} can't be reached: ${unreachable.join(', ')}`]),
+      ...(rejoining.length === 0 ? [] : [`${rejoining.length} lost their disks and have no vote yet: ${rejoining.join(', ')}`]),
+    ];
+    return failure('would_lose_quorum', `of the ${voters.length} voters there would be, ${missing.join('; ')}`, { unreachable, rejoining });
+  }
+
+  #isRejoining(node: NodeId): boolean {
+    return this.#ports.raft.status().progress.get(node)?.isRejoining === true;
   }
 
   #isCaughtUp(node: NodeId): boolean {
     const { raft } = this.#ports;
     const progress = raft.status().progress.get(node);
-    return progress?.state === 'replicate' && raft.commitIndex - progress.match <= maxBehind;
+    return progress?.state === 'replicate' && !progress.isRejoining && raft.commitIndex - progress.match <= maxBehind;
   }
 
   #answerTransfer(from: NodeId, to: NodeId | undefined, nowMs: number, respond: Respond): void {
@@ -174,7 +183,7 @@ export class Membership {
     const { raft, isReachable } = this.#ports;
     const { progress } = raft.status();
     return voters
-      .filter((node) => node !== raft.id && isReachable(node, nowMs))
+      .filter((node) => node !== raft.id && isReachable(node, nowMs) && !this.#isRejoining(node))
       .toSorted((a, b) => (progress.get(b)?.match ?? 0) - (progress.get(a)?.match ?? 0))[0];
   }
 
@@ -203,6 +212,11 @@ export class Membership {
 }
 
 const refused = (code: FailureCode, detail: string): Reply => ({ kind: 'failure', failure: failure(code, detail) });
+
+function afterLeaving(configuration: Configuration): Configuration {
+  const left = changeConfiguration(configuration, leaveJoint);
+  return left.ok ? left.configuration : configuration;
+}
 
 /** True when there is nothing left to do: a repeat finds its change made. */
 function isInForce(configuration: Configuration, { changes }: ConfigurationChange): boolean {

@@ -63,6 +63,8 @@ export interface NodeConfig {
   readonly electionTimeoutMs: number;
   /** Bytes of log that trigger a snapshot. */
   readonly snapshotBytes: number;
+  /** `lease`: a leader may answer linearizable reads alone, which trusts the clocks of the nodes (docs/raft.md). By default `safe`. */
+  readonly readMode?: 'safe' | 'lease';
   readonly requestTimeoutMs?: number;
   readonly logger: Logger;
   /** The node can't go on: its disk failed or an invariant broke. The process should end. */
@@ -128,6 +130,7 @@ export class Node implements NodeService {
         snapshotBytes,
         chunkBytes: snapshotChunkBytes,
         appendBytes: maxEntryBytes,
+        readMode: config.readMode ?? 'safe',
         requestTimeoutMs: config.requestTimeoutMs ?? 5000,
       },
       {

@@ -8,6 +8,13 @@ import type { RaftStore } from '../storage/store.ts';
 /** Ticks in one heartbeat interval: the grain of all timers of a replica. */
 export const ticksPerHeartbeat = 5;
 
+/** How much faster one node's clock may run than another's while leases are safe. Far more than clocks differ by; a lease that is renewed ten times as often loses nothing. */
+const clockDriftBound = 1.5;
+
+/** The first two ticks may be a late one and the one right after it; and a timer of Node is cut to whole milliseconds. */
+const leaseMsOf = (heartbeatMs: number, electionTicks: number): number =>
+  Math.floor(((electionTicks - 2) * Math.max(1, Math.trunc(heartbeatMs / ticksPerHeartbeat))) / clockDriftBound);
+
 export interface ReplicaOptions {
   readonly id: NodeId;
   /** The voters of the founding configuration; whoever came or went later is in the log. */
@@ -21,6 +28,8 @@ export interface ReplicaOptions {
   readonly chunkBytes: number;
   /** Bytes of entries in one AppendEntries, beyond the first entry. More saves round trips to a slow follower; less lets heartbeats through sooner. */
   readonly appendBytes: number;
+  /** How linearizable reads are confirmed: by a majority each time, or under a leader's lease, which trusts the clocks (docs/raft.md). */
+  readonly readMode: 'safe' | 'lease';
   /** How long a request waits for a leader and an answer when it doesn't say. */
   readonly requestTimeoutMs: number;
 }
@@ -53,18 +62,19 @@ export interface ReplicaCounters {
 }
 
 /** What a replica's Raft is told. */
-export function raftOptions({ id, heartbeatMs, electionTimeoutMs, appendBytes }: ReplicaOptions, random: Random) {
+export function raftOptions({ id, heartbeatMs, electionTimeoutMs, appendBytes, readMode }: ReplicaOptions, random: Random) {
+  const electionTicks = Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat);
   return {
     id,
     heartbeatTicks: ticksPerHeartbeat,
-    electionTicks: Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat),
+    electionTicks,
     preVote: true,
     checkQuorum: true,
     maxInflight: 256,
     maxInflightBytes: 32 * 1024 * 1024,
     maxSizePerMessage: appendBytes,
     maxUncommittedBytes: 128 * 1024 * 1024,
-    readOnly: 'safe' as const,
+    leaseMs: readMode === 'lease' ? leaseMsOf(heartbeatMs, electionTicks) : 0,
     random,
   };
 }

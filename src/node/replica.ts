@@ -378,7 +378,8 @@ export class Replica {
       this.#flushReplies();
       this.#proposer.flush(this.#leader);
       if (this.#reads.hasQueued && this.#leader !== undefined) this.#raft.readIndex(this.#reads.beginRound(nowMs));
-      const ready = this.#raft.takeReady();
+      // Read anew: what was answered in this turn may have made somebody ask, and the process may have been stopped since it began.
+      const ready = this.#raft.takeReady(this.#ports.clock.monotonicMs());
       if (ready === undefined) break;
       this.#begin(ready);
       if (this.#saving) break;

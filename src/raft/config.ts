@@ -21,8 +21,12 @@ export interface RaftOptions {
   readonly maxSizePerMessage: number;
   /** Proposals beyond this many bytes not yet handed over as committed are refused as `busy`: what a leader without followers may pile up. */
   readonly maxUncommittedBytes: number;
-  /** How reads are confirmed: `safe` asks a majority each time, `lease` trusts that ticks pass equally fast on all nodes. */
-  readonly readOnly: 'safe' | 'lease';
+  /**
+   * 0: each read is confirmed by a majority (thesis §6.4). Else a whole number of milliseconds for which this node, once it has heard a leader, promises to
+   * vote for nobody else, and within which it answers reads alone when it leads and a majority has promised (§6.4.1). Less than `electionTicks` ticks ever
+   * take by any clock of the cluster. Safe on some nodes only, too: who promises nothing is not counted.
+   */
+  readonly leaseMs: number;
   readonly random: Random;
 }
 
@@ -51,6 +55,7 @@ export function validateRaftOptions(options: RaftOptions): string | undefined {
   if (electionTicks > 2 ** 30) return 'electionTicks must be at most 2^30';
   if (electionTicks <= heartbeatTicks) return 'electionTicks must be greater than heartbeatTicks';
   if (maxInflightBytes < maxSizePerMessage) return 'maxInflightBytes must be at least maxSizePerMessage';
-  if (options.readOnly === 'lease' && !options.checkQuorum) return 'lease reads need checkQuorum';
+  if (!Number.isSafeInteger(options.leaseMs) || options.leaseMs < 0) return 'leaseMs must be a whole number of at least 0';
+  if (options.leaseMs > 0 && !options.checkQuorum) return 'lease reads need checkQuorum';
   return undefined;
 }

@@ -7,6 +7,8 @@ export class ElectionTimer {
   #timeout = 0;
   /** Set while the leader's connection is known to be lost: waits are drawn from this many ticks, doubling, until they reach the ordinary ones. */
   #hastenedTicks = 0;
+  /** Ticks since a leader was heard or this node began, which may have heard one before: nothing else sets it back. */
+  #unheardTicks = 0;
 
   constructor(options: RaftOptions) {
     this.#options = options;
@@ -18,8 +20,14 @@ export class ElectionTimer {
     return this.#elapsed < this.#options.electionTicks && this.#hastenedTicks === 0;
   }
 
+  /** With leases: what was promised to a leader holds, even if this node has moved to another term or has forgotten it in a crash. */
+  get isBound(): boolean {
+    return this.#options.leaseMs > 0 && this.#unheardTicks < this.#options.electionTicks;
+  }
+
   /** True when the wait is over. */
   tick(): boolean {
+    this.#unheardTicks++;
     return ++this.#elapsed >= this.#timeout;
   }
 
@@ -44,6 +52,7 @@ export class ElectionTimer {
   /** A sign of the leader. */
   hear(): void {
     this.#elapsed = 0;
+    this.#unheardTicks = 0;
     if (this.#hastenedTicks === 0) return;
     this.#hastenedTicks = 0;
     this.reset();

@@ -3,13 +3,14 @@ import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import type { RaftOptions } from './config.ts';
 import { changeConfiguration, isJoint, members } from './configuration.ts';
 import { type ConfigurationChange, encodeConfigurationChange, leaveJoint } from './configuration-change.ts';
+import { Lease } from './lease.ts';
 import type { AppendEntriesResponse, Configuration, Entry, EntryKind, HeartbeatResponse, InstallSnapshotResponse } from './messages.ts';
 import type { Outbox } from './outbox.ts';
 import { Progress } from './progress.ts';
 import { jointReached, jointVote } from './quorum.ts';
 import type { RaftLog } from './raft-log.ts';
 import { maxQueuedReads, ReadIndexRounds, type ReadRequest } from './read-index.ts';
-import { encodeRejoin } from './rejoin.ts';
+import { encodeRejoin, endsRejoining } from './rejoin.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { MemberStatus, ProposeResult } from './status.ts';
 
@@ -32,6 +33,7 @@ export class Leadership {
   #transferee: NodeId | undefined;
   readonly #rounds = new ReadIndexRounds();
   #readRequests: ReadRequest[] = [];
+  readonly #lease: Lease;
 
   /** The log, the snapshots and the outbox are the node's own. */
   constructor(
@@ -47,6 +49,7 @@ export class Leadership {
     this.#snapshots = parts.snapshots;
     this.#outbox = parts.outbox;
     this.#configuration = configuration;
+    this.#lease = new Lease(options.leaseMs);
     this.#followProgress();
     // An unapplied change may be anywhere in the log: none is proposed until all of it is applied.
     this.#pendingChangeIndex = this.#log.lastIndex;
@@ -100,7 +103,8 @@ export class Leadership {
   }
 
   /** Whatever has to happen before a turn's work is handed out. */
-  finishTurn(): void {
+  finishTurn(nowMs: number | undefined): void {
+    this.#lease.observe(nowMs);
     this.#leaveJoint();
     this.#beginReads();
     this.#replicate();
@@ -121,7 +125,11 @@ export class Leadership {
 
   /** These were handed out to be applied. */
   noteCommitted(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - entry.data.length);
+    for (const entry of entries) {
+      this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - entry.data.length);
+      if (entry.kind !== 'rejoin') continue;
+      for (const [id, { readmission }] of this.#progress) if (endsRejoining(entry, id, readmission.nonce)) readmission.onEnded(entry.index);
+    }
   }
 
   /** The node steps down. */
@@ -154,7 +162,7 @@ export class Leadership {
     const progress = this.#progress.get(from);
     if (progress === undefined) return;
     progress.recentActive = true;
-    this.#hearRejoining(from, progress, rejoining);
+    this.#hearRejoining(from, progress, rejoining, success ? index : 0);
     if (!success) {
       // Back to the last place where both logs may agree: never past its conflict, nor past our own last entry with a term that low.
       const agree = this.#log.lastWithTermAtMost(Math.min(conflictIndex, this.#log.endBefore(index)), conflictTerm).index;
@@ -167,29 +175,35 @@ export class Leadership {
     progress.inflights.freeTo(index);
     const isDone = progress.state === 'probe' || (progress.state === 'snapshot' && progress.match + 1 >= this.#log.firstIndex);
     if (isDone) progress.becomeReplicate();
+    // It has the snapshot, but the log was compacted beyond it meanwhile: the next one, at once (openraft afd6508b).
+    else if (progress.snapshot !== undefined && progress.match >= progress.snapshot.index) progress.becomeProbe();
     if (!isNews) return;
     this.#maybeCommit();
-    if (from === this.#transferee && progress.match === this.#log.lastIndex)
-      this.#outbox.send(from, { type: 'TimeoutNow', term: this.#term });
+    if (from === this.#transferee && progress.match === this.#log.lastIndex) this.#sendTimeoutNow(from);
   }
 
   /** A member without its disk is taken in again by an entry: it is whole when it applies it, which the others have then committed. */
-  #hearRejoining(id: NodeId, progress: Progress, nonce: number): void {
+  #hearRejoining(id: NodeId, progress: Progress, said: number, held: LogIndex): void {
     const { readmission } = progress;
     const wasRejoining = readmission.nonce !== 0;
-    progress.hearRejoining(nonce, this.#log.committed);
+    progress.hearRejoining(said, this.#log.committed, held);
+    const { nonce } = readmission;
+    if (nonce !== 0) this.#lease.forget(id);
     // What it has acknowledged meanwhile counts from now on.
     if (wasRejoining && nonce === 0) this.#maybeCommit();
     if (this.#transferee !== undefined || !readmission.isDue(progress.match, this.#options.electionTicks)) return;
     this.#append('rejoin', encodeRejoin(id, nonce), 1);
   }
 
+  /** What a member is known to hold, and may be relied on to hold. */
+  #counted(id: NodeId): LogIndex {
+    const progress = this.#progress.get(id);
+    return progress === undefined || progress.readmission.nonce !== 0 ? 0 : progress.match;
+  }
+
   /** §5.4.2: only entries of the current term are committed by counting; earlier ones with them. */
   #maybeCommit(): void {
-    const reached = jointReached(this.#configuration, (id) => {
-      const progress = this.#progress.get(id);
-      return progress === undefined || progress.readmission.nonce !== 0 ? 0 : progress.match;
-    });
+    const reached = jointReached(this.#configuration, (id) => this.#counted(id));
     if (reached > this.#log.committed && this.#log.termAt(reached) === this.#term) this.#log.commitTo(reached);
   }
 
@@ -232,7 +246,8 @@ export class Leadership {
   }
 
   #broadcastHeartbeat(): void {
-    const context = this.#rounds.newest;
+    const context = this.#options.leaseMs > 0 ? this.#rounds.next() : this.#rounds.newest;
+    this.#lease.onSend(context);
     for (const [id, progress] of this.#progress) {
       if (id === this.#id) continue;
       // Never beyond what the follower is known to hold: it may not have our entries there.
@@ -240,16 +255,17 @@ export class Leadership {
     }
   }
 
-  onHeartbeatResponse(from: NodeId, { context, rejoining }: HeartbeatResponse): void {
+  onHeartbeatResponse(from: NodeId, { context, rejoining, leaseMs }: HeartbeatResponse): void {
     const progress = this.#progress.get(from);
     if (progress === undefined) return;
     progress.recentActive = true;
-    this.#hearRejoining(from, progress, rejoining);
+    this.#hearRejoining(from, progress, rejoining, 0);
     // A probe, or the answer to it, may have been lost: another finds out.
     progress.probeSent = false;
     const isAllSent = progress.inflights.full || progress.next > this.#log.lastIndex;
     if (progress.state === 'replicate' && progress.match < this.#log.lastIndex && isAllSent) this.#mayBeStalled(progress);
-    if (context === 0 || rejoining !== 0) return;
+    if (context === 0 || progress.readmission.nonce !== 0) return;
+    this.#lease.onAck(from, context, leaseMs);
     for (const round of this.#rounds.onAck(from, context, this.#configuration)) this.#answer(round.requests, round.index);
   }
 
@@ -313,7 +329,7 @@ export class Leadership {
     if (this.#readRequests.length === 0 || this.#log.termAt(this.#log.committed) !== this.#term) return;
     const requests = this.#readRequests.splice(0);
     const alone = jointVote(this.#configuration, (id) => (id === this.#id ? true : undefined)) === 'won';
-    if (alone || this.#options.readOnly === 'lease') {
+    if (alone || (this.#transferee === undefined && this.#lease.isHeld(this.#configuration, this.#id))) {
       this.#answer(requests, this.#log.committed);
       return;
     }
@@ -342,8 +358,21 @@ export class Leadership {
     if (progress.readmission.nonce !== 0) return false;
     this.#transferee = to;
     this.#checkElapsed = 0;
-    if (progress.match === this.#log.lastIndex) this.#outbox.send(to, { type: 'TimeoutNow', term: this.#term });
+    if (progress.match === this.#log.lastIndex) this.#sendTimeoutNow(to);
     return true;
+  }
+
+  /** From now on, and however late it arrives, somebody may be elected by voters who keep to this leader. */
+  #sendTimeoutNow(to: NodeId): void {
+    this.#lease.giveUp();
+    const leaderCommit = Math.min(this.#progress.get(to)?.match ?? 0, this.#log.committed);
+    this.#outbox.send(to, { type: 'TimeoutNow', term: this.#term, leaderCommit });
+  }
+
+  /** A configuration came into force in which this leader has no vote (thesis §4.2.2). The voter that is furthest is asked to campaign at once, so that nobody has to notice the silence first. */
+  resign({ voters }: Configuration): void {
+    const [best] = voters.toSorted((a, b) => this.#counted(b) - this.#counted(a));
+    if (best !== undefined) this.#sendTimeoutNow(best);
   }
 
   // Membership (§6; thesis §4).
@@ -378,6 +407,7 @@ export class Leadership {
       // A last word, so that who has left learns it from its own log.
       if (id !== this.#id && progress.state !== 'snapshot') this.#sendAppend(id, progress);
       this.#progress.delete(id);
+      this.#lease.forget(id);
     }
     for (const id of current) {
       if (this.#progress.has(id)) continue;

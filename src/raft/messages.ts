@@ -110,6 +110,8 @@ export interface HeartbeatResponse {
   readonly context: number;
   /** As in `AppendEntriesResponse`. */
   readonly rejoining: number;
+  /** Milliseconds from the sending of the heartbeat within which the sender of this answer votes for nobody else (thesis §6.4.1); 0: it promises nothing. */
+  readonly leaseMs: number;
 }
 
 /** One chunk of a snapshot (§7). Chunks go in order; the next leaves when the one before is on the follower's disk. */
@@ -135,6 +137,8 @@ export interface InstallSnapshotResponse {
 export interface TimeoutNow {
   readonly type: 'TimeoutNow';
   readonly term: Term;
+  /** As in `Heartbeat`: so that a change of the members that is in force for the leader comes into force here first. */
+  readonly leaderCommit: LogIndex;
 }
 
 /** A follower asks its leader for an index that a linearizable read must wait for. */

@@ -57,9 +57,13 @@ export class Progress {
     this.snapshot = snapshot;
   }
 
-  /** What the member says of its own disk with every answer. One that lost it holds nothing of what it once acknowledged. */
-  hearRejoining(nonce: number, committed: LogIndex): void {
-    if (!this.readmission.hear(nonce, committed)) return;
+  /** What the member says of its own disk with every answer, and up to where it holds the log. One that lost it holds nothing of what it once acknowledged. */
+  hearRejoining(nonce: number, committed: LogIndex, held: LogIndex): void {
+    if (!this.readmission.hear(nonce, committed, Math.max(held, this.match))) return;
+    this.#forgetMatch();
+  }
+
+  #forgetMatch(): void {
     this.match = 0;
     this.becomeProbe();
   }
@@ -78,6 +82,11 @@ export class Progress {
    * match. False for a refusal of something sent long ago.
    */
   onRejected(rejected: LogIndex, agree: LogIndex): boolean {
+    if (this.readmission.nonce !== 0 && rejected <= this.match) {
+      // What it acknowledged before it lost its disk came late.
+      this.#forgetMatch();
+      return true;
+    }
     if (this.state === 'replicate') {
       if (rejected <= this.match) return false;
       this.becomeProbe();

@@ -41,6 +41,8 @@ export class Raft {
   #term: Term;
   #votedFor: NodeId | undefined;
   #rejoining: number;
+  /** The last term in which its leader asked this node to campaign. */
+  #askedTerm: Term | undefined;
   #leader: NodeId | undefined;
   #savedHardState: HardState;
 
@@ -139,10 +141,15 @@ export class Raft {
   campaign(): void {
     this.#timer.slacken();
     if (this.#role === 'leader' || !this.#mayVote) return;
-    // It might count votes by a configuration that is no longer in force.
     if (this.#hasUnappliedChange) return;
     if (this.#options.preVote) this.#becomePreCandidate();
     else this.#becomeCandidate(false);
+  }
+
+  /** A leader that goes because it was removed asks for it and says that its removal is committed: that is applied first. */
+  #campaignAsAsked(): void {
+    if (this.#askedTerm !== this.#term || this.#role !== 'follower' || !this.#mayVote || this.#hasUnappliedChange) return;
+    this.#becomeCandidate(true);
   }
 
   get #mayVote(): boolean {
@@ -273,6 +280,8 @@ export class Raft {
 
   /** Takes a message of a peer, or of this node itself (see `Ready`). Whatever it says, it can't make the node stop. */
   step(from: NodeId, message: RaftMessage): void {
+    // Whatever becomes of its term: docs/raft.md has the histories that break without this.
+    if (message.type === 'RequestVote' && message.term >= this.#term && !message.transfer && this.#timer.isBound) return undefined;
     if (message.term > this.#term) {
       if (!this.#onHigherTerm(from, message)) return;
     } else if (message.term < this.#term) {
@@ -299,8 +308,10 @@ export class Raft {
       case 'InstallSnapshotResponse':
         return this.#leadership?.onInstallSnapshotResponse(from, message);
       case 'TimeoutNow':
-        if (this.#role === 'follower' && from === this.#leader && this.#mayVote) this.#becomeCandidate(true);
-        return undefined;
+        if (from !== this.#leader) return undefined;
+        this.#commitAsTold(message.leaderCommit);
+        this.#askedTerm = this.#term;
+        return this.#campaignAsAsked();
       case 'ReadIndex':
         return this.#leadership?.queueRead({ from, context: message.context });
       case 'ReadIndexResponse':
@@ -383,12 +394,17 @@ export class Raft {
     this.#send(to, { type: 'AppendEntriesResponse', term: this.#term, success, index, conflictIndex, conflictTerm, rejoining });
   }
 
-  #onHeartbeat(from: NodeId, { leaderCommit, context }: Heartbeat): void {
-    this.#hear(from);
+  #commitAsTold(leaderCommit: LogIndex): void {
     const commit = Math.min(leaderCommit, this.#log.lastIndex);
     // What the leader knows to match may be what was lost: without its disk a node believes only entries.
     if (this.#rejoining === 0 && this.#log.termAt(commit) !== undefined) this.#log.commitTo(commit);
-    this.#send(from, { type: 'HeartbeatResponse', term: this.#term, context, rejoining: this.#rejoining });
+  }
+
+  #onHeartbeat(from: NodeId, { leaderCommit, context }: Heartbeat): void {
+    this.#hear(from);
+    this.#commitAsTold(leaderCommit);
+    const leaseMs = this.#rejoining === 0 ? this.#options.leaseMs : 0;
+    this.#send(from, { type: 'HeartbeatResponse', term: this.#term, context, rejoining: this.#rejoining, leaseMs });
   }
 
   /** A connection was lost. On a leader: find out anew what that follower holds. On a follower of that leader: don't wait for its silence to grow. */
@@ -396,7 +412,7 @@ export class Raft {
     this.#leadership?.reportUnreachable(id);
     // A reset connection tells at once what silence would in an election timeout. A live leader is not disturbed: a pre-vote needs a majority that has lost
     // it too. Not with leases, which rest on voters keeping to a leader for a time.
-    if (this.#role !== 'follower' || id !== this.#leader || this.#options.readOnly === 'lease' || !this.#options.preVote) return;
+    if (this.#role !== 'follower' || id !== this.#leader || this.#options.leaseMs > 0 || !this.#options.preVote) return;
     this.#timer.hasten();
   }
 
@@ -481,19 +497,30 @@ export class Raft {
   applyConfigChange(entry: Entry): Configuration {
     const change = decodeConfigurationChange(entry.data);
     const changed = change === undefined ? undefined : changeConfiguration(this.#configuration, change);
-    if (changed?.ok !== true) return this.#configuration;
-    this.#configuration = changed.configuration;
-    // A leader that is no longer a voter has seen its own removal through (thesis §4.2.2).
-    if (isVoter(this.#configuration, this.id)) this.#leadership?.follow(this.#configuration);
-    else if (this.#leadership !== undefined) this.#becomeFollower(this.#term, undefined);
+    if (changed?.ok === true) this.#enter(changed.configuration);
+    this.#campaignAsAsked();
     return this.#configuration;
+  }
+
+  #enter(configuration: Configuration): void {
+    this.#configuration = configuration;
+    if (isVoter(configuration, this.id)) {
+      this.#leadership?.follow(configuration);
+    } else if (this.#leadership !== undefined) {
+      // It has seen its own removal through (thesis §4.2.2).
+      this.#leadership.resign(configuration);
+      this.#becomeFollower(this.#term, undefined);
+    }
   }
 
   // Handing out.
 
-  /** Hands over the outstanding work, or undefined when there is none. The caller owns it from here on, in the order that `Ready` asks for. */
-  takeReady(): Ready | undefined {
-    this.#leadership?.finishTurn();
+  /**
+   * Hands over the outstanding work, or undefined when there is none. The caller owns it from here on, in the order that `Ready` asks for.
+   * `nowMs`: the driver's monotonic clock, read after all reads in question were asked and before anything of this leaves; without it there are no leases.
+   */
+  takeReady(nowMs?: number): Ready | undefined {
+    this.#leadership?.finishTurn(nowMs);
     const entries = this.#log.takeUnsaved();
     const last = entries.at(-1);
     if (last !== undefined) this.#leadership?.acknowledgeOwn(last.index);

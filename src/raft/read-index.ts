@@ -33,6 +33,11 @@ export class ReadIndexRounds {
     return this.#rounds.at(-1)?.number ?? 0;
   }
 
+  /** The number of a heartbeat that belongs to no round: an answer to it confirms all rounds before. */
+  next(): number {
+    return ++this.#number;
+  }
+
   begin(index: LogIndex, requests: readonly ReadRequest[], self: NodeId): readonly ReadRequest[] {
     this.#rounds.push({ number: ++this.#number, index, requests, acks: new Set([self]) });
     return this.#rounds.length > maxRounds ? (this.#rounds.shift()?.requests ?? []) : [];

@@ -22,9 +22,16 @@ export function endsRejoining({ kind, data }: Entry, id: NodeId, nonce: number):
   return written === nonce && new TextDecoder().decode(data.subarray(nonceBytes)) === id;
 }
 
+/** Losses of one member's disk that a leader remembers: far more than there are while a message is on its way. */
+const maxPast = 16;
+
 /** How far a leader is with taking one member in again. */
 export class Readmission {
   #nonce = 0;
+  /** Losses that are over, the newest last: what is still said of one was said earlier. */
+  #past: readonly number[] = [];
+  /** Where the entry stands that ends this loss, once it is committed; 0 before. */
+  #endsAt: LogIndex = 0;
   /** The commit index when this loss was first heard of: what the member holds before an entry is worth its while (as the rounds of thesis §4.2.1). */
   #goal: LogIndex = 0;
   /** Ticks until an entry may be proposed (again). */
@@ -35,12 +42,23 @@ export class Readmission {
     return this.#nonce;
   }
 
-  /** True when this tells of a loss that was not known. */
-  hear(nonce: number, committed: LogIndex): boolean {
-    if (nonce === this.#nonce) return false;
+  /**
+   * What an answer says. True when it tells of a loss that was not known. Answers come late and in any order: that all is well is believed only of a member
+   * that holds (`held`) the committed entry which makes it whole; it may have been said before the loss.
+   */
+  hear(nonce: number, committed: LogIndex, held: LogIndex): boolean {
+    if (nonce === this.#nonce || this.#past.includes(nonce)) return false;
+    if (nonce === 0 && (this.#endsAt === 0 || held < this.#endsAt)) return false;
+    if (this.#nonce !== 0) this.#past = [...this.#past, this.#nonce].slice(-maxPast);
     this.#nonce = nonce;
+    this.#endsAt = 0;
     this.#goal = committed;
     return nonce !== 0;
+  }
+
+  /** An entry was committed that makes the member whole when it applies it. */
+  onEnded(index: LogIndex): void {
+    this.#endsAt = index;
   }
 
   tick(): void {

@@ -299,7 +299,7 @@ function messageFields(m: RaftMessage): readonly unknown[] {
     case 'Heartbeat':
       return [...head, m.leaderCommit, m.context];
     case 'HeartbeatResponse':
-      return [...head, m.context, m.rejoining];
+      return [...head, m.context, m.rejoining, m.leaseMs];
     case 'ReadIndex':
       return [...head, m.context];
     case 'InstallSnapshot':
@@ -307,7 +307,7 @@ function messageFields(m: RaftMessage): readonly unknown[] {
     case 'InstallSnapshotResponse':
       return [...head, m.index, m.nextChunk];
     case 'TimeoutNow':
-      return head;
+      return [...head, m.leaderCommit];
     case 'ReadIndexResponse':
       return [...head, m.context, m.index];
     default:
@@ -339,7 +339,7 @@ function readMessage(r: FieldReader): RaftMessage {
     case 'Heartbeat':
       return { type, term, leaderCommit: r.int(), context: r.int() };
     case 'HeartbeatResponse':
-      return { type, term, context: r.int(), rejoining: r.int() };
+      return { type, term, context: r.int(), rejoining: r.int(), leaseMs: r.int() };
     case 'ReadIndex':
       return { type, term, context: r.int() };
     case 'InstallSnapshot':
@@ -347,7 +347,7 @@ function readMessage(r: FieldReader): RaftMessage {
     case 'InstallSnapshotResponse':
       return { type, term, index: r.int(), nextChunk: r.int() };
     case 'TimeoutNow':
-      return { type, term };
+      return { type, term, leaderCommit: r.int() };
     case 'ReadIndexResponse':
       return { type, term, context: r.int(), index: r.int() };
     default:

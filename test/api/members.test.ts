@@ -29,6 +29,7 @@ describe('api: members', function () {
 
     expect(((added?.['items'] ?? []) as unknown[])[3]).to.deep.equal({ ...member, voter: false });
     expect(promoted).to.include({ status: 409, code: 'not_caught_up' });
+    expect(promoted?.['detail']).to.match(/^learner node-4 has not caught up/);
     expect(removed.code, removed.stderr).to.equal(0);
     expect(names(JSON.parse(removed.stdout))).to.deep.equal(['node-1', 'node-2', 'node-3']);
   });

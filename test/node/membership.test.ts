@@ -25,6 +25,14 @@ class Cluster {
     this.world.runUntil(this.world.queue.nowUs + seconds * second);
   }
 
+  /** Lets time go by in small steps, for two seconds at most; returns how much did. */
+  passUntil(isThere: () => boolean): number {
+    const fromUs = this.world.queue.nowUs;
+    let passedUs = 0;
+    for (; passedUs < 2 * second && !isThere(); passedUs += 100) this.world.runUntil(fromUs + passedUs);
+    return passedUs;
+  }
+
   replica(node: number): Replica {
     const replica = this.world.replica(node);
     if (replica === undefined) throw new Error(`node ${node} is down`);
@@ -224,5 +232,65 @@ describe('node: changes of the members', () => {
 
     expect(codeOf(cluster.transfer(cluster.leader(), n4))).to.equal('not_found');
     expect(codeOf(cluster.transfer(cluster.leader(), nodeId(`n${dead + 1}`)))).to.equal('unavailable');
+  });
+
+  for (const [what, type] of [
+    ['removes itself', 'remove'],
+    ['makes itself a learner', 'add-learner'],
+  ] as const) {
+    it(`a leader that ${what} is followed by another long before its silence would be noticed`, () => {
+      const cluster = new Cluster(3, 3);
+      const leader = cluster.leader();
+      const isOther = (): boolean => cluster.world.indices.some((i) => i !== leader && cluster.world.replica(i)?.isServing === true);
+
+      cluster.replica(leader).changeMembers(change({ type, node: nodeId(`n${leader + 1}`) }), 5000, () => {});
+      const passedUs = cluster.passUntil(isOther);
+
+      expect(passedUs).to.be.below(second / 10);
+      cluster.pass(1);
+      expect(cluster.leader()).to.not.equal(leader);
+      expect(cluster.replica(leader).raft.configuration.voters).to.have.length(2);
+    });
+  }
+
+  it('takes several voters and learners in, out, up and down in one change', () => {
+    const cluster = new Cluster(6, 4);
+    const leader = cluster.leader();
+    const [first, second_, third] = [0, 1, 2, 3].filter((i) => i !== leader).map((i) => nodeId(`n${i + 1}`)) as [NodeId, NodeId, NodeId];
+    const [n5, n6] = [nodeId('n5'), nodeId('n6')];
+    cluster.change(leader, change({ type: 'add-learner', node: n5 }, { type: 'add-learner', node: n6 }));
+
+    const answer = cluster.change(
+      leader,
+      change(
+        { type: 'add-voter', node: n5 },
+        { type: 'remove', node: n6 },
+        { type: 'remove', node: first },
+        { type: 'add-learner', node: second_ },
+      ),
+    );
+
+    const voters = [nodeId(`n${leader + 1}`), third, n5].toSorted();
+    expect(answer).to.deep.equal({ ok: true, value: { voters, outgoing: [], learners: [second_], learnersNext: [], autoLeave: false } });
+  });
+
+  it('does not count on a voter that lost its disk, and names it', () => {
+    const cluster = new Cluster(3, 3);
+    const leader = cluster.leader();
+    const lost = cluster.follower();
+    const other = 3 - lost - leader;
+    const isRejoining = (): boolean =>
+      cluster
+        .replica(leader)
+        .raft.status()
+        .progress.get(nodeId(`n${lost + 1}`))?.isRejoining === true;
+    cluster.world.loseDisk(lost);
+    cluster.world.start(lost);
+    cluster.passUntil(isRejoining);
+
+    const answer = cluster.change(leader, change({ type: 'remove', node: nodeId(`n${other + 1}`) }));
+
+    expect(codeOf(answer)).to.equal('would_lose_quorum');
+    expect(answer?.ok === false && answer.failure.data?.['rejoining']).to.deep.equal([`n${lost + 1}`]);
   });
 });

@@ -262,4 +262,51 @@ describe('raft: changes of the members (§6, thesis §4)', () => {
 
     expect(ofType(drain(raft), 'RequestVote')).to.have.length(1);
   });
+
+  it('a leader without a vote asks the voter that is furthest to take over, and the others need not wait for its silence', () => {
+    const network = new Network(three, options);
+    const leader = network.elect(n1);
+    network.cut.add('n1 n2');
+
+    apply(network, leader, change('auto', ['remove', n1]));
+
+    expect(leader.role).to.equal('follower');
+    expect(network.at(n3)).to.include({ role: 'leader', term: 2 });
+  });
+
+  it('asks nobody who lost its disk', () => {
+    const network = new Network(three, options);
+    const leader = network.elect(n1);
+    leader.proposeConfigChange(change('auto', ['remove', n1]));
+    drain(leader);
+    const answer = { type: 'AppendEntriesResponse', term: 1, success: true, index: 2, conflictIndex: 0, conflictTerm: 0 } as const;
+    leader.step(n2, { ...answer, rejoining: 4711 });
+    leader.step(n3, { ...answer, rejoining: 0 });
+
+    const asked: NodeId[] = [];
+    for (const { to, message } of drain(leader)) if (message.type === 'TimeoutNow') asked.push(to);
+
+    expect(asked).to.deep.equal([n3]);
+  });
+
+  it('campaigns when it is asked to together with the news of a change, but applies that first', () => {
+    const raft = makeRaft(n2, three, {}, options);
+    const data = encodeConfigurationChange(change('auto', ['remove', n1]));
+    raft.step(n1, {
+      type: 'AppendEntries',
+      term: 1,
+      prevLogIndex: 0,
+      prevLogTerm: 0,
+      leaderCommit: 0,
+      entries: [{ term: 1, index: 1, count: 1, kind: 'configuration', data }],
+    });
+    raft.step(n1, { type: 'TimeoutNow', term: 1, leaderCommit: 1 });
+    expect(raft.role).to.equal('follower');
+
+    const asked: NodeId[] = [];
+    for (const { to, message } of drain(raft)) if (message.type === 'RequestVote' && message.transfer) asked.push(to);
+
+    expect(raft).to.include({ role: 'candidate', term: 2 });
+    expect(asked).to.deep.equal([n3]);
+  });
 });

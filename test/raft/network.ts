@@ -37,7 +37,7 @@ export function makeRaft(id: NodeId, voters: readonly NodeId[], disk: Partial<Di
       maxInflightBytes: 1024 * 1024,
       maxSizePerMessage: 1024,
       maxUncommittedBytes: 1024 * 1024,
-      readOnly: 'safe',
+      leaseMs: 0,
       random: new SeededRandom(id.charCodeAt(1)),
       ...options,
     },
@@ -52,10 +52,10 @@ export function makeRaft(id: NodeId, voters: readonly NodeId[], disk: Partial<Di
   );
 }
 
-/** Takes all Readys of one node, steps what it says to itself, and returns everything it wants sent. `seen` is told each Ready. */
-export function drain(raft: Raft, seen: (ready: Ready) => void = () => {}): Outgoing[] {
+/** Takes all Readys of one node, steps what it says to itself, and returns everything it wants sent. `seen` is told each Ready; `nowMs` is its clock, if it has one. */
+export function drain(raft: Raft, seen: (ready: Ready) => void = () => {}, nowMs?: number): Outgoing[] {
   const sent: Outgoing[] = [];
-  for (let ready = raft.takeReady(); ready !== undefined; ready = raft.takeReady()) {
+  for (let ready = raft.takeReady(nowMs); ready !== undefined; ready = raft.takeReady(nowMs)) {
     seen(ready);
     sent.push(...ready.messages);
     for (const committed of ready.committedEntries) if (committed.kind === 'configuration') raft.applyConfigChange(committed);
@@ -80,6 +80,8 @@ export class Network {
   readonly cut = new Set<string>();
   /** Chunks of the snapshot that every node would send. */
   chunks = 1;
+  /** What the clocks of all nodes show. */
+  nowMs: number | undefined;
   drop: (from: NodeId, outgoing: Outgoing) => boolean = () => false;
 
   constructor(ids: readonly NodeId[], options: Partial<RaftOptions> = {}, disks: Readonly<Record<string, Partial<Disk>>> = {}) {
@@ -115,10 +117,11 @@ export class Network {
     for (let moved = true, rounds = 0; moved && rounds < 1000; rounds++) {
       moved = false;
       for (const [id, raft] of this.nodes) {
-        const sent = drain(raft, (ready) => {
+        const record = (ready: Ready): void => {
           moved = true;
           this.#record(id, ready);
-        });
+        };
+        const sent = drain(raft, record, this.nowMs);
         for (const outgoing of sent) {
           if (this.cut.has(`${id} ${outgoing.to}`) || this.drop(id, outgoing)) continue;
           this.nodes.get(outgoing.to)?.step(id, outgoing.message);

@@ -4,7 +4,7 @@ import { drain, electionTicks, makeRaft, n1, n2, n3, n4, n5, Network, ofType } f
 
 const three = [n1, n2, n3];
 const options = { preVote: true, checkQuorum: true };
-const answer = (term: number, context: number): RaftMessage => ({ type: 'HeartbeatResponse', term, context, rejoining: 0 });
+const answer = (term: number, context: number): RaftMessage => ({ type: 'HeartbeatResponse', term, context, rejoining: 0, leaseMs: 0 });
 
 describe('raft: how a read is confirmed (thesis §6.4)', () => {
   it('is confirmed by a heartbeat that was sent after it was asked, not by an older one', () => {
@@ -226,7 +226,7 @@ describe('raft: leadership transfer (thesis §3.10)', () => {
     const network = new Network(three, options);
     network.elect(n1);
 
-    network.at(n2).step(n1, { type: 'TimeoutNow', term: 1 });
+    network.at(n2).step(n1, { type: 'TimeoutNow', term: 1, leaderCommit: 0 });
     const asked = ofType(drain(network.at(n2)), 'RequestVote');
 
     expect(asked.map(({ preVote, transfer, term }) => [preVote, transfer, term])).to.deep.equal([
@@ -239,12 +239,12 @@ describe('raft: leadership transfer (thesis §3.10)', () => {
     const network = new Network(three, options);
     network.elect(n1);
 
-    network.at(n2).step(n3, { type: 'TimeoutNow', term: 1 });
+    network.at(n2).step(n3, { type: 'TimeoutNow', term: 1, leaderCommit: 0 });
     network.settle();
 
     expect(roles(network)).to.deep.equal([n1]);
     const learner = makeRaft(n4, three);
-    learner.step(n1, { type: 'TimeoutNow', term: 1 });
+    learner.step(n1, { type: 'TimeoutNow', term: 1, leaderCommit: 0 });
     expect(learner).to.include({ role: 'follower', term: 1 });
   });
 

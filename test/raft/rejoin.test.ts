@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { defined } from '../../src/core/assert.ts';
 import type { NodeId } from '../../src/core/ids.ts';
+import type { RaftMessage } from '../../src/raft/messages.ts';
 import { emptyDisk } from '../../src/storage/memory-store.ts';
 import { drain, electionTicks, entry, makeRaft, n1, n2, n3, n4, n5, Network, ofType } from './network.ts';
 import { restart } from './restart.ts';
@@ -30,7 +31,7 @@ describe('raft: a member that lost its disk', () => {
         commitIndex: 0,
         commitTerm: 0,
       });
-    raft.step(n1, { type: 'TimeoutNow', term: 5 });
+    raft.step(n1, { type: 'TimeoutNow', term: 5, leaderCommit: 0 });
     for (let i = 0; i < 4 * electionTicks; i++) raft.tick();
     const sent = drain(raft);
 
@@ -129,5 +130,50 @@ describe('raft: a member that lost its disk', () => {
 
     expect([first, asked()]).to.deep.equal([1, 2]);
     expect(leader.transferLeadership(n3)).to.equal(false);
+  });
+
+  it('is not believed to be whole by what it said before the loss, and what it said before it was whole is not news', () => {
+    const network = new Network(three, product);
+    const leader = network.elect(n1);
+    network.isolate(n2);
+    loseDisk(network, n3, product);
+    leader.propose(new Uint8Array([1]));
+    network.tick(1);
+    const committed = leader.commitIndex;
+    const said = (rejoining: number, index: number): RaftMessage => ({
+      type: 'AppendEntriesResponse',
+      term: leader.term,
+      success: true,
+      index,
+      conflictIndex: 0,
+      conflictTerm: 0,
+      rejoining,
+    });
+
+    leader.step(n3, said(0, committed));
+    network.settle();
+    expect(leader.commitIndex).to.equal(committed);
+    expect(leader.status().progress.get(n3)?.isRejoining).to.equal(true);
+
+    network.heal();
+    network.tick(3);
+    expect(leader.status().progress.get(n3)).to.include({ isRejoining: false, match: leader.status().lastIndex });
+    leader.step(n3, said(nonce, 1));
+    expect(leader.status().progress.get(n3)).to.include({ isRejoining: false, match: leader.status().lastIndex });
+  });
+
+  it('puts right what an old acknowledgement made the leader believe that it holds', () => {
+    const network = new Network(three, product);
+    const leader = network.elect(n1);
+    for (let i = 0; i < 5; i++) leader.propose(new Uint8Array([i]));
+    network.settle();
+    const { lastIndex: index, term } = leader.status();
+    const lost = loseDisk(network, n3, product);
+    leader.step(n3, { type: 'HeartbeatResponse', term, context: 0, rejoining: nonce, leaseMs: 0 });
+
+    leader.step(n3, { type: 'AppendEntriesResponse', term, success: true, index, conflictIndex: 0, conflictTerm: 0, rejoining: 0 });
+    network.tick(5);
+
+    expect(lost.status()).to.include({ rejoining: 0, commitIndex: leader.commitIndex });
   });
 });

@@ -117,7 +117,7 @@ describe('raft: crash and restart (§5, figure 2)', () => {
     expect(() => makeRaft(n1, three, {}, { heartbeatTicks: electionTicks })).to.throw(RangeError);
     expect(() => makeRaft(n1, three, {}, { maxInflight: 0 })).to.throw(RangeError);
     expect(() => makeRaft(n1, three, {}, { maxInflightBytes: 1 })).to.throw(RangeError);
-    expect(() => makeRaft(n1, three, {}, { readOnly: 'lease', checkQuorum: false })).to.throw(RangeError);
+    expect(() => makeRaft(n1, three, {}, { leaseMs: 5, checkQuorum: false })).to.throw(RangeError);
   });
 });
 
@@ -289,7 +289,13 @@ describe('raft: safety in a storm (figure 3)', () => {
         rejoining: fc.nat(1),
       }),
       fc.record({ type: fc.constant('Heartbeat' as const), term: fc.nat(4), leaderCommit: index, context: fc.nat(3) }),
-      fc.record({ type: fc.constant('HeartbeatResponse' as const), term: fc.nat(4), context: fc.nat(3), rejoining: fc.nat(1) }),
+      fc.record({
+        type: fc.constant('HeartbeatResponse' as const),
+        term: fc.nat(4),
+        context: fc.nat(3),
+        rejoining: fc.nat(1),
+        leaseMs: fc.nat(5),
+      }),
       fc.record({
         type: fc.constant('InstallSnapshot' as const),
         term: fc.nat(4),
@@ -303,7 +309,7 @@ describe('raft: safety in a storm (figure 3)', () => {
         data: fc.uint8Array({ maxLength: 2 }),
       }),
       fc.record({ type: fc.constant('InstallSnapshotResponse' as const), term: fc.nat(4), index, nextChunk: fc.nat(3) }),
-      fc.record({ type: fc.constant('TimeoutNow' as const), term: fc.nat(4) }),
+      fc.record({ type: fc.constant('TimeoutNow' as const), term: fc.nat(4), leaderCommit: fc.nat(9) }),
       fc.record({ type: fc.constant('ReadIndex' as const), term: fc.nat(4), context: fc.nat(3) }),
       fc.record({ type: fc.constant('ReadIndexResponse' as const), term: fc.nat(4), context: fc.nat(3), index }),
     );

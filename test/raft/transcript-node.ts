@@ -12,6 +12,12 @@ interface Snapshot {
   readonly commands: readonly string[];
 }
 
+interface Surroundings {
+  readonly nowMs: () => number;
+  readonly say: (line: string) => void;
+  readonly send: (outgoing: Outgoing) => void;
+}
+
 /** A production `Raft` with a disk and a state machine in memory. It tells `say` all that happens and hands `send` what is to leave. */
 export class TranscriptNode {
   raft: Raft;
@@ -21,6 +27,7 @@ export class TranscriptNode {
   readonly #founders: Configuration;
   readonly #say: (line: string) => void;
   readonly #send: (outgoing: Outgoing) => void;
+  readonly #nowMs: () => number;
   #hardState: HardState = { currentTerm: 0, votedFor: undefined, rejoining: 0, commitIndex: 0 };
   #entries: Entry[] = [];
   #compacted = { index: 0, term: 0 };
@@ -28,11 +35,12 @@ export class TranscriptNode {
   #arriving: Uint8Array[] = [];
   #standing = '';
 
-  constructor(options: RaftOptions, founders: Configuration, say: (line: string) => void, send: (outgoing: Outgoing) => void) {
+  constructor(options: RaftOptions, founders: Configuration, { nowMs, say, send }: Surroundings) {
     this.#options = options;
     this.#founders = founders;
     this.#say = say;
     this.#send = send;
+    this.#nowMs = nowMs;
     this.raft = this.#load();
     this.#standing = this.#sayStanding();
   }
@@ -60,7 +68,7 @@ export class TranscriptNode {
   work(): boolean {
     this.noteStanding();
     let worked = false;
-    for (let ready = this.raft.takeReady(); ready !== undefined; ready = this.raft.takeReady()) {
+    for (let ready = this.raft.takeReady(this.#nowMs()); ready !== undefined; ready = this.raft.takeReady(this.#nowMs())) {
       worked = true;
       this.#handle(ready);
       this.noteStanding();

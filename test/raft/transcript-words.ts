@@ -48,13 +48,13 @@ export function sayMessage(message: RaftMessage): string {
     case 'Heartbeat':
       return `${head} commit ${message.leaderCommit}${message.context === 0 ? '' : ` round ${message.context}`}`;
     case 'HeartbeatResponse':
-      return `${head}${message.context === 0 ? '' : ` round ${message.context}`}`;
+      return `${head}${message.context === 0 ? '' : ` round ${message.context}`}${message.leaseMs === 0 ? '' : ` promises ${message.leaseMs} ms`}`;
     case 'InstallSnapshot':
       return `${head} ${message.snapshot.index}/${message.snapshot.term} chunk ${message.chunk + 1} of ${message.chunks}`;
     case 'InstallSnapshotResponse':
       return `${head} ${message.index} wants chunk ${message.nextChunk + 1}`;
     case 'TimeoutNow':
-      return head;
+      return `${head} commit ${message.leaderCommit}`;
     case 'ReadIndex':
       return `${head} read ${message.context}`;
     case 'ReadIndexResponse':

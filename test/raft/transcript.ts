@@ -13,6 +13,9 @@ interface Travelling {
 }
 
 const electionTicks = 10;
+const tickMs = 10;
+/** Less than the election timeout, as in the product. */
+const leaseMs = 60;
 
 /** Far more than any conversation needs: one that goes on has found a loop. */
 const maxRounds = 200;
@@ -41,6 +44,8 @@ class Script {
   #travelling: Travelling[] = [];
   #said: string[] = [];
   #reads = 0;
+  /** What all clocks show. */
+  #nowMs = 0;
 
   /** What happened because of the command, a line each. */
   run(command: string): readonly string[] {
@@ -54,7 +59,7 @@ class Script {
   }
 
   readonly #commands: Readonly<Record<string, (words: readonly string[]) => void>> = {
-    // nodes <count> [pre-vote] [check-quorum] [one-inflight]: the founders, all voters.
+    // nodes <count> [pre-vote] [check-quorum] [one-inflight] [lease]: the founders, all voters.
     nodes: ([count, ...flags]) => {
       this.#flags = new Set(flags);
       const ids = Array.from({ length: numberOf(count) }, (_, i) => nodeId(`n${i + 1}`));
@@ -67,11 +72,16 @@ class Script {
     // tick <id>|all [times]: every node works after each tick.
     tick: ([id, times = '1']) => {
       for (let i = 0; i < numberOf(times); i++) {
+        this.#nowMs += tickMs;
         for (const node of id === 'all' ? this.#nodes.values() : [this.#at(id)]) {
           node.raft.tick();
           node.work();
         }
       }
+    },
+    // pause <ms>: time goes by, and nobody ticks.
+    pause: ([ms]) => {
+      this.#nowMs += numberOf(ms);
     },
     // timeout <id> <ticks>: instead of the one that was drawn.
     timeout: ([id, ticks]) => this.#at(id).raft.setRandomizedElectionTimeout(numberOf(ticks)),
@@ -126,13 +136,13 @@ class Script {
       // Room for two commands of one letter each.
       maxSizePerMessage: 2,
       maxUncommittedBytes: 1024,
-      readOnly: 'safe' as const,
+      leaseMs: this.#flags.has('lease') ? leaseMs : 0,
       random,
     };
     const send = ({ to, message }: { readonly to: NodeId; readonly message: RaftMessage }): void => {
       this.#travelling.push({ from: id, to, message });
     };
-    this.#nodes.set(id, new TranscriptNode(options, this.#founders, (line) => this.#say(line), send));
+    this.#nodes.set(id, new TranscriptNode(options, this.#founders, { nowMs: () => this.#nowMs, say: (line) => this.#say(line), send }));
   }
 
   #deliver(travelling: readonly Travelling[]): void {

@@ -80,7 +80,7 @@ const messages: readonly RaftMessage[] = [
   },
   { type: 'AppendEntriesResponse', term: 2, success: false, index: 3, conflictIndex: 2, conflictTerm: 1, rejoining: 2 ** 47 },
   { type: 'Heartbeat', term: 2, leaderCommit: 2, context: 4 },
-  { type: 'HeartbeatResponse', term: 2, context: 4, rejoining: 4711 },
+  { type: 'HeartbeatResponse', term: 2, context: 4, rejoining: 4711, leaseMs: 640 },
   {
     type: 'InstallSnapshot',
     term: 2,
@@ -90,7 +90,7 @@ const messages: readonly RaftMessage[] = [
     data: new Uint8Array([9]),
   },
   { type: 'InstallSnapshotResponse', term: 2, index: 9, nextChunk: 1 },
-  { type: 'TimeoutNow', term: 2 },
+  { type: 'TimeoutNow', term: 2, leaderCommit: 7 },
   { type: 'ReadIndex', term: 2, context: 1 },
   { type: 'ReadIndexResponse', term: 2, context: 1, index: 6 },
 ];

@@ -1,12 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { failure, QuorateError } from '../../core/errors.ts';
 import { type NodeId, nodeId } from '../../core/ids.ts';
-import type { ConfigurationChange, MemberChange, NodeService } from '../../node/service.ts';
+import type { MemberChange, NodeService } from '../../node/service.ts';
 import type { MemberRecord } from '../../tasks/members.ts';
 import { done, route, type Answer, type Route } from '../route.ts';
 import { joinBody, tokenBody, memberBody, memberParams, noQuery, transferBody } from '../schemas.ts';
-
-const auto = (...changes: MemberChange[]): ConfigurationChange => ({ transition: 'auto', changes, context: '' });
 
 export const memberRoutes = (node: NodeService): Route[] => [
   route({
@@ -28,7 +26,7 @@ export const memberRoutes = (node: NodeService): Route[] => [
       if (name !== undefined && http !== undefined && peer !== undefined) {
         await putMember(node, { nodeId: id, name, http, peer, promote: role === 'voter' }, signal);
         // A member that has moved keeps its role.
-        if (!isMember(node, id)) await node.changeMembers(auto({ type: 'add-learner', node: id }), { signal });
+        if (!isMember(node, id)) await change(node, signal, { type: 'add-learner', node: id });
         return current(node, signal);
       }
       if (name !== undefined || http !== undefined || peer !== undefined)
@@ -37,12 +35,12 @@ export const memberRoutes = (node: NodeService): Route[] => [
       if (replaces !== undefined && !isMember(node, nodeId(replaces))) throw unknown(nodeId(replaces));
       if (role === 'voter') {
         const leaving: MemberChange[] = replaces === undefined ? [] : [{ type: 'remove', node: nodeId(replaces) }];
-        await node.changeMembers(auto({ type: 'add-voter', node: id }, ...leaving), { signal });
+        await change(node, signal, { type: 'add-voter', node: id }, ...leaving);
       } else {
         // It must not be promoted again on its own.
         const known = node.state().members.get(id);
         if (known?.promote === true) await putMember(node, { ...known, promote: false }, signal);
-        await node.changeMembers(auto({ type: 'add-learner', node: id }), { signal });
+        await change(node, signal, { type: 'add-learner', node: id });
       }
       return current(node, signal);
     },
@@ -70,7 +68,7 @@ export const memberRoutes = (node: NodeService): Route[] => [
       checkName(node, member);
       done(await node.submit({ op: 'JoinMember', tokenHash: hashOf(token), member }, { signal }));
       // A repeat finds it a learner, or a voter already.
-      if (!isMember(node, member.nodeId)) await node.changeMembers(auto({ type: 'add-learner', node: member.nodeId }), { signal });
+      if (!isMember(node, member.nodeId)) await change(node, signal, { type: 'add-learner', node: member.nodeId });
       const { index } = await node.readPoint('linearizable', { signal });
       return { body: { genesis: node.genesis(), roster: { index, members: node.status().members } } };
     },
@@ -84,7 +82,7 @@ export const memberRoutes = (node: NodeService): Route[] => [
     handle: async ({ params, signal }) => {
       const id = nodeId(params.nodeId);
       if (!isMember(node, id)) throw unknown(id);
-      await node.changeMembers(auto({ type: 'remove', node: id }), { signal });
+      await change(node, signal, { type: 'remove', node: id });
       // A node that was asked to remove itself can ask nobody any more.
       if (id === node.status().nodeId) return { body: { items: node.status().members.filter((member) => member.nodeId !== id) } };
       return current(node, signal);
@@ -121,6 +119,18 @@ function checkName(node: NodeService, member: MemberRecord): void {
 async function current(node: NodeService, signal: AbortSignal): Promise<Answer> {
   await node.readPoint('linearizable', { signal });
   return { body: { items: node.status().members } };
+}
+
+/** Asks the leader for a change. Why it is refused is told with the names of the nodes, which people know better than ids. */
+async function change(node: NodeService, signal: AbortSignal, ...changes: MemberChange[]): Promise<void> {
+  try {
+    await node.changeMembers({ transition: 'auto', changes, context: '' }, { signal });
+  } catch (error) {
+    if (!(error instanceof QuorateError)) throw error;
+    const { code, detail, data } = error.failure;
+    const named = node.status().members.reduce((text, { nodeId: id, name }) => text.replaceAll(id, name), detail);
+    throw new QuorateError(failure(code, named, data), { cause: error });
+  }
 }
 
 const unknown = (id: NodeId): QuorateError => new QuorateError(failure('not_found', `there is no member ${id}`));
