@@ -11,6 +11,12 @@ export type FlipTarget = 'slot' | 'log' | 'table';
 
 type Slot = Uint8Array | undefined;
 
+/** A step of a batch: a name with its new value, or without one when it is deleted. */
+interface Change {
+  readonly name: string;
+  readonly value: Uint8Array | undefined;
+}
+
 /**
  * A disk with a LevelDB and the guard's slots, between what was written and what a crash leaves. LevelDB appends batches to a log and makes tables of it now and
  * then. What is in tables is durable and checked; of the log the first `synced` batches are durable. A damaged or torn record of the log is left out without a
@@ -18,7 +24,7 @@ type Slot = Uint8Array | undefined;
  */
 export class VirtualDisk {
   readonly #tables = new Map<string, Uint8Array>();
-  #log: (readonly Operation[])[] = [];
+  #log: (readonly Change[])[] = [];
   #logBytes = 0;
   #synced = 0;
   readonly #slots: [Slot, Slot] = [undefined, undefined];
@@ -33,8 +39,9 @@ export class VirtualDisk {
 
   /** Takes a batch into the log, where it can be read at once; gives the place to sync up to. The bytes are not copied: a store never changes what it has handed over. */
   append(operations: readonly Operation[]): number {
-    this.#log.push(operations);
-    for (const operation of operations) this.#logBytes += operation.type === 'put' ? operation.value.length : operation.key.length;
+    const batch = operations.map(changeOf);
+    this.#log.push(batch);
+    for (const { name, value } of batch) this.#logBytes += name.length + (value?.length ?? 0);
     return this.#log.length;
   }
 
@@ -63,8 +70,8 @@ export class VirtualDisk {
   get(key: Uint8Array, { isDurable = false } = {}): Uint8Array | undefined {
     const name = nameOf(key);
     for (let at = (isDurable ? this.#synced : this.#log.length) - 1; at >= 0; at--) {
-      const operation = this.#log[at]?.findLast((step) => nameOf(step.key) === name);
-      if (operation !== undefined) return operation.type === 'put' ? operation.value : undefined;
+      const change = this.#log[at]?.findLast((step) => step.name === name);
+      if (change !== undefined) return change.value;
     }
     return this.#tables.get(name);
   }
@@ -143,10 +150,15 @@ export class VirtualDisk {
 /** A key as a string of bytes, which sorts as the key does. */
 const nameOf = (key: Uint8Array): string => String.fromCharCode(...key);
 
-function apply(batch: readonly Operation[], records: Map<string, Uint8Array>): void {
-  for (const operation of batch) {
-    if (operation.type === 'put') records.set(nameOf(operation.key), operation.value);
-    else records.delete(nameOf(operation.key));
+const changeOf = (operation: Operation): Change => ({
+  name: nameOf(operation.key),
+  value: operation.type === 'put' ? operation.value : undefined,
+});
+
+function apply(batch: readonly Change[], records: Map<string, Uint8Array>): void {
+  for (const { name, value } of batch) {
+    if (value === undefined) records.delete(name);
+    else records.set(name, value);
   }
 }
 
