@@ -1,24 +1,10 @@
 import { assert, defined } from '../core/assert.ts';
 import type { AgentId, LogIndex } from '../core/ids.ts';
-import type { Agent, AgentState } from './agent.ts';
+import type { Agent, AgentState, Registration } from './agent.ts';
 import { CapabilityIndex } from './capability-index.ts';
 import { Former } from './former.ts';
 import type { RegistryQuery } from './query.ts';
 import { SortedList } from './sorted-list.ts';
-
-/** What a registration says of an agent. */
-export interface Registration {
-  readonly agent: AgentId;
-  readonly capabilities: readonly string[];
-  readonly swarms: readonly string[];
-  readonly concurrency: number;
-  readonly weight: number;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly ttlMs: number;
-  readonly role: 'primary' | 'backup' | undefined;
-  readonly group: string | undefined;
-  readonly node: string;
-}
 
 type AgentRecord = { -readonly [Field in keyof Agent]: Agent[Field] };
 

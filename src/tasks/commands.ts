@@ -1,5 +1,6 @@
 import type { Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
+import type { Registration } from '../registry/agent.ts';
 import type { MemberRecord } from './members.ts';
 import type { Backoff, TaskState } from './task.ts';
 
@@ -29,19 +30,8 @@ export interface DeleteKey {
 }
 
 /** Makes the agent known, or known anew: its generation rises and what the older generation held is requeued. */
-export interface RegisterAgent {
+export interface RegisterAgent extends Registration {
   readonly op: 'RegisterAgent';
-  readonly agent: AgentId;
-  readonly capabilities: readonly string[];
-  readonly swarms: readonly string[];
-  readonly concurrency: number;
-  readonly weight: number;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly ttlMs: number;
-  readonly role: 'primary' | 'backup' | undefined;
-  readonly group: string | undefined;
-  /** Name of the node that took the registration. */
-  readonly node: string;
 }
 
 /** No new assignments; what it holds it may finish. */

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { agentId } from '../../src/core/ids.ts';
-import type { Agent } from '../../src/registry/agent.ts';
+import type { Agent, Registration } from '../../src/registry/agent.ts';
 import { everyAgent } from '../../src/registry/query.ts';
-import { type Registration, Registry } from '../../src/registry/registry.ts';
+import { Registry } from '../../src/registry/registry.ts';
 
 const registration = (fields: Partial<Registration> = {}): Registration => ({
   agent: agentId('a'),
