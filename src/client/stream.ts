@@ -45,6 +45,8 @@ export class Stream {
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  /** Connections that ended, or never came. */
+  #closes = 0;
   /** Nodes that could not serve, one after the other. */
   #refusals = 0;
   #refusedUntilMs = 0;
@@ -158,11 +160,15 @@ export class Stream {
         this.#next++;
         this.#writesByRequest.clear();
         if (this.#closed || (this.#writes.size === 0 && this.#requests.size === 0 && this.onPush.size === 0)) return;
-        // Not at once: a node that refuses would be asked in a tight loop.
-        this.#timer = setTimeout(() => {
-          this.#timer = undefined;
-          this.#connect();
-        }, reconnectMs);
+        // Each node once, then a pause: nodes that refuse would be asked in a tight loop.
+        const isRoundOver = ++this.#closes % this.#endpoints.length === 0;
+        this.#timer = setTimeout(
+          () => {
+            this.#timer = undefined;
+            this.#connect();
+          },
+          isRoundOver ? reconnectMs : 0,
+        );
       },
     });
     this.#connection = connection;
