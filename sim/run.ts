@@ -7,13 +7,18 @@ import type { Listeners } from './trace.ts';
 import { Violation } from './violation.ts';
 import { World } from './world.ts';
 
-export type Verdict = 'ok' | 'unsafe' | 'stuck' | 'crash';
+/** `no-quorum`: safe, and what was healed could not have become whole, because too few of those that vote were among it. Tells nothing against the code. */
+export type Verdict = 'ok' | 'unsafe' | 'stuck' | 'no-quorum' | 'crash';
+
+export const isFailure = (verdict: Verdict): boolean => verdict !== 'ok' && verdict !== 'no-quorum';
 
 export interface RunOptions extends Listeners {
   readonly seed: number;
   /** The name of the plan, for the result. */
   readonly scenario: string;
   readonly plan: Plan;
+  /** With an invariant that no run can keep: the verdict must be `unsafe`. */
+  readonly canary?: boolean | undefined;
 }
 
 export interface RunResult {
@@ -26,21 +31,33 @@ export interface RunResult {
   readonly violation: string | undefined;
   /** The name of the invariant that broke first. */
   readonly invariant: string | undefined;
-  readonly counts: {
-    readonly events: number;
-    readonly elections: number;
-    readonly writes: number;
-    readonly reads: number;
-    readonly completions: number;
-    readonly configurationChanges: number;
-    readonly crashes: number;
-    readonly partitions: number;
-    readonly diskFailures: number;
-    readonly bitFlips: number;
-    readonly repairedDisks: number;
-    readonly snapshots: number;
-    readonly installs: number;
-  };
+  readonly counts: RunCounts;
+  /** What met which role: `candidate AppendEntries follower`. */
+  readonly transitions: readonly string[];
+}
+
+/** How much happened in a run: a green one that did nothing proves nothing. */
+export interface RunCounts {
+  readonly events: number;
+  readonly elections: number;
+  /** Entries that were committed and applied. */
+  readonly commits: number;
+  readonly writes: number;
+  readonly reads: number;
+  readonly completions: number;
+  readonly failures: number;
+  readonly snapshots: number;
+  readonly installs: number;
+  readonly configurationChanges: number;
+  readonly crashes: number;
+  readonly diskFailures: number;
+  readonly lostDisks: number;
+  readonly bitFlips: number;
+  /** Nodes that lost their disk, or noticed that it was damaged, and were taken in again. */
+  readonly repairedDisks: number;
+  readonly partitions: number;
+  /** Histories of one key or task that the checker neither proved nor refuted. */
+  readonly gaveUp: number;
 }
 
 /** Virtual time that a healed cluster may take to elect, catch up and finish its tasks. */
@@ -51,60 +68,81 @@ const healMs = 60_000;
  * for all of them.
  */
 export function run(options: RunOptions): RunResult {
-  const { seed, plan, onLine, onMark } = options;
-  const { nodes, faultyMs } = plan;
-  const world = new World({ seed, plan, onLine, onMark });
+  const { seed, plan, onLine, onMark, canary } = options;
+  const world = new World({ seed, plan, onLine, onMark, canary });
   let verdict: Verdict = 'ok';
   let violation: string | undefined;
   let invariant: string | undefined;
   try {
-    for (let i = 0; i < nodes; i++) world.start(i);
-    world.workload.start();
+    for (const node of world.indices) world.start(node);
+    world.workload.start(plan.clients);
     schedule(world, plan);
-    world.runUntil(faultyMs * 1000);
+    world.runUntil(plan.faultyMs * 1000);
     world.workload.drain();
-    const core = drawCore(world);
-    violation = becomeWhole(world, core) ?? (core.length < nodes ? becomeWhole(world, world.indices) : undefined);
-    if (violation !== undefined) {
-      verdict = 'stuck';
-      invariant = 'liveness';
-    }
+    ({ verdict, violation } = heal(world));
+    if (verdict === 'stuck') invariant = 'liveness';
+    world.observer.end();
   } catch (error) {
     if (error instanceof Violation) invariant = error.invariant;
     verdict = error instanceof Violation ? 'unsafe' : 'crash';
-    violation =
-      error instanceof Violation || error instanceof InvariantError
-        ? error.message
-        : error instanceof Error
-          ? (error.stack ?? error.message)
-          : String(error);
+    violation = wordsOf(error);
   }
-  const { counts, workload, history, trace } = world;
-  const live = [...Array(nodes).keys()].map((i) => world.replica(i)?.counters);
   return {
     seed,
     scenario: options.scenario,
     verdict,
-    traceHash: trace.hash(),
+    traceHash: world.trace.hash(),
     simulatedMs: Math.round(world.queue.nowUs / 1000),
     violation,
     invariant,
-    counts: {
-      events: trace.count,
-      elections: history.elections,
-      writes: workload.counts.writesAcknowledged,
-      reads: workload.counts.reads,
-      completions: workload.counts.completions,
-      configurationChanges: counts.configurationChanges,
-      crashes: counts.crashes,
-      partitions: counts.partitions,
-      diskFailures: counts.diskFailures,
-      bitFlips: counts.bitFlips,
-      repairedDisks: counts.repairedDisks,
-      snapshots: counts.snapshots + live.reduce((sum, c) => sum + (c?.snapshotsTaken ?? 0), 0),
-      installs: counts.installs + live.reduce((sum, c) => sum + (c?.snapshotsInstalled ?? 0), 0),
-    },
+    counts: countsOf(world),
+    transitions: world.observer.transitions.names(),
   };
+}
+
+function countsOf(world: World): RunCounts {
+  const { counts, workload, observer } = world;
+  const live = world.indices.map((node) => world.replica(node)?.counters);
+  return {
+    events: world.trace.count,
+    elections: observer.elections,
+    commits: observer.agreed.size,
+    writes: workload.counts.writesAcknowledged,
+    reads: workload.counts.reads,
+    completions: workload.counts.completions,
+    failures: workload.counts.failures,
+    snapshots: live.reduce((sum, c) => sum + (c?.snapshotsTaken ?? 0), counts.snapshots),
+    installs: live.reduce((sum, c) => sum + (c?.snapshotsInstalled ?? 0), counts.installs),
+    configurationChanges: observer.agreed.configurationChanges,
+    crashes: counts.crashes,
+    diskFailures: counts.diskFailures,
+    lostDisks: counts.lostDisks,
+    bitFlips: counts.bitFlips,
+    repairedDisks: observer.repairedDisks,
+    partitions: counts.partitions,
+    gaveUp: world.history.gaveUp,
+  };
+}
+
+function wordsOf(error: unknown): string {
+  if (error instanceof Violation || error instanceof InvariantError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function heal(world: World): { readonly verdict: Verdict; readonly violation: string | undefined } {
+  let verdict: Verdict = 'ok';
+  let violation: string | undefined;
+  const core = drawCore(world);
+  for (const healed of core.length < world.size ? [core, world.indices] : [core]) {
+    const why = becomeWhole(world, healed);
+    if (why === undefined) continue;
+    violation = why;
+    // A change of the members that was under way may have come into force meanwhile and need disks that are lost, or nodes that are not healed: then nobody
+    // could go on, and nobody is to blame.
+    if (world.isQuorum(healed.filter((node) => world.isWhole(node)))) return { verdict: 'stuck', violation };
+    verdict = 'no-quorum';
+  }
+  return { verdict, violation };
 }
 
 /** Half of the time everybody, else a bare majority: the cluster must do without the rest. */
@@ -120,10 +158,7 @@ function drawCore(world: World): readonly number[] {
   return core;
 }
 
-/**
- * Faults off for the core. Says what has not become whole in time, if anything. A change of the members that was under way may have come into force meanwhile and
- * need disks that are lost, or nodes outside of the core: then nobody could go on, and nobody is to blame.
- */
+/** Faults off for the core. Says what has not become whole in time, if anything. */
 function becomeWhole(world: World, core: readonly number[]): string | undefined {
   const fromUs = world.queue.nowUs;
   world.heal(core);
@@ -133,9 +168,9 @@ function becomeWhole(world: World, core: readonly number[]): string | undefined 
     world.runUntil(atUs);
     why = notWhole(world, core);
   }
-  if (why !== undefined) return world.isQuorum(core.filter((node) => world.isWhole(node))) ? why : undefined;
+  if (why !== undefined) return why;
   const leader = world.leader === undefined ? undefined : world.replica(world.leader);
-  if (leader !== undefined) world.workload.check(leader);
+  if (leader !== undefined) world.observer.whole(leader.state);
   return undefined;
 }
 
@@ -153,12 +188,10 @@ function notWhole(world: World, core: readonly number[]): string | undefined {
   }
   if (isJoint(leader.raft.configuration)) return 'a joint configuration was not left';
   if (!world.workload.isDrained(leader)) return 'tasks are not finished';
-  // Clients go on writing: compare the nodes at one index.
-  const hashes = new Map<number, Set<string>>();
-  for (const replica of replicas) {
-    const at = hashes.get(replica.appliedIndex) ?? new Set<string>();
-    hashes.set(replica.appliedIndex, at.add(replica.state.hash()));
-  }
-  for (const [index, at] of hashes) if (at.size > 1) throw new Violation('same-log-same-state', `states differ at index ${index}`);
-  return hashes.size > 1 ? 'nodes have not all applied the same entries' : undefined;
+  const { appliedIndex } = leader;
+  // Clients go on writing: sooner or later all nodes are at one index.
+  if (replicas.some((replica) => replica.appliedIndex !== appliedIndex)) return 'nodes have not all applied the same entries';
+  const hashes = new Set(replicas.map((replica) => replica.state.hash()));
+  if (hashes.size > 1) throw new Violation('same-log-same-state', `states differ at index ${appliedIndex}`);
+  return undefined;
 }

@@ -1,18 +1,17 @@
-import { type LogIndex, type NodeId, nodeId } from '../src/core/ids.ts';
+import { type NodeId, nodeId } from '../src/core/ids.ts';
 import type { Logger } from '../src/core/logger.ts';
 import { SeededRandom } from '../src/core/random.ts';
 import { Replica } from '../src/node/replica.ts';
 import { ticksPerHeartbeat } from '../src/node/replica-options.ts';
 import { restoreState } from '../src/node/snapshots.ts';
-import { configurationOf } from '../src/raft/configuration.ts';
-import type { Configuration, Entry, HardState } from '../src/raft/messages.ts';
-import { jointVote } from '../src/raft/quorum.ts';
 import { StorageError } from '../src/storage/storage-error.ts';
-import type { RaftStore } from '../src/storage/store.ts';
 import { ClusterState } from '../src/tasks/state.ts';
+import { ClientHistory } from './client-history.ts';
 import { DriftingClock } from './drifting-clock.ts';
 import { EventQueue } from './event-queue.ts';
-import { History } from './history.ts';
+import { Canary } from './invariants/all.ts';
+import { type Checks, Observer } from './invariants/observer.ts';
+import { isQuorum } from './invariants/quorums.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 import { calmDisk, calmNetwork, type Plan } from './plan.ts';
@@ -20,7 +19,6 @@ import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
 import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
 import { type Listeners, Trace } from './trace.ts';
-import { hold } from './violation.ts';
 import { Workload } from './workload.ts';
 
 const heartbeatMs = 100;
@@ -48,9 +46,6 @@ interface SimulatedNode {
   tickUs: number;
   /** The least time that a write takes. */
   slowUs: number;
-  ledTerm: number;
-  /** Where the log ended on the disk that was lost last. */
-  lostIndex: number;
   /** Set by an ambush: how many frames it may still send, and what then happens. */
   allowance: { left: number; readonly spent: () => void } | undefined;
   /** How far its program's version is from the others'. */
@@ -77,23 +72,20 @@ export interface WorldOptions extends Listeners {
     Plan,
     'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'reads' | 'network' | 'disk' | 'storage' | 'clients'
   >;
+  /** One invariant more, which no run can keep. */
+  readonly canary?: boolean | undefined;
 }
 
 /** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */
 export class World {
   readonly queue = new EventQueue();
   readonly network: VirtualNetwork;
-  readonly history = new History();
+  readonly history = new ClientHistory(() => this.queue.nowUs);
+  readonly observer: Observer;
   readonly trace: Trace;
   readonly workload: Workload;
   readonly #operator: Operator;
-  /** The newest configurations that came into force anywhere, oldest first: the current one and the one before. */
-  #configurations: readonly Configuration[];
-  #configurationIndex: LogIndex = 0;
-  /** The newest change of the members that any node has written. */
-  #changeIndex: LogIndex = 0;
   readonly counts = {
-    configurationChanges: 0,
     transfers: 0,
     skews: 0,
     crashes: 0,
@@ -105,8 +97,6 @@ export class World {
     diskFailures: 0,
     lostDisks: 0,
     bitFlips: 0,
-    /** Nodes that lost their disk, or noticed that it was damaged, and were taken in again. */
-    repairedDisks: 0,
   };
   /** Node numbers. */
   readonly indices: readonly number[];
@@ -120,10 +110,12 @@ export class World {
   #disks = calmDisk;
   readonly #options: WorldOptions;
   readonly #nodes: SimulatedNode[];
+  /** The node that the running event is about. */
+  #touched: number | undefined;
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    const { nodes, founders, network, disk, clients } = options.plan;
+    const { nodes, founders, network, disk } = options.plan;
     this.trace = new Trace(() => this.queue.nowUs, options);
     this.network = new VirtualNetwork(nodes, this.queue, this.stream(streams.network), (from, to, frame) => this.#deliver(from, to, frame));
     this.network.faults = network;
@@ -144,15 +136,14 @@ export class World {
       tickUs,
       clock: new DriftingClock(() => this.queue.nowUs),
       slowUs: 0,
-      ledTerm: 0,
-      lostIndex: 0,
       allowance: undefined,
       skew: 0,
       told: untold,
       random: this.stream(streams.nodes + i),
     }));
     this.indices = this.#nodes.map((_, i) => i);
-    this.#configurations = [configurationOf(this.#nodes.slice(0, founders).map(({ id }) => id))];
+    const ids = this.#nodes.map(({ id }) => id);
+    this.observer = new Observer(ids, ids.slice(0, founders), [this.history, ...(options.canary === true ? [new Canary()] : [])]);
     this.#operator = new Operator({
       queue: this.queue,
       random: this.stream(streams.operator),
@@ -161,10 +152,10 @@ export class World {
     this.workload = new Workload({
       queue: this.queue,
       random: this.stream(streams.clients),
-      clients,
       replica: (node) => (this.#at(node).paused ? undefined : this.#at(node).replica),
       nodes,
-      acknowledged: (index) => this.#checkDurable(index),
+      history: this.history,
+      observer: this.observer,
     });
   }
 
@@ -201,13 +192,13 @@ export class World {
 
   /** A change of the members may be under way: who is indispensable after it is not known yet. */
   get isChanging(): boolean {
-    return this.#changeIndex > this.#configurationIndex;
+    return this.observer.changeIndex > this.observer.agreed.changeIndex;
   }
 
   /** True if these are a majority of every configuration that may be in force somewhere. */
   isQuorum(nodes: readonly number[]): boolean {
     const ids = new Set(nodes.map((node) => this.#at(node).id));
-    return this.#configurations.every((configuration) => jointVote(configuration, (id) => ids.has(id)) === 'won');
+    return this.observer.agreed.newestConfigurations.every((configuration) => isQuorum(configuration, (id) => ids.has(id)));
   }
 
   idOf(node: number): NodeId {
@@ -251,8 +242,12 @@ export class World {
     const life = ++node.life;
     const alive = (job: () => void) => (): void => {
       if (node.life !== life) return;
-      if (node.paused) node.held.push(job);
-      else job();
+      if (node.paused) {
+        node.held.push(job);
+        return;
+      }
+      this.#touched = index;
+      job();
     };
     if (life > 1) this.counts.restarts++;
     this.trace.event('start', index);
@@ -276,6 +271,7 @@ export class World {
     const node = this.#at(index);
     const { life } = node;
     node.isStarting = false;
+    this.observer.starting(node.id, state);
     node.replica = new Replica(
       {
         id: node.id,
@@ -296,7 +292,7 @@ export class World {
             frame,
           );
         },
-        store: this.#watched(node, store),
+        store: this.observer.watch(node.id, store),
         clock: {
           monotonicMs: () => node.clock.nowUs / 1000,
           unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
@@ -305,11 +301,12 @@ export class World {
         logger: silent,
         defer,
         onFatal,
-        onApplied: (entry) => this.#onApplied(index, entry),
+        ...this.#checks(index),
       },
       state,
       state.snapshot === undefined ? new ClusterState() : restoreState(chunks),
     );
+    this.observer.started(node.id, node.replica);
     const tick = (): void => {
       if (node.life !== life) return;
       if (!node.paused) node.replica?.tick();
@@ -345,7 +342,6 @@ export class World {
     const node = this.#at(index);
     this.counts.lostDisks++;
     this.trace.event('lose', index);
-    this.#rememberLost(node);
     node.disk.lose();
   }
 
@@ -355,13 +351,7 @@ export class World {
     const node = this.#at(index);
     this.counts.bitFlips++;
     this.trace.event('flip', index);
-    this.#rememberLost(node);
     node.disk.flip();
-  }
-
-  #rememberLost(node: SimulatedNode): void {
-    const { isWhole, lastIndex } = node.disk.durable;
-    if (isWhole) node.lostIndex = lastIndex;
   }
 
   /** Stopped and started as another version of the program. */
@@ -518,67 +508,30 @@ export class World {
     else if (node.held.length < 10_000) node.held.push(job);
   }
 
-  #onApplied(index: number, entry: Entry): void {
-    this.trace.event('apply', index, entry.index, entry.term);
-    this.trace.bytes(entry.data);
-    this.history.onApplied(this.#at(index).id, entry);
-    const { replica } = this.#at(index);
-    if (entry.kind !== 'configuration' || entry.index <= this.#configurationIndex || replica === undefined) return;
-    this.#configurationIndex = entry.index;
-    this.counts.configurationChanges++;
-    this.#configurations = [...this.#configurations.slice(-1), replica.raft.configuration];
-  }
-
-  /** Term and vote never go back on a disk, and a vote once given in a term stays (Raft figure 2, persistent state). */
-  #watched(node: SimulatedNode, store: RaftStore): RaftStore {
-    const check = (before: HardState, after: HardState | undefined): void => {
-      if (after === undefined) return;
-      hold(
-        after.currentTerm >= before.currentTerm,
-        'monotonic-term',
-        () => `${node.id} saved term ${after.currentTerm} after ${before.currentTerm}`,
-      );
-      if (before.rejoining !== 0 && after.rejoining === 0) this.counts.repairedDisks++;
-      const isSame = after.currentTerm > before.currentTerm || before.votedFor === undefined || before.votedFor === after.votedFor;
-      hold(isSame, 'one-vote-per-term', () => `${node.id} voted for ${before.votedFor} and ${after.votedFor} in term ${after.currentTerm}`);
-    };
+  #checks(index: number): Checks {
+    const checks = this.observer.checks(this.#at(index).id);
     return {
-      save: (batch, done) => {
-        check(node.disk.durable.hardState, batch.hardState);
-        const [first] = batch.entries ?? [];
-        this.history.onSaved(node.id, batch.entries ?? [], node.disk.termAt(first === undefined ? 0 : first.index - first.count));
-        for (const { kind, index } of batch.entries ?? [])
-          if (kind === 'configuration') this.#changeIndex = Math.max(this.#changeIndex, index);
-        store.save(batch, done);
+      ...checks,
+      onApplied: (entry) => {
+        this.trace.event('apply', index, entry.index, entry.term);
+        this.trace.bytes(entry.data);
+        checks.onApplied(entry);
       },
-      saveSnapshot: (meta, chunks, done) => store.saveSnapshot(meta, chunks, done),
-      compact: (at, term, done) => store.compact(at, term, done),
-      readChunk: (at, chunk, done) => store.readChunk(at, chunk, done),
-      get logBytes() {
-        return store.logBytes;
-      },
-      close: () => store.close(),
     };
   }
 
+  /** Only the node that did something can have broken something. */
   #check(): void {
-    for (const [index, node] of this.#nodes.entries()) {
-      const { replica } = node;
-      if (replica === undefined) continue;
-      const { raft } = replica;
-      this.#tell(index, node, replica);
-      hold(
-        raft.commitIndex >= replica.appliedIndex,
-        'applied-is-committed',
-        () => `${node.id} applied ${replica.appliedIndex} of ${raft.commitIndex}`,
-      );
-      if (raft.role !== 'leader' || node.ledTerm === raft.term) continue;
-      node.ledTerm = raft.term;
-      this.trace.event('leader', index, raft.term);
-      this.onElected?.(index);
-      this.history.onLeader(node.id, raft.term);
-      this.history.onElected(node.id, raft.term, raft.status().lastIndex, (at) => raft.termAt(at));
-    }
+    const index = this.#touched;
+    if (index === undefined) return;
+    this.#touched = undefined;
+    const node = this.#at(index);
+    const { replica } = node;
+    if (replica === undefined) return;
+    this.#tell(index, node, replica);
+    if (!this.observer.afterTurn(node.id)) return;
+    this.trace.event('leader', index, replica.raft.term);
+    this.onElected?.(index);
   }
 
   /** Tells the trace of a new term, the end of a leadership, and snapshots. A new leader is told where it is checked. */
@@ -590,21 +543,6 @@ export class World {
     if (raft.term !== told.term || (told.isLeader && !isLeader)) this.trace.event('term', index, raft.term);
     if (snapshots !== told.snapshots) this.trace.event('snapshot', index, counters.snapshotsTaken, counters.snapshotsInstalled);
     node.told = { term: raft.term, isLeader, snapshots };
-  }
-
-  /** Durable before acknowledged: a majority of disks, the crashed ones' included, holds the entry or a snapshot that covers it. */
-  #checkDurable(index: number): void {
-    const holders = this.#nodes.filter(({ disk: { durable }, lostIndex }) => {
-      // What was on a disk when it was lost was acknowledged rightly; until the node is whole again, nothing else is.
-      return (durable.isWhole ? durable.lastIndex : lostIndex) >= index;
-    });
-    const ids = new Set(holders.map(({ id }) => id));
-    hold(
-      // Committed under the newest configuration or the one before.
-      this.#configurations.some((configuration) => jointVote(configuration, (id) => ids.has(id)) === 'won'),
-      'durable-before-acknowledged',
-      () => `index ${index} was acknowledged, but only ${holders.length} disks hold it`,
-    );
   }
 
   #at(index: number): SimulatedNode {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Recording } from '../../sim/picture/recording.ts';
-import type { RunResult } from '../../sim/run.ts';
+import type { RunCounts, RunResult } from '../../sim/run.ts';
 import type { Scenario } from '../../sim/scenarios.ts';
 import { CliError, messageOf, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
@@ -26,6 +26,7 @@ export function addSimCommands(program: Command, context: Context): void {
     .option('--nodes <n>', 'nodes of the cluster; by default what the scenario says, or 3 for even seeds and 5 for odd ones', whole)
     .option('--steps <n>', 'simulated milliseconds with faults; by default what the scenario says, or 20000', whole)
     .option('--first-failure', 'end with the first run that fails')
+    .option('--canary', 'with an invariant that no run can keep: must end with exit 8, or nothing would be noticed')
     .option('--trace', 'print every event')
     .option('--svg <file>', svgHelp)
     .option('--html <file>', htmlHelp)
@@ -68,6 +69,7 @@ interface SimFlags {
   readonly nodes?: number;
   readonly steps?: number;
   readonly firstFailure?: boolean;
+  readonly canary?: boolean;
   readonly trace?: boolean;
   readonly svg?: string;
   readonly html?: string;
@@ -100,12 +102,12 @@ async function chosen(name: string): Promise<ReadonlyMap<string, Scenario>> {
 }
 
 async function shrinkSeed(context: Context, seed: number, name: string, flags: ShrinkFlags): Promise<void> {
-  const { run } = await import('../../sim/run.ts');
+  const { isFailure, run } = await import('../../sim/run.ts');
   const { shrink, scenarioFile } = await import('../../sim/shrink.ts');
   for (const [scenario, { plan: planOf }] of await chosen(name)) {
     const plan = planOf(seed, flags.nodes, flags.steps);
     const found = run({ seed, scenario, plan });
-    if (found.verdict === 'ok')
+    if (!isFailure(found.verdict))
       throw new CliError(
         exitCodes.error,
         `seed ${seed} of ${scenario} does not fail`,
@@ -128,12 +130,12 @@ async function shrinkSeed(context: Context, seed: number, name: string, flags: S
 }
 
 async function runSeeds(context: Context, name: string, flags: SimFlags, json: boolean): Promise<void> {
-  const { run } = await import('../../sim/run.ts');
+  const { isFailure, run } = await import('../../sim/run.ts');
   const { Recorder, recordingOf } = await import('../../sim/picture/recording.ts');
   const print = (line: string): void => context.out(`${line}\n`);
   const startedMs = performance.now();
   const results: RunResult[] = [];
-  const hasFailed = (): boolean => flags.firstFailure === true && results.some(({ verdict }) => verdict !== 'ok');
+  const hasFailed = (): boolean => flags.firstFailure === true && results.some(({ verdict }) => isFailure(verdict));
   const isDrawn = flags.svg !== undefined || flags.html !== undefined;
   let drawn: Recording | undefined;
   for (const [scenario, { plan: planOf }] of await chosen(name)) {
@@ -142,10 +144,10 @@ async function runSeeds(context: Context, name: string, flags: SimFlags, json: b
       const plan = planOf(seed, flags.nodes, flags.steps);
       const seedStartedMs = performance.now();
       // The first failed run, or else the first.
-      const recorder = isDrawn && (drawn === undefined || drawn.verdict === 'ok') ? new Recorder() : undefined;
+      const recorder = isDrawn && (drawn === undefined || !isFailure(drawn.verdict)) ? new Recorder() : undefined;
       const onLine = flags.trace === true ? print : undefined;
-      const result = run({ seed, scenario, plan, onLine, onMark: recorder?.add });
-      if (recorder !== undefined && (drawn === undefined || result.verdict !== 'ok')) drawn = recordingOf(result, plan, recorder);
+      const result = run({ seed, scenario, plan, onLine, onMark: recorder?.add, canary: flags.canary });
+      if (recorder !== undefined && (drawn === undefined || isFailure(result.verdict))) drawn = recordingOf(result, plan, recorder);
       results.push(result);
       if (json) print(JSON.stringify({ ...result, wallMs: Math.round(performance.now() - seedStartedMs) }));
       else if (result.verdict !== 'ok') print(describe(result, flags));
@@ -154,7 +156,7 @@ async function runSeeds(context: Context, name: string, flags: SimFlags, json: b
     }
   }
   if (!json) print(summary(results, performance.now() - startedMs));
-  const bad = results.filter(({ verdict }) => verdict !== 'ok');
+  const bad = results.filter(({ verdict }) => isFailure(verdict));
   const worst = bad.find(({ verdict }) => verdict === 'crash') ?? bad.find(({ verdict }) => verdict === 'unsafe') ?? bad[0];
   try {
     if (drawn !== undefined) await draw(drawn, flags);
@@ -163,7 +165,7 @@ async function runSeeds(context: Context, name: string, flags: SimFlags, json: b
     if (worst === undefined) throw error;
     context.err(`${messageOf(error)}\n`);
   }
-  if (worst === undefined || worst.verdict === 'ok') return;
+  if (worst === undefined || worst.verdict === 'ok' || worst.verdict === 'no-quorum') return;
   throw new CliError(
     exitCodeOf[worst.verdict],
     `${bad.length} of ${results.length} runs failed`,
@@ -189,14 +191,38 @@ function describe(r: RunResult, { nodes, steps }: SimFlags): string {
   return `seed ${r.seed} ${r.scenario}: ${r.verdict}: ${r.violation ?? ''}\n  again: quorate sim replay ${r.seed} ${r.scenario}${flags}`;
 }
 
+/** What is counted over all runs, and what it is called: too little of something, and the runs prove little. */
+const summed: readonly (readonly [name: keyof RunCounts, words: string])[] = [
+  ['elections', 'elections'],
+  ['commits', 'entries committed'],
+  ['writes', 'writes'],
+  ['reads', 'reads'],
+  ['completions', 'tasks completed'],
+  ['failures', 'failed'],
+  ['snapshots', 'snapshots'],
+  ['installs', 'installed'],
+  ['configurationChanges', 'configuration changes'],
+  ['crashes', 'crashes'],
+  ['partitions', 'partitions'],
+  ['diskFailures', 'failed disks'],
+  ['lostDisks', 'lost disks'],
+  ['bitFlips', 'flipped bits'],
+  ['repairedDisks', 'repaired'],
+  ['gaveUp', 'histories not judged'],
+];
+
 function summary(results: readonly RunResult[], wallMs: number): string {
   const sum = (of: (r: RunResult) => number): number => results.reduce((total, r) => total + of(r), 0);
-  const good = results.filter(({ verdict }) => verdict === 'ok').length;
+  const good = sum(({ verdict }) => Number(verdict === 'ok'));
+  const withoutQuorum = sum(({ verdict }) => Number(verdict === 'no-quorum'));
   const simulatedMs = sum((r) => r.simulatedMs);
-  const work = `${sum((r) => r.counts.elections)} elections, ${sum((r) => r.counts.writes)} writes, ${sum((r) => r.counts.reads)} reads, ${sum((r) => r.counts.completions)} tasks`;
-  const faults = `${sum((r) => r.counts.crashes)} crashes, ${sum((r) => r.counts.partitions)} partitions, ${sum((r) => r.counts.diskFailures)} failed disks, ${sum((r) => r.counts.snapshots)} snapshots, ${sum((r) => r.counts.installs)} installed`;
+  const counts = summed.map(([name, words]) => `${sum((r) => r.counts[name])} ${words}`).join(', ');
+  const transitions = new Set(results.flatMap((r) => r.transitions)).size;
   const hash = results.length === 1 ? `\ntrace ${results[0]?.traceHash ?? ''}` : '';
-  return `${good} of ${results.length} runs ok: ${work}; ${faults}\n${(simulatedMs / 1000).toFixed(0)} simulated seconds in ${(wallMs / 1000).toFixed(1)} s: ${(simulatedMs / wallMs).toFixed(0)} to 1${hash}`;
+  return [
+    `${good} of ${results.length} runs ok${withoutQuorum === 0 ? '' : `, ${withoutQuorum} had no quorum to heal`}: ${counts}; ${transitions} kinds of transition`,
+    `${(simulatedMs / 1000).toFixed(0)} simulated seconds in ${(wallMs / 1000).toFixed(1)} s: ${(simulatedMs / wallMs).toFixed(0)} to 1${hash}`,
+  ].join('\n');
 }
 
 function whole(text: string): number {

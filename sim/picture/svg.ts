@@ -5,6 +5,7 @@ import { element, escape, hint, seconds, short, text, widthOf } from './markup.t
 import type { Mark, Recording } from './recording.ts';
 import { type Partition, partitionsOf } from './spans.ts';
 import { styleSheet, termColour } from './style.ts';
+import { isFailure } from '../run.ts';
 
 /** With more frames than this, lanes show how many came instead of each as a line. */
 const maxMessageLines = 1500;
@@ -51,7 +52,7 @@ function drawHeader({ title, seed, scenario, verdict, facts, endUs }: Recording,
   const width = widthOf(pill) * 1.2 + 24;
   const words = [...facts, `${(endUs / 1_000_000).toFixed(1)} s simulated`].join('  ·  ');
   return [
-    element('rect', { class: verdict === 'ok' ? 'ok' : 'bad', x: right - width, y: 18, width, height: 26, rx: 13 }),
+    element('rect', { class: isFailure(verdict) ? 'bad' : 'ok', x: right - width, y: 18, width, height: 26, rx: 13 }),
     text(right - width / 2, 36, 'pill', pill),
     element(
       'text',

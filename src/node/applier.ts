@@ -15,7 +15,14 @@ export interface ApplierPorts {
   readonly logger: Logger;
   /** Runs the job soon; what it throws stops the node. */
   readonly defer: (job: () => void) => void;
-  readonly onCommand: (command: SessionCommand, result: CommandResult) => void;
+  /** One command was carried out. Its effects are the `events` from the place `from` on. */
+  readonly onCommand: (
+    index: LogIndex,
+    command: SessionCommand,
+    result: CommandResult,
+    events: readonly StateEvent[],
+    from: number,
+  ) => void;
   /** A configuration is in force. */
   readonly onConfiguration: (index: LogIndex) => void;
   readonly onEntry: (entry: Entry) => void;
@@ -136,7 +143,9 @@ export class Applier {
     for (const command of decoded.commands) {
       index++;
       counters.commandsApplied++;
-      if (command !== undefined) onCommand(command, this.#state.apply(index, decoded.ts, command, events));
+      if (command === undefined) continue;
+      const from = events.length;
+      onCommand(index, command, this.#state.apply(index, decoded.ts, command, events), events, from);
     }
   }
 }

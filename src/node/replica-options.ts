@@ -1,9 +1,13 @@
 import type { Clock } from '../core/clock.ts';
-import type { NodeId } from '../core/ids.ts';
+import type { LogIndex, NodeId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
-import type { Entry } from '../raft/messages.ts';
+import type { Configuration, Entry, RaftMessage, SnapshotMeta } from '../raft/messages.ts';
+import type { Role } from '../raft/status.ts';
 import type { RaftStore } from '../storage/store.ts';
+import type { CommandResult, SessionCommand } from '../tasks/commands.ts';
+import type { StateEvent } from '../tasks/events.ts';
+import type { ClusterState } from '../tasks/state.ts';
 
 /** Ticks in one heartbeat interval: the grain of all timers of a replica. */
 export const ticksPerHeartbeat = 5;
@@ -47,8 +51,17 @@ export interface ReplicaPorts {
   onFatal(error: Error): void;
   /** Who is a member, or where, has changed. */
   onMembers?(): void;
-  /** Told every entry as it is applied: for the simulator's checks. */
+  // For the simulator's checks.
+  /** A configuration is in force. */
+  onConfiguration?(index: LogIndex, configuration: Configuration): void;
+  /** Told every entry as it is applied. */
   onApplied?(entry: Entry): void;
+  /** Told every command of an entry, before the entry itself, with what came of it. */
+  onCommand?(index: LogIndex, command: SessionCommand, result: CommandResult, effects: readonly StateEvent[]): void;
+  /** Told every message that Raft has taken, with the node's role before. */
+  onStep?(from: NodeId, message: RaftMessage, roleBefore: Role): void;
+  /** A snapshot of the leader is about to take the place of the state. */
+  onInstalled?(meta: SnapshotMeta, state: ClusterState): void;
 }
 
 /** What is counted, for metrics. */

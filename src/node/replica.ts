@@ -3,7 +3,7 @@ import { failure } from '../core/errors.ts';
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import { configurationOf, members } from '../raft/configuration.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
-import type { Configuration, SnapshotMeta } from '../raft/messages.ts';
+import type { Configuration, RaftMessage, SnapshotMeta } from '../raft/messages.ts';
 import { Raft } from '../raft/raft.ts';
 import type { Ready } from '../raft/ready.ts';
 import type { StoredState } from '../storage/store.ts';
@@ -143,8 +143,12 @@ export class Replica {
             // What this has made possible: work for the leader, a snapshot.
             this.#deferTurn();
           }),
-        onCommand: (command, result) => this.#onCommand(command, result),
+        onCommand: (index, command, result, events, from) => {
+          this.#ports.onCommand?.(index, command, result, events.slice(from));
+          this.#onCommand(command, result);
+        },
         onConfiguration: (index) => {
+          this.#ports.onConfiguration?.(index, this.#raft.configuration);
           this.#membership.onApplied(index, this.#serving ? this.state.members : undefined);
           this.#ports.onMembers?.();
         },
@@ -424,7 +428,7 @@ export class Replica {
   /** The rest of a Ready, once it is durable. */
   #finish(ready: Ready): void {
     for (const { to, message } of ready.messagesAfterSave) {
-      if (to === this.id) this.#raft.step(this.id, message);
+      if (to === this.id) this.#step(this.id, message);
       else this.#outbox.raft(to, message);
     }
   }
@@ -451,7 +455,7 @@ export class Replica {
   #onFrame(from: NodeId, frame: Frame, nowMs: number): void {
     switch (frame.kind) {
       case 'raft':
-        for (const message of frame.messages) this.#raft.step(from, message);
+        for (const message of frame.messages) this.#step(from, message);
         return;
       case 'forward':
         for (const command of frame.commands) if (!this.#proposer.takeForwarded(command)) this.counters.framesDropped++;
@@ -585,6 +589,12 @@ export class Replica {
     this.#deferTurn();
   }
 
+  #step(from: NodeId, message: RaftMessage): void {
+    const { role } = this.#raft;
+    this.#raft.step(from, message);
+    this.#ports.onStep?.(from, message, role);
+  }
+
   // Applying.
 
   #onCommand(command: SessionCommand, result: CommandResult): void {
@@ -609,6 +619,7 @@ export class Replica {
 
   /** A snapshot of the leader has taken the place of the state. */
   #onInstalled(state: ClusterState, meta: SnapshotMeta): void {
+    this.#ports.onInstalled?.(meta, state);
     this.events.skipTo(meta.index);
     this.#applier.replace(state, meta);
     this.#ports.onMembers?.();

@@ -80,6 +80,7 @@ describe('simulator: shrinking', () => {
     invariant: isBroken ? 'log-matching' : undefined,
     violation: isBroken ? 'n1 wrote this' : undefined,
     counts: {} as RunResult['counts'],
+    transitions: [],
   });
   /** Breaks when n2 crashes at 1.1 s and n3 at 4.2 s, with a writer, on four nodes or more. */
   const execute = ({ steps, clients, nodes, faultyMs }: Plan): RunResult =>
