@@ -44,8 +44,12 @@ export class Connection {
     return this.#ports.random.below(bound);
   }
 
+  /** Any node; mostly one that knows of a leader, since clients go away from one that doesn't. */
   anyReplica(): Replica | undefined {
-    return this.#ports.replica(this.#ports.random.below(this.#ports.nodes));
+    const { random, nodes, replica } = this.#ports;
+    let chosen = replica(random.below(nodes));
+    for (let tries = 0; tries < 3 && chosen?.raft.leader === undefined; tries++) chosen = replica(random.below(nodes));
+    return chosen;
   }
 
   /** A new idempotency key. */
