@@ -46,7 +46,8 @@ export class Connection {
 
   /** Any node; mostly one that knows of a leader, since clients go away from one that doesn't. */
   anyReplica(): Replica | undefined {
-    const { random, nodes, replica } = this.#ports;
+    const { random, nodes } = this.#ports;
+    const replica = (node: number): Replica | undefined => this.#ports.replica(node);
     let chosen = replica(random.below(nodes));
     for (let tries = 0; tries < 3 && chosen?.raft.leader === undefined; tries++) chosen = replica(random.below(nodes));
     return chosen;

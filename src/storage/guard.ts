@@ -39,12 +39,13 @@ export function encodeSlot({ sequence, previous, head, operations }: GuardSlot):
   }
   const body = [table.finish(), ...values];
   const length = body.reduce((sum, part) => sum + part.length, 0);
-  const checksum = body.reduce((crc, part) => crc32(part, crc), 0);
-  const front = new ByteWriter(frontBytes)
-    .u32(magic)
-    .u32(checksum)
+  const lengths = new ByteWriter()
     .u32(length)
-    .u32(body[0]?.length ?? 0);
+    .u32(body[0]?.length ?? 0)
+    .finish();
+  // Over the lengths too: a flip in one of them must not make the reader run into the wrong bytes.
+  const checksum = [lengths, ...body].reduce((crc, part) => crc32(part, crc), 0);
+  const front = new ByteWriter(frontBytes).u32(magic).u32(checksum).raw(lengths);
   return [front.finish(), ...body];
 }
 
@@ -68,7 +69,8 @@ function decodeSlot(bytes: Uint8Array): GuardSlot | undefined {
   const tableLength = front.u32();
   // What an earlier, longer write left behind comes after `length`.
   const body = bytes.subarray(frontBytes, frontBytes + length);
-  if (body.length !== length || tableLength > length || crc32(body) !== checksum) return undefined;
+  if (body.length !== length || tableLength > length) return undefined;
+  if (crc32(body, crc32(bytes.subarray(8, frontBytes))) !== checksum) return undefined;
   const table = new ByteReader(body.subarray(0, tableLength));
   const values = new ByteReader(body.subarray(tableLength));
   const sequence = table.int();
