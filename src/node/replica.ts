@@ -325,6 +325,11 @@ export class Replica {
     return this.#serving;
   }
 
+  /** True while the state is being replaced by a leader's snapshot: it is whole, but old. */
+  get isInstalling(): boolean {
+    return this.#snapshots.isInstalling;
+  }
+
   get links(): Links {
     return this.#links;
   }
