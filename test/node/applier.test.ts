@@ -19,17 +19,23 @@ const command = (key: string): Uint8Array =>
 /** An applier and what it says. Jobs that it defers wait until `runNext`. */
 class Bench {
   readonly jobs: (() => void)[] = [];
-  readonly configurations: number[] = [];
+  readonly inForce: number[] = [];
+  readonly reached: number[] = [];
   readonly entries: number[] = [];
   readonly events: StateEvent[] = [];
   readonly applier = new Applier(
     {
-      raft: { applyConfigChange: () => ({ voters: [], outgoing: [], learners: [], learnersNext: [], autoLeave: false }) },
+      raft: {
+        applyConfigChange: ({ index }) => {
+          this.inForce.push(index);
+          return { voters: [], outgoing: [], learners: [], learnersNext: [], autoLeave: false };
+        },
+      },
       counters: { turns: 0, framesDropped: 0, commandsApplied: 0, leaderChanges: 0, snapshotsTaken: 0, snapshotsInstalled: 0 },
       logger: silent,
       defer: (job) => this.jobs.push(job),
       onCommand: () => {},
-      onConfiguration: (index) => this.configurations.push(index),
+      onConfiguration: (index) => this.reached.push(index),
       onEntry: ({ index }) => this.entries.push(index),
       onApplied: (events) => this.events.push(...events),
     },
@@ -88,8 +94,9 @@ describe('node: applier', () => {
 
     bench.applier.take([bench.entry('command', 1000), bench.entry('command', 1000), bench.entry('configuration', 1)]);
 
-    expect(bench.configurations).to.deep.equal([2001]);
-    expect(bench.applier.index).to.equal(1000);
+    expect([bench.inForce, bench.reached]).to.deep.equal([[2001], []]);
+    while (bench.jobs.length > 0) bench.runNext();
+    expect([bench.inForce, bench.reached]).to.deep.equal([[2001], [2001]]);
   });
 
   it('waits for a snapshot that takes the place of the state, then goes on after it', () => {
