@@ -335,7 +335,14 @@ function readMessage(r: FieldReader): RaftMessage {
     case 'RequestVoteResponse':
       return { type, term, preVote: r.boolean(), voteGranted: r.boolean(), commitIndex: r.int(), commitTerm: r.int() };
     case 'AppendEntries':
-      return { type, term, prevLogIndex: r.int(), prevLogTerm: r.int(), leaderCommit: r.int(), entries: r.list(maxEntriesPerMessage, readEntry) };
+      return {
+        type,
+        term,
+        prevLogIndex: r.int(),
+        prevLogTerm: r.int(),
+        leaderCommit: r.int(),
+        entries: r.list(maxEntriesPerMessage, readEntry),
+      };
     case 'AppendEntriesResponse':
       return { type, term, success: r.boolean(), index: r.int(), conflictIndex: r.int(), conflictTerm: r.int(), rejoining: r.int() };
     case 'Heartbeat':

@@ -9,7 +9,10 @@ const snapshotBytes = 20_000;
 
 /** Three nodes of a virtual cluster without clients, whose snapshots have chunks of 1000 bytes. */
 class Cluster {
-  readonly world = new World({ seed: 11, plan: { ...calmPlan, nodes: 3, founders: 3, snapshotBytes, clients: { writers: 0, readers: 0, agents: 0 } } });
+  readonly world = new World({
+    seed: 11,
+    plan: { ...calmPlan, nodes: 3, founders: 3, snapshotBytes, clients: { writers: 0, readers: 0, agents: 0 } },
+  });
 
   constructor() {
     for (let i = 0; i < 3; i++) this.world.start(i);
