@@ -8,7 +8,10 @@ interface Arrived {
 /** Frames that wait while the disk works; the oldest are dropped when there are more (the protocol repairs that). */
 const maxInbox = 16_384;
 
-/** What has arrived since the last turn. */
+/** Bytes of frames taken in by one turn, the last frame's rest aside: tens of milliseconds even when they are full of tiny entries. */
+const bytesPerTurn = 1024 * 1024;
+
+/** What has arrived and was not taken in. */
 export class Inbox {
   #frames: Arrived[] = [];
 
@@ -21,9 +24,14 @@ export class Inbox {
     return hasRoom;
   }
 
-  takeAll(): readonly Arrived[] {
-    const frames = this.#frames;
-    this.#frames = [];
-    return frames;
+  get isEmpty(): boolean {
+    return this.#frames.length === 0;
+  }
+
+  /** The oldest, as many as one turn has time for. */
+  takeSome(): readonly Arrived[] {
+    let count = 0;
+    for (let bytes = 0; count < this.#frames.length && bytes < bytesPerTurn; count++) bytes += this.#frames[count]?.frame.length ?? 0;
+    return this.#frames.splice(0, count);
   }
 }

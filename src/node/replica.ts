@@ -367,7 +367,7 @@ export class Replica {
     assert(!this.#saving, 'turns do not overlap');
     this.counters.turns++;
     const nowMs = this.#ports.clock.monotonicMs();
-    for (const { from, frame } of this.#inbox.takeAll()) this.#take(from, frame, nowMs);
+    for (const { from, frame } of this.#inbox.takeSome()) this.#take(from, frame, nowMs);
     for (const peer of this.#lostLinks.splice(0)) this.#raft.reportUnreachable(peer);
     if (this.#tickPending) {
       this.#tickPending = false;
@@ -375,6 +375,7 @@ export class Replica {
       this.#onTick(nowMs);
     }
     this.#work(nowMs);
+    if (!this.#inbox.isEmpty) this.#deferTurn();
   }
 
   #work(nowMs: number): void {
