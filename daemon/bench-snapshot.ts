@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -124,11 +123,7 @@ class SnapshotBench {
   async end(): Promise<void> {
     this.#client.close();
     for (const node of this.#nodes) node.kill('SIGKILL');
-    await Promise.all(
-      this.#nodes.map(async (node) => {
-        if (node.exitCode === null && node.signalCode === null) await once(node, 'exit');
-      }),
-    );
+    await Promise.all(this.#nodes.map(ended));
   }
 
   #start(dataDir: string, ...flags: string[]): void {
@@ -184,6 +179,10 @@ class SnapshotBench {
     }
   }
 }
+
+const ended = async (node: ChildProcess): Promise<void> => {
+  if (node.exitCode === null && node.signalCode === null) await new Promise((resolve) => node.once('exit', resolve));
+};
 
 /** The node's longest pause since it was last asked. */
 async function pauseSeconds(url: string): Promise<number> {

@@ -6,8 +6,8 @@ import { CliError, messageOf, usageError } from './cli-error.ts';
 import { type NodeSettings, nodeSettings } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
 import { readGenesis } from './genesis.ts';
-import { readRoster, rosterFile } from './roster.ts';
 import { nodeToml } from './init-cluster.ts';
+import { readRoster, rosterFile } from './roster.ts';
 import { isThere, loadFile } from './snapshot-file.ts';
 
 export type RestorePlan = Pick<NodeSettings, 'name' | 'httpHost' | 'httpPort' | 'peerHost' | 'peerPort'> & {

@@ -270,7 +270,7 @@ export class Node implements NodeService {
   }
 
   readiness(): Health {
-    const { raft, links, appliedIndex } = this.#replica;
+    const { raft, links, appliedIndex, isInstalling } = this.#replica;
     const minority = links.isMinority(raft.configuration.voters, performance.now());
     const checks = [
       {
@@ -285,8 +285,8 @@ export class Node implements NodeService {
       },
       {
         name: 'applied',
-        ok: appliedIndex >= this.#commitAtStart,
-        detail: `applied ${appliedIndex} of ${this.#commitAtStart} known at start`,
+        ok: appliedIndex >= this.#commitAtStart && !isInstalling,
+        detail: `applied ${appliedIndex} of ${this.#commitAtStart} known at start${isInstalling ? '; installing a snapshot' : ''}`,
       },
       {
         name: 'quorum',

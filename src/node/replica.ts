@@ -14,6 +14,7 @@ import { decodeFrame, type Frame, type Question, type Reply } from '../wire/fram
 import { Applier } from './applier.ts';
 import { Claims } from './claims.ts';
 import { EventLog } from './event-log.ts';
+import { Inbox } from './inbox.ts';
 import { LeaderDuties } from './leader-duties.ts';
 import { Links } from './links.ts';
 import { Liveness } from './liveness.ts';
@@ -24,12 +25,13 @@ import { Proposals } from './proposals.ts';
 import { Proposer } from './proposer.ts';
 import { Questions } from './questions.ts';
 import { Reads } from './reads.ts';
+import { Replies } from './replies.ts';
 import { raftOptions, type ReplicaCounters, type ReplicaOptions, type ReplicaPorts, ticksPerHeartbeat } from './replica-options.ts';
 import type { Answer, ClaimedTask, ClaimRequest, Consistency, ReadPoint } from './service.ts';
 import { Snapshots } from './snapshots.ts';
 
-/** Frames that wait while the disk works; the oldest are dropped when there are more (the protocol repairs that). */
-const maxInbox = 16_384;
+/** Questions that wait until this leader serves; more are asked again. */
+const maxEarly = 16_384;
 
 /**
  * One node's part in the cluster, without its sockets, files and clocks: Raft, the replicated state machine and the requests that wait for them.
@@ -65,7 +67,9 @@ export class Replica {
   readonly #applier: Applier;
   readonly #snapshots: Snapshots;
   readonly #proposer: Proposer;
-  #inbox: { readonly from: NodeId; readonly frame: Uint8Array }[] = [];
+  readonly #inbox = new Inbox();
+  /** Of this turn. */
+  readonly #replies: Replies;
   #lostLinks: NodeId[] = [];
   #tickPending = false;
   #ticks = 0;
@@ -78,14 +82,13 @@ export class Replica {
   #leaderHeardMs: number;
   /** Asked before this leader serves. */
   #early: { readonly from: NodeId; readonly id: number; readonly question: Question }[] = [];
-  /** Replies of this turn, by the node that asked. */
-  #replies = new Map<NodeId, { id: number; reply: Reply }[]>();
 
   constructor(options: ReplicaOptions, ports: ReplicaPorts, stored: StoredState, state: ClusterState) {
     this.id = options.id;
     this.#options = options;
     this.#ports = ports;
     this.#outbox = new Outbox(options.clusterTag, (to, frame) => ports.send(to, frame));
+    this.#replies = new Replies(this.#outbox);
     this.#links = new Links(options.id, options.electionTimeoutMs, ports.clock.monotonicMs());
     this.#leaderHeardMs = ports.clock.monotonicMs();
     this.#session = new NodeSession(this.#proposals, () =>
@@ -193,12 +196,7 @@ export class Replica {
 
   /** A frame of a member. The bytes are only lent. */
   onFrame(from: NodeId, frame: Uint8Array): void {
-    if (this.#inbox.length >= maxInbox) {
-      this.#inbox.shift();
-      this.counters.framesDropped++;
-    }
-    // While the disk works the frame has to wait, longer than its buffer is ours.
-    this.#inbox.push({ from, frame: new Uint8Array(frame) });
+    if (!this.#inbox.put(from, frame)) this.counters.framesDropped++;
     this.#deferTurn();
   }
 
@@ -325,6 +323,11 @@ export class Replica {
     return this.#serving;
   }
 
+  /** True while the state is being replaced by a leader's snapshot: it is whole, but old. */
+  get isInstalling(): boolean {
+    return this.#snapshots.isInstalling;
+  }
+
   get links(): Links {
     return this.#links;
   }
@@ -364,7 +367,7 @@ export class Replica {
     assert(!this.#saving, 'turns do not overlap');
     this.counters.turns++;
     const nowMs = this.#ports.clock.monotonicMs();
-    for (const { from, frame } of this.#inbox.splice(0)) this.#take(from, frame, nowMs);
+    for (const { from, frame } of this.#inbox.takeSome()) this.#take(from, frame, nowMs);
     for (const peer of this.#lostLinks.splice(0)) this.#raft.reportUnreachable(peer);
     if (this.#tickPending) {
       this.#tickPending = false;
@@ -372,6 +375,7 @@ export class Replica {
       this.#onTick(nowMs);
     }
     this.#work(nowMs);
+    if (!this.#inbox.isEmpty) this.#deferTurn();
   }
 
   #work(nowMs: number): void {
@@ -379,7 +383,7 @@ export class Replica {
       this.#noticeLeader(nowMs);
       this.#askLeader(nowMs);
       if (this.#serving) this.#duties.schedule(this.state, this.#proposer.now(), (command) => this.#proposer.proposeNow(command));
-      this.#flushReplies();
+      this.#replies.flush();
       this.#proposer.flush(this.#leader);
       if (this.#reads.hasQueued && this.#leader !== undefined) this.#raft.readIndex(this.#reads.beginRound(nowMs));
       // Read anew: what was answered in this turn may have made somebody ask, and the process may have been stopped since it began.
@@ -479,29 +483,16 @@ export class Replica {
   /** A new leader is asked as soon as it is known, and that is before it may answer. */
   #hear(from: NodeId, id: number, question: Question, nowMs: number): void {
     if (this.#serving) this.#answer(from, id, question, nowMs);
-    else if (this.#raft.role === 'leader' && this.#early.length < maxInbox) this.#early.push({ from, id, question });
+    else if (this.#raft.role === 'leader' && this.#early.length < maxEarly) this.#early.push({ from, id, question });
   }
 
   #answer(from: NodeId, id: number, question: Question, nowMs: number): void {
-    const respond = (reply: Reply): void => this.#reply(from, id, reply);
+    const respond = (reply: Reply): void => {
+      if (from === this.id) this.#questions.onReply(id, reply);
+      else this.#replies.add(from, id, reply);
+    };
     if (question.kind === 'members' || question.kind === 'transfer') this.#membership.answer(question, nowMs, respond);
     else this.#duties.answer(question, from, this.state, nowMs, respond);
-  }
-
-  #reply(to: NodeId, id: number, reply: Reply): void {
-    if (to === this.id) {
-      this.#questions.onReply(id, reply);
-      return;
-    }
-    const replies = this.#replies.get(to);
-    if (replies === undefined) this.#replies.set(to, [{ id, reply }]);
-    else replies.push({ id, reply });
-  }
-
-  #flushReplies(): void {
-    if (this.#replies.size === 0) return;
-    for (const [to, replies] of this.#replies) this.#outbox.frame(to, { kind: 'reply', replies });
-    this.#replies = new Map();
   }
 
   // Time.

@@ -2,7 +2,7 @@ import { ClusterState } from '../tasks/state.ts';
 import type { SnapshotRecord } from '../tasks/snapshot.ts';
 import type { SavedState } from './new-cluster.ts';
 import { readSnapshotFile, SnapshotFileError, type SnapshotHeader } from './snapshot-file.ts';
-import { recordsOf } from './snapshots.ts';
+import { decodeSnapshot } from '../wire/snapshot.ts';
 
 export interface SnapshotContents {
   readonly header: SnapshotHeader;
@@ -33,7 +33,7 @@ export async function loadSnapshot(source: AsyncIterable<Uint8Array>): Promise<S
 async function eachRecord(source: AsyncIterable<Uint8Array>, take: (record: SnapshotRecord) => void): Promise<SnapshotHeader> {
   const { header, chunks } = await readSnapshotFile(source);
   try {
-    for await (const chunk of chunks) for (const record of recordsOf([chunk])) take(record);
+    for await (const chunk of chunks) for (const record of decodeSnapshot([chunk])) take(record);
   } catch (error) {
     // Records that make no sense are met before the checksum that tells why.
     if (error instanceof RangeError || error instanceof TypeError) throw new SnapshotFileError(`its content is damaged (${error.message})`);

@@ -1,7 +1,7 @@
 import type { LogIndex } from '../core/ids.ts';
 import type { RaftStore, StoredState } from '../storage/store.ts';
 import { ClusterState } from '../tasks/state.ts';
-import { recordsOf } from './snapshots.ts';
+import { decodeSnapshot } from '../wire/snapshot.ts';
 
 /** A chunk of the store's current snapshot. Rejects when that is not the one of `index`, or has no such chunk. */
 export function readChunk(
@@ -23,7 +23,7 @@ export async function loadState(store: RaftStore, { snapshot }: StoredState): Pr
   if (snapshot === undefined) return new ClusterState();
   const state = ClusterState.restoring();
   for (let chunk = 0; chunk < snapshot.chunks; chunk++) {
-    for (const record of recordsOf([(await readChunk(store, snapshot.meta.index, chunk)).data])) state.take(record);
+    for (const record of decodeSnapshot([(await readChunk(store, snapshot.meta.index, chunk)).data])) state.take(record);
   }
   return state.finish();
 }

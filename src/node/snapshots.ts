@@ -33,11 +33,9 @@ const patience = 4;
 /** Requests that wait for a fresh snapshot. */
 const maxWaiting = 64;
 
-/** The state machine of a snapshot's chunks. @throws RangeError if they are not ours. */
-export const restoreState = (chunks: Iterable<Uint8Array>): ClusterState => ClusterState.restore(recordsOf(chunks));
-
-/** What the records of a chunk are is checked where they are read. */
-export const recordsOf = (chunks: Iterable<Uint8Array>): Generator<SnapshotRecord> => decodeSnapshot(chunks) as Generator<SnapshotRecord>;
+/** The state machine of a snapshot's chunks; a new one when there is no snapshot. @throws RangeError if they are not ours. */
+export const restoreState = (chunks: readonly Uint8Array[]): ClusterState =>
+  chunks.length === 0 ? new ClusterState() : ClusterState.restore(decodeSnapshot(chunks));
 
 /**
  * A replica's snapshots: taken, sent and installed a piece at a time, so that a state of any size never keeps a heartbeat waiting.
@@ -117,9 +115,9 @@ export class Snapshots {
       // Gone from the store: a newer snapshot is current there, and this node is about to hear of it.
       if (this.#installing !== job || data === undefined) return;
       chunk++;
-      takeSome(recordsOf([data]));
+      takeSome(decodeSnapshot([data]));
     };
-    const takeSome = (records: Generator<SnapshotRecord>): void => {
+    const takeSome = (records: Generator<SnapshotRecord, void, undefined>): void => {
       if (this.#installing !== job) return;
       for (let taken = 0; taken < recordsPerSlice; taken++) {
         const record = records.next();

@@ -22,6 +22,9 @@ export interface Entry {
   readonly data: Uint8Array;
 }
 
+/** Entries of one AppendEntries. Entries may be tiny, so their bytes alone don't bound their number; who receives more takes the message for malformed. */
+export const maxEntriesPerMessage = 4096;
+
 /** What must survive a crash besides the log (§5, figure 2). `commitIndex` is saved along with entries so that a configuration known to be committed stays known. */
 export interface HardState {
   readonly currentTerm: Term;

@@ -1,6 +1,6 @@
 import { assert } from '../core/assert.ts';
 import type { LogIndex, Term } from '../core/ids.ts';
-import type { Entry } from './messages.ts';
+import { type Entry, maxEntriesPerMessage } from './messages.ts';
 
 /** Where an entry ends: the only indices at which logs are compared. */
 export interface Position {
@@ -106,11 +106,12 @@ export class RaftLog {
     return entry?.index ?? this.#compacted.index;
   }
 
-  /** Entries that begin right after `index`, up to `maxBytes` of data, at least one if there is any. */
+  /** Entries that begin right after `index`, as many as one message takes: up to `maxBytes` of data, at least one if there is any. */
   after(index: LogIndex, maxBytes: number): readonly Entry[] {
     const from = this.#at(index + 1);
+    const end = Math.min(this.#entries.length, from + maxEntriesPerMessage);
     let to = from;
-    for (let bytes = 0; to < this.#entries.length; to++) {
+    for (let bytes = 0; to < end; to++) {
       bytes += this.#entries[to]?.data.length ?? 0;
       if (bytes > maxBytes && to > from) break;
     }

@@ -8,7 +8,7 @@ import {
   encodeConfigurationChange,
   leaveJoint,
 } from '../raft/configuration-change.ts';
-import type { Configuration, Entry, RaftMessage, SnapshotMeta } from '../raft/messages.ts';
+import { type Configuration, type Entry, maxEntriesPerMessage, type RaftMessage, type SnapshotMeta } from '../raft/messages.ts';
 import {
   maxCommandBytes,
   maxCommandsPerEntry,
@@ -78,8 +78,10 @@ export type Frame =
   | { readonly kind: 'ping' };
 
 const kinds = ['raft', 'forward', 'ask', 'reply', 'sightings', 'ping'] as const;
-/** Messages, commands or questions of one frame. */
+/** Messages or commands of one frame. */
 const maxItems = maxCommandsPerEntry;
+/** Questions of one frame: a new leader is asked everything that is open at a node, at once. */
+const maxQuestions = 16_384;
 
 /** `clusterTag`: the first bytes of the cluster's id; frames of another cluster are refused. */
 export function encodeFrame(clusterTag: number, frame: Frame): Uint8Array {
@@ -123,9 +125,9 @@ function readFrame(kind: Frame['kind'] | undefined, r: FieldReader): Frame | und
     case 'forward':
       return { kind, commands: readCommands(r) };
     case 'ask':
-      return { kind, questions: r.list(maxItems, (i) => ({ id: i.int(), question: readQuestion(i) })) };
+      return { kind, questions: r.list(maxQuestions, (i) => ({ id: i.int(), question: readQuestion(i) })) };
     case 'reply':
-      return { kind, replies: r.list(maxItems, (i) => ({ id: i.int(), reply: readReply(i) })) };
+      return { kind, replies: r.list(maxQuestions, (i) => ({ id: i.int(), reply: readReply(i) })) };
     case 'sightings':
       return { kind, sightings: r.list(65_536, readSighting) };
     case 'ping':
@@ -333,7 +335,14 @@ function readMessage(r: FieldReader): RaftMessage {
     case 'RequestVoteResponse':
       return { type, term, preVote: r.boolean(), voteGranted: r.boolean(), commitIndex: r.int(), commitTerm: r.int() };
     case 'AppendEntries':
-      return { type, term, prevLogIndex: r.int(), prevLogTerm: r.int(), leaderCommit: r.int(), entries: r.list(maxItems, readEntry) };
+      return {
+        type,
+        term,
+        prevLogIndex: r.int(),
+        prevLogTerm: r.int(),
+        leaderCommit: r.int(),
+        entries: r.list(maxEntriesPerMessage, readEntry),
+      };
     case 'AppendEntriesResponse':
       return { type, term, success: r.boolean(), index: r.int(), conflictIndex: r.int(), conflictTerm: r.int(), rejoining: r.int() };
     case 'Heartbeat':

@@ -1,4 +1,5 @@
 import { concatBytes } from '../core/bytes.ts';
+import type { SnapshotRecord } from '../tasks/snapshot.ts';
 import { pack, unpack } from './pack.ts';
 
 /** Packs a snapshot's records, in order, into chunks of about `chunkBytes`; a chunk is a whole number of records. Takes records only as chunks are asked for. */
@@ -25,8 +26,12 @@ export function* encodeSnapshot(records: Iterable<unknown>, chunkBytes: number):
   if (parts.length > 0) yield close();
 }
 
-/** The records of chunks that `encodeSnapshot` made. The store has checked every byte. @throws RangeError if a chunk is not one of ours. */
-export function* decodeSnapshot(chunks: Iterable<Uint8Array>): Generator {
+/**
+ * The records of chunks that `encodeSnapshot` made. The store has checked every byte, and who reads a record checks its fields.
+ *
+ * @throws RangeError if a chunk is not one of ours.
+ */
+export function* decodeSnapshot(chunks: Iterable<Uint8Array>): Generator<SnapshotRecord, void, undefined> {
   for (const chunk of chunks) {
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const count = view.getUint32(0, true);
@@ -35,9 +40,13 @@ export function* decodeSnapshot(chunks: Iterable<Uint8Array>): Generator {
       const length = view.getUint32(offset, true);
       offset += 4;
       if (offset + length > chunk.length) throw new RangeError('a snapshot record reaches beyond its chunk');
-      yield unpack(chunk.subarray(offset, offset + length));
+      const record = unpack(chunk.subarray(offset, offset + length));
+      if (!isRecord(record)) throw new RangeError('a snapshot record is not a list');
+      yield record;
       offset += length;
     }
     if (offset !== chunk.length) throw new RangeError('a snapshot chunk has bytes left over');
   }
 }
+
+const isRecord = (value: unknown): value is SnapshotRecord => Array.isArray(value);
