@@ -1,4 +1,4 @@
-import { failure } from '../src/core/errors.ts';
+import { type Failure, failure } from '../src/core/errors.ts';
 import type { LogIndex } from '../src/core/ids.ts';
 import type { Random } from '../src/core/random.ts';
 import type { Replica } from '../src/node/replica.ts';
@@ -94,8 +94,9 @@ export class Connection {
       if (replica === undefined) return again();
       open.sent++;
       this.#ask(replica, command, idempotencyKey, (answer) => {
-        if (!answer.ok) {
-          open.failed(answer.failure);
+        const failed = answer.ok ? sessionFailure(answer.value) : answer.failure;
+        if (!answer.ok || failed !== undefined) {
+          if (failed !== undefined) open.failed(failed);
           return again();
         }
         open.answered(outputOf(answer.value, open.input));
@@ -120,3 +121,7 @@ export class Connection {
     this.#ports.observer.acknowledged(index);
   }
 }
+
+/** Not the command's answer, but its session's: what the command came to is not known. */
+const sessionFailure = (result: CommandResult): Failure | undefined =>
+  result.ok || result.failure.code !== 'session_expired' ? undefined : result.failure;
