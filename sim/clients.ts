@@ -44,7 +44,10 @@ export class Connection {
     return this.#ports.random.below(bound);
   }
 
-  anyReplica(): Replica | undefined {
+  /** Half of the time the one that has answered before, as long as it is up. */
+  anyReplica(before?: Replica): Replica | undefined {
+    const isAgain = before !== undefined && this.below(2) === 0;
+    for (let node = 0; isAgain && node < this.#ports.nodes; node++) if (this.#ports.replica(node) === before) return before;
     return this.#ports.replica(this.#ports.random.below(this.#ports.nodes));
   }
 
