@@ -46,8 +46,9 @@ export class Connection {
 
   /** Half of the time the one that has answered before, as long as it is up. */
   anyReplica(before?: Replica): Replica | undefined {
-    const isAgain = before !== undefined && this.below(2) === 0;
-    for (let node = 0; isAgain && node < this.#ports.nodes; node++) if (this.#ports.replica(node) === before) return before;
+    if (before !== undefined && this.below(2) === 0) {
+      for (let node = 0; node < this.#ports.nodes; node++) if (this.#ports.replica(node) === before) return before;
+    }
     return this.#ports.replica(this.#ports.random.below(this.#ports.nodes));
   }
 
