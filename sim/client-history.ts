@@ -85,7 +85,9 @@ export class ClientHistory implements Invariant {
     if (!isFirst) return;
     const atUs = this.#nowUs();
     const request = requestOf(command);
-    if (request !== undefined && !this.#done.has(request)) this.#done.set(request, { index, atUs, result });
+    // Its session answered in its stead: this sending was not carried out, another may be.
+    const isCarriedOut = result.ok || result.failure.code !== 'session_expired';
+    if (request !== undefined && isCarriedOut && !this.#done.has(request)) this.#done.set(request, { index, atUs, result });
     for (const event of effects) {
       if (event.kind !== 'task' || event.state !== 'assigned') continue;
       // Agents hear of an assignment later, or never: its moment is that of the log.

@@ -1,4 +1,4 @@
-import { failure } from '../src/core/errors.ts';
+import { type Failure, failure } from '../src/core/errors.ts';
 import type { LogIndex } from '../src/core/ids.ts';
 import type { Random } from '../src/core/random.ts';
 import type { Replica } from '../src/node/replica.ts';
@@ -44,12 +44,14 @@ export class Connection {
     return this.#ports.random.below(bound);
   }
 
-  /** Any node; mostly one that knows of a leader, since clients go away from one that doesn't. */
-  anyReplica(): Replica | undefined {
-    const { random, nodes } = this.#ports;
-    const replica = (node: number): Replica | undefined => this.#ports.replica(node);
-    let chosen = replica(random.below(nodes));
-    for (let tries = 0; tries < 3 && chosen?.raft.leader === undefined; tries++) chosen = replica(random.below(nodes));
+  /** Half of the time the one that has answered before, as long as it is up; else any, mostly one that knows of a leader: clients go away from others. */
+  anyReplica(before?: Replica): Replica | undefined {
+    const { nodes } = this.#ports;
+    if (before !== undefined && this.below(2) === 0) {
+      for (let node = 0; node < nodes; node++) if (this.#ports.replica(node) === before) return before;
+    }
+    let chosen = this.#ports.replica(this.below(nodes));
+    for (let tries = 0; tries < 3 && chosen?.raft.leader === undefined; tries++) chosen = this.#ports.replica(this.below(nodes));
     return chosen;
   }
 
@@ -99,8 +101,9 @@ export class Connection {
       if (replica === undefined) return again();
       open.sent++;
       this.#ask(replica, command, idempotencyKey, (answer) => {
-        if (!answer.ok) {
-          open.failed(answer.failure);
+        const failed = answer.ok ? sessionFailure(answer.value) : answer.failure;
+        if (!answer.ok || failed !== undefined) {
+          if (failed !== undefined) open.failed(failed);
           return again();
         }
         open.answered(outputOf(answer.value, open.input));
@@ -125,3 +128,7 @@ export class Connection {
     this.#ports.observer.acknowledged(index);
   }
 }
+
+/** Not the command's answer, but its session's: what the command came to is not known. */
+const sessionFailure = (result: CommandResult): Failure | undefined =>
+  result.ok || result.failure.code !== 'session_expired' ? undefined : result.failure;

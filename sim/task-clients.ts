@@ -16,6 +16,8 @@ export class TaskClients {
   readonly #counts: WorkloadCounts;
   /** Those that were acknowledged. */
   readonly #tasks: TaskId[] = [];
+  /** By agent: the node that answered it last. */
+  readonly #homes = new Map<number, Replica>();
   #isSubmitting = true;
 
   constructor(connection: Connection, history: ClientHistory, observer: Observer, counts: WorkloadCounts) {
@@ -90,7 +92,7 @@ export class TaskClients {
     const connection = this.#connection;
     const agent = agentId(`agent-${number}`);
     const retry = (): void => connection.after(200_000 + connection.below(200_000), () => this.register(number));
-    const replica = connection.anyReplica();
+    const replica = connection.anyReplica(this.#homes.get(number));
     if (replica === undefined) return retry();
     const command: Command = {
       op: 'RegisterAgent',
@@ -107,6 +109,7 @@ export class TaskClients {
     };
     connection.submit(replica, command, (result) => {
       if (result?.ok !== true || result.value.kind !== 'agent') return retry();
+      this.#homes.set(number, replica);
       this.#claim({ number, agent, generation: result.value.generation });
       return undefined;
     });
@@ -117,7 +120,7 @@ export class TaskClients {
     const connection = this.#connection;
     const { number, agent, generation } = holder;
     const again = (delayUs: number): void => connection.after(delayUs, () => this.#claim(holder));
-    const replica = connection.anyReplica();
+    const replica = connection.anyReplica(this.#homes.get(number));
     if (replica === undefined) return again(100_000);
     const claim = (done: (answer: Answer<readonly ClaimedTask[]>) => void): void => {
       replica.claim({ agent, generation, max: 2, waitMs: 500, types: undefined }, done);
@@ -129,6 +132,7 @@ export class TaskClients {
         else again(100_000 + connection.below(100_000));
         return;
       }
+      this.#homes.set(number, replica);
       for (const { taskId: task, fence } of answer.value) {
         this.#observer.claimed(agent, task, fence);
         // Some agents are slower than their lease: the task goes to another, and their late answer must change nothing.
