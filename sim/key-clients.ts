@@ -42,7 +42,7 @@ export class KeyClients {
     connection.send(command, { open, idempotencyKey, attempts }, keyOutput, (result) => {
       if (result !== undefined) this.#counts.writesAcknowledged++;
       if (result?.ok === true) this.#versions.set(key, result.value.kind === 'key' ? result.value.version : 0);
-      connection.after(20_000 + connection.below(60_000), () => this.write(client));
+      connection.after(50_000 + connection.below(250_000), () => this.write(client));
     });
   }
 

@@ -43,7 +43,7 @@ export class TaskClients {
   submit(): void {
     const connection = this.#connection;
     if (!this.#isSubmitting) return;
-    connection.after(100_000 + connection.below(200_000), () => this.submit());
+    connection.after(300_000 + connection.below(500_000), () => this.submit());
     const task = taskId(`task-${this.#counts.tasksSubmitted++}`);
     const digest = String(task);
     const requires = connection.below(2) === 0 ? ['a'] : [];
