@@ -1,4 +1,4 @@
-import { AppliedIsCommitted, CommitNeverGoesBack } from './commit-index.ts';
+import { AppliedIsCommitted, CommitNeverGoesBack, CommitsOwnTerm } from './commit-index.ts';
 import { Dedupe } from './dedupe.ts';
 import { CommittedIsDurable, DurableBeforeAcknowledged, DurableSurvives } from './durability.ts';
 import { MonotonicTerm, OneVotePerTerm } from './durable-votes.ts';
@@ -26,6 +26,7 @@ export const allInvariants = (facts: Facts): readonly Invariant[] => [
   new DurableSurvives(),
   new CommitNeverGoesBack(),
   new DurableBeforeAcknowledged(facts),
+  new CommitsOwnTerm(),
   new CommittedIsDurable(facts),
   new AppliedIsCommitted(),
   new StateMachineSafety(facts),

@@ -6,7 +6,7 @@ import type { StateEvent } from '../../src/tasks/events.ts';
 import { ClusterState } from '../../src/tasks/state.ts';
 import type { TaskState } from '../../src/tasks/task.ts';
 import { allInvariants, Canary } from '../../sim/invariants/all.ts';
-import { AppliedIsCommitted, CommitNeverGoesBack } from '../../sim/invariants/commit-index.ts';
+import { AppliedIsCommitted, CommitNeverGoesBack, CommitsOwnTerm } from '../../sim/invariants/commit-index.ts';
 import { Dedupe } from '../../sim/invariants/dedupe.ts';
 import { CommittedIsDurable, DurableBeforeAcknowledged, DurableSurvives } from '../../sim/invariants/durability.ts';
 import { MonotonicTerm, OneVotePerTerm } from '../../sim/invariants/durable-votes.ts';
@@ -152,6 +152,13 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
       of: 'a crash',
       good: () => new CommitNeverGoesBack().onStart(n1, diskOf(log, hardState(2, n1, 2)), stored(log, hardState(2, n1, 3))),
       bad: () => new CommitNeverGoesBack().onStart(n1, diskOf(log, hardState(2, n1, 2)), stored(log, hardState(2, n1, 1))),
+    },
+  ],
+  'commits-own-term': [
+    {
+      of: 'a leader',
+      good: () => new CommitsOwnTerm().onCommitted(node({ role: 'leader', term: 2, log }), 3),
+      bad: () => new CommitsOwnTerm().onCommitted(node({ role: 'leader', term: 3, log }), 3),
     },
   ],
   'applied-is-committed': [
