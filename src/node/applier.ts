@@ -23,10 +23,10 @@ export interface ApplierPorts {
     events: readonly StateEvent[],
     from: number,
   ) => void;
-  /** A configuration is in force. */
+  /** The log has come to a configuration; Raft may have gone by it for a while. */
   readonly onConfiguration: (index: LogIndex) => void;
   readonly onEntry: (entry: Entry) => void;
-  /** Some entries were applied; `membersChanged` when one of them touched the table of members. */
+  /** Some entries were applied; `membersChanged` when one of them touched the configuration or the table of members. */
   readonly onApplied: (events: readonly StateEvent[], membersChanged: boolean) => void;
 }
 
@@ -81,9 +81,7 @@ export class Applier {
     if (entries.length === 0) return;
     for (const entry of entries) {
       this.#backlog.push(entry);
-      if (entry.kind !== 'configuration') continue;
-      this.#ports.raft.applyConfigChange(entry);
-      this.#ports.onConfiguration(entry.index);
+      if (entry.kind === 'configuration') this.#ports.raft.applyConfigChange(entry);
     }
     if (!this.#isDeferred) this.#applySome();
   }
@@ -110,11 +108,16 @@ export class Applier {
     const { version } = members;
     const events: StateEvent[] = [];
     let commands = 0;
+    let membersChanged = false;
     for (let entry = this.#backlog[this.#next]; entry !== undefined && commands < commandsPerSlice; entry = this.#backlog[this.#next]) {
       assert(entry.index - entry.count === this.#index, 'entries are applied in order, each once');
       this.#next++;
       commands += entry.count;
       if (entry.kind === 'command') this.#applyCommands(entry, events);
+      else if (entry.kind === 'configuration') {
+        this.#ports.onConfiguration(entry.index);
+        membersChanged = true;
+      }
       this.#index = entry.index;
       this.#term = entry.term;
       this.#ports.onEntry(entry);
@@ -129,7 +132,7 @@ export class Applier {
         this.#applySome();
       });
     }
-    this.#ports.onApplied(events, members.version !== version);
+    this.#ports.onApplied(events, membersChanged || members.version !== version);
   }
 
   #applyCommands(entry: Entry, events: StateEvent[]): void {

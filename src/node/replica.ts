@@ -137,7 +137,13 @@ export class Replica {
   #makeApplier(state: ClusterState, start: { readonly index: LogIndex; readonly term: Term }): Applier {
     return new Applier(
       {
-        raft: this.#raft,
+        raft: {
+          applyConfigChange: (entry) => {
+            const configuration = this.#raft.applyConfigChange(entry);
+            this.#ports.onConfiguration?.(entry.index, configuration);
+            return configuration;
+          },
+        },
         counters: this.counters,
         logger: this.#ports.logger,
         defer: (job) =>
@@ -150,11 +156,7 @@ export class Replica {
           this.#ports.onCommand?.(index, command, result, events.slice(from));
           this.#onCommand(command, result);
         },
-        onConfiguration: (index) => {
-          this.#ports.onConfiguration?.(index, this.#raft.configuration);
-          this.#membership.onApplied(index, this.#serving ? this.state.members : undefined);
-          this.#ports.onMembers?.();
-        },
+        onConfiguration: (index) => this.#membership.onApplied(index, this.#serving ? this.state.members : undefined),
         onEntry: (entry) => this.#ports.onApplied?.(entry),
         onApplied: (events, membersChanged) => this.#onApplied(events, membersChanged),
       },

@@ -20,6 +20,8 @@ class Cluster {
   }
 
   #nowUs = 0;
+  /** The world takes equal values for one command carried out twice. */
+  #written = 0;
 
   /** The queue's own time stands still where nothing happens. */
   pass(seconds: number): void {
@@ -42,7 +44,7 @@ class Cluster {
   write(keys: number): void {
     const { leader } = this;
     for (let i = 0; i < keys; i++) {
-      const command = { op: 'PutKey', key: `key-${i}`, value: 'v'.repeat(100), ifVersion: undefined } as const;
+      const command = { op: 'PutKey', key: `key-${i}`, value: String(this.#written++).padEnd(100), ifVersion: undefined } as const;
       this.replica(leader).submit(command, undefined, 5000, () => {});
     }
     this.pass(3);
