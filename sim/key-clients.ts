@@ -48,7 +48,7 @@ export class KeyClients {
 
   read(client: number): void {
     const connection = this.#connection;
-    const again = (): void => connection.after(40_000 + connection.below(80_000), () => this.read(client));
+    const again = (): void => connection.after(100_000 + connection.below(300_000), () => this.read(client));
     const replica = connection.anyReplica();
     if (replica === undefined) return again();
     const key = `key-${connection.below(keys)}`;
