@@ -7,6 +7,7 @@ import type { Scenario } from '../../sim/scenarios.ts';
 import { CliError, messageOf, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { addByzantineCommand } from './sim-byzantine.ts';
 import { addMutantsCommand } from './sim-mutants.ts';
 
 const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
@@ -14,7 +15,7 @@ const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash:
 const svgHelp = 'draw the first failed run, or else the first, as an SVG file';
 const htmlHelp = 'the same as a page, with a list of events';
 
-/** `sim run|replay|list`: the production node in a simulated world. No cluster is needed. */
+/** `sim run|replay|shrink|byzantine|mutants|list`: the production node in a simulated world. No cluster is needed. */
 export function addSimCommands(program: Command, context: Context): void {
   const sim = program.command('sim').description('the cluster in a deterministic world of faults');
   sim
@@ -53,6 +54,7 @@ export function addSimCommands(program: Command, context: Context): void {
     .option('--budget <seconds>', 'seconds that it may take', whole, 60)
     .option('--out <file>', 'where the scenario goes; by default to the standard output')
     .action((seed: number, name: string, flags: ShrinkFlags) => shrinkSeed(context, seed, name, flags));
+  addByzantineCommand(sim, context, whole);
   addMutantsCommand(sim, context, whole);
   sim
     .command('list')

@@ -1,4 +1,5 @@
-import { abstain, type SignedBallot } from '../../src/byzantine/ballot.ts';
+import type { SignedBallot } from '../../src/byzantine/ballot.ts';
+import { abstain } from '../../src/byzantine/ballot.ts';
 import type { MemberIndex } from '../../src/byzantine/epoch.ts';
 import type { ByzantineMessage, Outgoing, StatementMessage } from '../../src/byzantine/messages.ts';
 import type { Motion } from '../../src/byzantine/motion.ts';
@@ -43,20 +44,56 @@ export class Liar {
     this.#remember(outgoing.message);
     const { to, message } = outgoing;
     const kind = this.#below(10);
-    if (kind < 4) return [outgoing];
-    if (kind < 6) return [];
-    if (kind < 7) return [{ to, message: this.#make(to) }];
+    if (kind < 2) return [];
+    if (kind < 3) return [{ to, message: this.#make(to) }];
     if (message.type !== 'statement') return [outgoing];
-    return [{ to, message: { ...message, statement: this.#lookalike(message.statement) } }];
+    const statement = kind < 6 ? this.#lookalike(message.statement) : message.statement;
+    return [{ to, message: { ...message, statement: { ...statement, ...this.#next() } } }];
   }
 
   /** Something unasked for, now and then a flood of it. */
   mischief(): Outgoing[] {
+    if (this.#below(3) === 0) return this.#scheme();
     const count = this.#below(20) === 0 ? 40 : 1 + this.#below(4);
     return Array.from({ length: count }, () => {
       const to = this.#below(this.#parts.motion.n);
       return { to, message: this.#make(to) };
     });
+  }
+
+  /** Another outcome with all that honest members ask for: a witness, a leader's proposal, claims of votes just before, and votes of its own. */
+  #scheme(): Outgoing[] {
+    const { motion, sight } = this.#parts;
+    const witness = this.#pick(this.#witnesses) ?? this.#witness();
+    const { value } = witness;
+    const view = this.#pick(sight().statements)?.view ?? 0;
+    const claim = view > 0 ? { view: view - 1, value } : undefined;
+    const statement: Statement = {
+      ...this.#next(),
+      view,
+      viewChange: view,
+      frozen: [claim, claim, undefined, undefined],
+      previous: [undefined, undefined],
+      current: [value, value, value, value],
+      proposed: this.#leads(view) ? value : undefined,
+      decided: undefined,
+    };
+    const message = this.#statement(statement);
+    const all = Array.from({ length: motion.n }, (_, to) => to);
+    const some = this.#below(2) === 0 ? all : all.filter(() => this.#below(2) === 0);
+    return some.flatMap((to) => [
+      { to, message: { type: 'witness', witness } },
+      { to, message },
+    ]);
+  }
+
+  #leads(view: number): boolean {
+    return view > 0 && (this.#parts.firstLeader + view) % this.#parts.motion.n === this.#parts.member;
+  }
+
+  /** Newer than all that it has said. */
+  #next(): { boot: number; revision: number } {
+    return { boot: 1, revision: ++this.#revision };
   }
 
   #make(to: MemberIndex): ByzantineMessage {
@@ -103,7 +140,6 @@ export class Liar {
     const [a, b, c, d] = statement.current;
     return {
       ...statement,
-      revision: statement.revision + this.#below(2),
       current: [swap(a, value), swap(b, value), swap(c, value), swap(d, value)],
       proposed: swap(statement.proposed, value),
     };
@@ -127,17 +163,14 @@ export class Liar {
       const found = last === undefined ? undefined : vote(last.view);
       return found?.value === last?.value ? undefined : found;
     };
-    this.#revision += this.#below(3);
-    const isLeader = view > 0 && (this.#parts.firstLeader + view) % this.#parts.motion.n === this.#parts.member;
     return {
-      boot: 1 + this.#below(2),
-      revision: this.#revision,
+      ...this.#next(),
       view,
       viewChange: view + (this.#below(3) === 0 ? this.#below(3) : 0),
       frozen,
       previous: [before(frozen[0]), before(frozen[1])],
       current: [maybe(), maybe(), maybe(), maybe()],
-      proposed: isLeader ? maybe() : undefined,
+      proposed: this.#leads(view) ? maybe() : undefined,
       decided: this.#below(6) === 0 ? value() : undefined,
     };
   }

@@ -82,7 +82,7 @@ export class MemberProcess {
       const engine = this.#engine;
       queue.after(Math.max(0, opinion.atMs - this.#nowMs) * 1000, () => {
         if (this.#engine !== engine) return;
-        engine.cast(opinion.choices);
+        engine.cast(boot === 1 ? opinion.choices : opinion.later);
         this.#pump();
       });
     }

@@ -2,7 +2,6 @@ import type { MemberIndex } from '../../src/byzantine/epoch.ts';
 import type { Outgoing } from '../../src/byzantine/messages.ts';
 import type { Motion } from '../../src/byzantine/motion.ts';
 import type { Notary } from '../../src/byzantine/notary.ts';
-import { faultTolerance } from '../../src/byzantine/quorum.ts';
 import type { Memory } from '../../src/byzantine/ready.ts';
 import { faultOf } from '../../src/byzantine/tally.ts';
 import type { Value, Witness } from '../../src/byzantine/witness.ts';
@@ -13,14 +12,15 @@ import { hold } from '../violation.ts';
 export class VoteChecks {
   readonly #motion: Motion;
   readonly #notary: Notary;
-  readonly #isHonest: (member: MemberIndex) => boolean;
+  readonly #liars: ReadonlySet<MemberIndex>;
   readonly #votes = new Map<string, Value>();
   #decided: Witness | undefined;
+  #highestAsked = 0;
 
-  constructor(motion: Motion, notary: Notary, isHonest: (member: MemberIndex) => boolean) {
+  constructor(motion: Motion, notary: Notary, liars: ReadonlySet<MemberIndex>) {
     this.#motion = motion;
     this.#notary = notary;
-    this.#isHonest = isHonest;
+    this.#liars = liars;
   }
 
   get decided(): Witness | undefined {
@@ -39,6 +39,9 @@ export class VoteChecks {
     for (const [phase, vote] of now.previous.entries()) {
       if (vote !== undefined) this.#voted(member, vote.view, phase, vote.value);
     }
+    // An honest member asks for one view more when its time is up, and else for what an honest one asked for.
+    hold(now.viewChange <= this.#highestAsked + 1, 'liars-move-nobody', () => `member ${member} asks for view ${now.viewChange}`);
+    this.#highestAsked = Math.max(this.#highestAsked, now.viewChange);
     hold(after.witnesses.length <= maxWitnesses, 'bounded-memory', () => `member ${member} keeps ${after.witnesses.length} witnesses`);
     if (before === undefined) return;
     const then = before.statement;
@@ -69,21 +72,21 @@ export class VoteChecks {
     }
   }
 
-  /** I1 and I2, and that liars alone decide nothing. */
+  /** I1 and I2, and that a liar counts for one ballot at most. */
   decides(member: MemberIndex, witness: Witness): void {
     const other = this.#decided ?? witness;
     hold(
       other.value === witness.value,
       'agreement',
-      () => `member ${member} decided ${[...witness.outcome]}, another ${[...other.outcome]}`,
+      () => `member ${member} decided ${witness.outcome.join()}, another ${other.outcome.join()}`,
     );
     this.#decided = other;
     const fault = faultOf(this.#motion, this.#notary, witness);
     hold(fault === undefined, 'valid-witness', () => `member ${member} decided on a bad witness: ${fault}`);
     for (const [item, option] of witness.outcome.entries()) {
       if (option >= this.#motion.options) continue;
-      const honest = witness.ballots.filter(({ ballot }) => this.#isHonest(ballot.voter) && ballot.choices[item] === option).length;
-      const enough = this.#motion.minSupport - faultTolerance(this.#motion.n);
+      const honest = witness.ballots.filter(({ ballot }) => !this.#liars.has(ballot.voter) && ballot.choices[item] === option).length;
+      const enough = this.#motion.minSupport - this.#liars.size;
       hold(honest >= enough, 'honest-support', () => `item ${item} was decided with ${honest} honest ballots, not ${enough}`);
     }
   }

@@ -1,4 +1,5 @@
 import { abstain } from '../../src/byzantine/ballot.ts';
+import type { MemberIndex } from '../../src/byzantine/epoch.ts';
 import { byzantineQuorum, faultTolerance } from '../../src/byzantine/quorum.ts';
 import type { Random } from '../../src/core/random.ts';
 
@@ -16,6 +17,8 @@ export interface Round {
 
 export interface Opinion {
   readonly choices: Uint8Array;
+  /** What it thinks after a restart, if it has given no ballot before. */
+  readonly later: Uint8Array;
   readonly atMs: number;
 }
 
@@ -68,11 +71,15 @@ export function drawVotePlan(random: Random, { n, faulty, lie }: VoteSettings): 
   const chaosMs = chance(20) ? 1 : 200 + random.below(2500);
   const agreed = random.below(options);
   const castsWithin = 1 + random.below(chance(50) ? 20 : 600);
-  const choice = (): number => (chance(70) ? agreed : chance(10) ? abstain : random.below(options));
+  const agreement = [50, 70, 90][random.below(3)] ?? 0;
+  const camps = chance(30) ? drawCamps(random, members, lies) : undefined;
   const items = chance(85) ? 1 : 2 + random.below(2);
-  const opinions = members.map(() =>
-    chance(4) ? undefined : { choices: Uint8Array.from({ length: items }, choice), atMs: random.below(castsWithin) },
-  );
+  const opinions = members.map((_, process) => {
+    const liked = (agreed + (camps?.[process] ?? 0)) % options;
+    const choice = (): number => (chance(agreement) ? liked : chance(10) ? abstain : random.below(options));
+    const [choices, later] = [Uint8Array.from({ length: items }, choice), Uint8Array.from({ length: items }, choice)];
+    return chance(4) ? undefined : { choices, later, atMs: random.below(castsWithin) };
+  });
   const liars = members.map((member) => lies[member] !== undefined);
   const crashRate = chance(50) ? 0 : 1 + random.below(3);
   return {
@@ -84,7 +91,7 @@ export function drawVotePlan(random: Random, { n, faulty, lie }: VoteSettings): 
     timeoutMs: 100 + random.below(1500),
     firstLeader: random.below(n),
     opinions,
-    rounds: drawRounds(random, liars, chaosMs),
+    rounds: drawRounds(random, members, camps, chaosMs),
     calmReach: drawCalm(random, liars),
     loss: chance(50) ? 0 : random.below(30),
     doubled: chance(50) ? 0 : random.below(20),
@@ -98,7 +105,7 @@ export function drawVotePlan(random: Random, { n, faulty, lie }: VoteSettings): 
 }
 
 function drawLies(random: Random, n: number, f: number, lie: Lie | undefined): (Lie | undefined)[] {
-  const lies = new Array<Lie | undefined>(n).fill(undefined);
+  const lies = Array.from({ length: n }, (): Lie | undefined => undefined);
   for (let left = f; left > 0; ) {
     const member = random.below(n);
     if (lies[member] !== undefined) continue;
@@ -108,15 +115,19 @@ function drawLies(random: Random, n: number, f: number, lie: Lie | undefined): (
   return lies;
 }
 
-/** Whole networks, partitions into two or three groups, and one-way cuts. */
-function drawRounds(random: Random, liars: readonly boolean[], chaosMs: number): Round[] {
-  const all = 2 ** liars.length - 1;
+/** Two camps that want different things, with a copy of every twin in each. */
+const drawCamps = (random: Random, members: readonly MemberIndex[], lies: readonly (Lie | undefined)[]): number[] =>
+  members.map((member, process) => (lies[member] === 'twins' ? Number(member < process) : random.below(2)));
+
+/** Whole networks, partitions into two or three groups, and one-way cuts. If there are camps, they are the two groups. */
+function drawRounds(random: Random, members: readonly MemberIndex[], camps: readonly number[] | undefined, chaosMs: number): Round[] {
+  const all = 2 ** members.length - 1;
   const rounds: Round[] = [];
   for (let atMs = 0; atMs < chaosMs; ) {
     atMs = Math.min(chaosMs, atMs + 20 + random.below(600));
-    const kind = random.below(4);
-    const groups = liars.map(() => random.below(kind === 1 ? 2 : 3));
-    const reach = liars.map((_, from) => {
+    const kind = camps !== undefined && random.below(2) === 0 ? 1 : random.below(4);
+    const groups = (kind === 1 && camps) || members.map(() => random.below(kind === 1 ? 2 : 3));
+    const reach = members.map((_, from) => {
       if (kind === 0) return all;
       if (kind === 3) return all & ~random.below(all + 1) & ~random.below(all + 1);
       return groups.reduce((bits, group, to) => (group === groups[from] ? bits | (1 << to) : bits), 0);

@@ -47,7 +47,8 @@ export class VoteWorld implements ProcessListener {
     this.trace = new Trace(() => this.queue.nowUs, { onLine });
     const { n, items, options, minSupport, firstLeader, timeoutMs, opinions } = plan;
     this.#motion = { proposal: proposalNumber(firstLeader), n, items, options, minSupport };
-    this.checks = new VoteChecks(this.#motion, this.#seals, (member) => plan.lies[member] === undefined);
+    const liars = [...plan.lies.keys()].filter((member) => plan.lies[member] !== undefined);
+    this.checks = new VoteChecks(this.#motion, this.#seals, new Set(liars));
     this.#reach = plan.rounds[0]?.reach ?? plan.calmReach;
     const parts = { motion: this.#motion, timeoutMs, queue: this.queue, random, seals: this.#seals, listener: this };
     this.#processes = membersOf(plan.lies).map((member, index) => new MemberProcess({ ...parts, index, member, opinion: opinions[index] }));

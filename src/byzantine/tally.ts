@@ -11,7 +11,7 @@ import { expired, split } from './witness.ts';
  * enough; undefined while it is open. A further ballot never changes it.
  */
 export function outcomeByBallots({ n, options, minSupport }: Motion, ballots: readonly SignedBallot[], item: number): number | undefined {
-  const support = new Array<number>(options).fill(0);
+  const support = Array.from({ length: options }, () => 0);
   for (const { ballot } of ballots) {
     const choice = ballot.choices[item] ?? options;
     if (choice < options) support[choice] = (support[choice] ?? 0) + 1;

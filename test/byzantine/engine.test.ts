@@ -226,7 +226,7 @@ describe('byzantine: the engine, witnesses', () => {
 
     const { messages } = drain(one);
 
-    expect(messages.map(({ to, message }) => [to, message.type])).to.deep.equal(new Array(4).fill([1, 'witness']));
+    expect(messages.map(({ to, message }) => [to, message.type])).to.deep.equal([0, 1, 2, 3].map(() => [1, 'witness']));
   });
 
   it('sends the witness with what it proposes as the leader', () => {
