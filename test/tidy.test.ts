@@ -9,8 +9,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/core': [],
   'src/raft': ['src/core'],
-  'src/registry': ['src/core'],
   'src/byzantine': ['src/core'],
+  'src/registry': ['src/core'],
   'src/crypto': ['src/byzantine'],
   'src/tasks': ['src/core', 'src/registry'],
   'src/wire': ['src/core', 'src/raft', 'src/tasks'],
@@ -21,7 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/client': ['src/core', 'src/node', 'src/tasks', 'src/wire'],
   src: ['src/core', 'src/node', 'src/api', 'src/client', 'src/transport', 'src/tasks', 'src/registry', 'src/storage'],
   daemon: ['src', 'sim'],
-  sim: ['src/core', 'src/raft', 'src/tasks', 'src/node', 'src/storage'],
+  sim: ['src/core', 'src/raft', 'src/byzantine', 'src/tasks', 'src/node', 'src/storage'],
 };
 
 /** Packages that only some rooms may open. */
