@@ -12,6 +12,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/byzantine': ['src/core'],
   'src/registry': ['src/core'],
   'src/crypto': ['src/byzantine'],
+  'src/verify': ['src/byzantine', 'src/crypto'],
   'src/tasks': ['src/core', 'src/registry'],
   'src/wire': ['src/core', 'src/raft', 'src/tasks'],
   'src/storage': ['src/core', 'src/raft'],
@@ -20,7 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/api': ['src/core', 'src/node', 'src/registry', 'src/tasks', 'src/wire'],
   'src/client': ['src/core', 'src/node', 'src/tasks', 'src/wire'],
   src: ['src/core', 'src/node', 'src/api', 'src/client', 'src/transport', 'src/tasks', 'src/registry', 'src/storage'],
-  daemon: ['src', 'sim'],
+  daemon: ['src', 'src/verify', 'sim'],
   sim: ['src/core', 'src/raft', 'src/byzantine', 'src/tasks', 'src/node', 'src/storage'],
 };
 

@@ -13,7 +13,7 @@ export interface Hashes {
 /** Checks an Ed25519 signature (RFC 8032) of 64 bytes under a public key of 32. Anything malformed is false, never an error. */
 export type VerifySignature = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean;
 
-/** Signs with this node's identity (Ed25519, 64 bytes). */
+/** Signs with a node's identity (Ed25519, 64 bytes). */
 export type Sign = (message: Uint8Array) => Uint8Array;
 
 /** One half of a Diffie-Hellman exchange (X25519, RFC 7748). */

@@ -60,21 +60,29 @@ export const verifySignature: VerifySignature = (publicKey, message, signature) 
   }
 };
 
+/** A node's identity, as far as votes need it. */
+export interface SigningKey {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly sign: Sign;
+}
+
 /**
- * Signs with an Ed25519 private key: its seed of 32 bytes, the first half of libp2p's raw form.
+ * An Ed25519 key pair of a seed of 32 bytes: the first half of the raw form of libp2p's private keys.
  * @throws RangeError for a seed of another length.
  */
-export function signer(seed: Uint8Array): Sign {
+export function signingKey(seed: Uint8Array): SigningKey {
   if (seed.length !== 32) throw new RangeError(`an Ed25519 seed has 32 bytes, this one ${seed.length}`);
   const key = createPrivateKey({ key: Buffer.concat([der.ed25519Private, seed]), format: 'der', type: 'pkcs8' });
-  return (message) => plain(sign(null, message, key));
+  return { publicKey: rawPublicKey(createPublicKey(key)), sign: (message) => plain(sign(null, message, key)) };
 }
+
+const rawPublicKey = (key: KeyObject): Uint8Array => plain(key.export({ format: 'der', type: 'spki' })).slice(-publicKeyBytes);
 
 /** A new X25519 key pair from the system's random source. */
 export function createAgreementKey(): AgreementKey {
   const { publicKey, privateKey } = generateKeyPairSync('x25519');
-  const exported = plain(publicKey.export({ format: 'der', type: 'spki' }));
-  return { publicKey: exported.slice(-publicKeyBytes), agree: (other) => agree(privateKey, other) };
+  return { publicKey: rawPublicKey(publicKey), agree: (other) => agree(privateKey, other) };
 }
 
 function agree(privateKey: KeyObject, other: Uint8Array): Uint8Array | undefined {

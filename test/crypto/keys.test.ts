@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { createAgreementKey, signer, verifySignature } from '../../src/crypto/node.ts';
+import { createAgreementKey, signingKey, verifySignature } from '../../src/crypto/node.ts';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
 
@@ -17,7 +17,8 @@ describe('crypto: Ed25519', () => {
   it('signs and checks the message of RFC 8032, test 3', () => {
     const { seed, publicKey, message, signature } = vector;
 
-    expect(signer(seed)(message)).to.deep.equal(signature);
+    expect(signingKey(seed).publicKey).to.deep.equal(publicKey);
+    expect(signingKey(seed).sign(message)).to.deep.equal(signature);
     expect(verifySignature(publicKey, message, signature)).to.equal(true);
   });
 
@@ -28,7 +29,7 @@ describe('crypto: Ed25519', () => {
     expect(verifySignature(signature.subarray(0, 32), message, signature)).to.equal(false);
     expect(verifySignature(publicKey.subarray(1), message, signature)).to.equal(false);
     expect(verifySignature(publicKey, message, signature.subarray(1))).to.equal(false);
-    expect(() => signer(publicKey.subarray(1))).to.throw(RangeError);
+    expect(() => signingKey(publicKey.subarray(1))).to.throw(RangeError);
   });
 });
 
