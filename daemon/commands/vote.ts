@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import type { CertificateDocument, Expectation, Verdict } from '../../src/verify/index.ts';
+import { type CertificateDocument, decisionText, type Expectation, type Verdict, verifyCertificate } from '../../src/verify/index.ts';
 import { CliError, messageOf } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -29,8 +29,8 @@ export function addVoteCommands(program: Command, context: Context): void {
       if (verdict.valid) return;
       throw new CliError(
         exitCodes.denied,
-        `${file} is not valid: ${verdict.objections.map(({ detail }) => detail).join('; ')}`,
-        'do not act on it; ask a node for the certificate again, and check that the genesis is of the same cluster',
+        `${file} is not valid`,
+        'do not act on it; get the certificate again, and check that the genesis is of the same cluster',
       );
     });
 }
@@ -47,13 +47,18 @@ interface VerifyFlags {
 
 /** @throws CliError if a file can't be read or the genesis can't be used. */
 async function verify(file: string, flags: VerifyFlags): Promise<Verdict> {
-  const { verifyCertificate } = await import('../../src/verify/index.ts');
   const [certificate, genesis] = [await read(file), await read(flags.genesis)];
   const expected: Expectation = {
     ...(flags.kind === undefined ? {} : { kind: flags.kind }),
     ...(flags.subject === undefined ? {} : { subject: flags.subject }),
     ...(flags.option === undefined ? {} : { option: flags.option }),
-    ...(flags.payload === undefined ? {} : { payloadDigest: createHash('sha256').update(await read(flags.payload)).digest('hex') }),
+    ...(flags.payload === undefined
+      ? {}
+      : {
+          payloadDigest: createHash('sha256')
+            .update(await read(flags.payload))
+            .digest('hex'),
+        }),
     ...(flags.atPresent === true ? { nowMs: Date.now() } : {}),
     allowNoFaultTolerance: flags.allowNoFaultTolerance === true,
   };
@@ -61,9 +66,14 @@ async function verify(file: string, flags: VerifyFlags): Promise<Verdict> {
     return verifyCertificate(certificate.toString('utf8'), genesis.toString('utf8'), expected);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new CliError(exitCodes.error, `the genesis ${flags.genesis} can't be used: ${error.message}`, 'get it from a node of the cluster', {
-      cause: error,
-    });
+    throw new CliError(
+      exitCodes.error,
+      `the genesis ${flags.genesis} can't be used: ${error.message}`,
+      'get it from a node of the cluster',
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -83,7 +93,7 @@ const textOf = (verdict: Verdict): string =>
 const describe = (document: CertificateDocument): string =>
   [
     'valid',
-    ...document.items.map((item) => `${item.subject}: ${item.result === 'decided' ? item.option : `no consensus (${item.reason})`}`),
+    ...document.items.map((item) => `${item.subject}: ${decisionText(item)}`),
     `cluster   ${document.cluster}, epoch ${document.epoch}, ${document.n} members of whom ${document.f} may lie`,
     `kind      ${document.kind}`,
     `proposal  ${document.id}, by ${document.proposer}`,

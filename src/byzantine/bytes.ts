@@ -230,7 +230,11 @@ const noDigest = digest('0'.repeat(2 * hashBytes));
  * What `read` makes of all the bytes; `undefined` if they are malformed, if some are left, or if `write` would not have made these very bytes: so there is no
  * second encoding of a thing that a hash or a MAC is about.
  */
-export function decodeStrictly<T>(bytes: Uint8Array, read: (reader: ByteReader) => T, write: (writer: ByteWriter, value: T) => void): T | undefined {
+export function decodeStrictly<T>(
+  bytes: Uint8Array,
+  read: (reader: ByteReader) => T,
+  write: (writer: ByteWriter, value: T) => void,
+): T | undefined {
   const reader = new ByteReader(bytes);
   const value = read(reader);
   if (!reader.done) return undefined;

@@ -161,7 +161,8 @@ function flawsOfAttesters({ attestation, attesters }: Certificate, { hashes, ver
   const signers = new Set<MemberIndex>();
   for (const { member, signature } of attesters) {
     const key = configuration.members[member]?.ed25519PublicKey;
-    if (!signers.has(member) && key && verifyBatched(hashes, verify, key, { type: 'attestation', attestation }, signature)) signers.add(member);
+    if (!signers.has(member) && key && verifyBatched(hashes, verify, key, { type: 'attestation', attestation }, signature))
+      signers.add(member);
     else flaws.push({ code: 'bad_signature', member });
   }
   const quorum = byzantineQuorum(configuration.members.length);
@@ -194,6 +195,7 @@ function flawOfBallot(
   if (before !== undefined && before.ballot.voter >= ballot.voter) return 'the voter is there twice or out of order';
   if (ballot.proposal !== id) return 'it is about another proposal';
   if (ballot.choices.length !== proposal.items.length) return 'it has not one choice for each item';
-  if (ballot.choices.some((choice) => choice >= proposal.options.length && choice !== abstain)) return 'it chooses an option that is not there';
+  if (ballot.choices.some((choice) => choice >= proposal.options.length && choice !== abstain))
+    return 'it chooses an option that is not there';
   return verifyBatched(hashes, verify, key, { type: 'ballot', ballot }, signature) ? undefined : 'the signature is not right';
 }

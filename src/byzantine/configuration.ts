@@ -24,6 +24,7 @@ export function genesisConfiguration(clusterId: string, nodeIds: readonly string
 
 function memberOf(id: string): Member {
   const ed25519PublicKey = publicKeyOf(id);
-  if (ed25519PublicKey === undefined || !isName(id)) throw new RangeError(`the member ${JSON.stringify(id.slice(0, 140))} is no Ed25519 peer id`);
+  if (ed25519PublicKey === undefined || !isName(id))
+    throw new RangeError(`the member ${JSON.stringify(id.slice(0, 140))} is no Ed25519 peer id`);
   return { nodeId: nodeId(id), ed25519PublicKey };
 }

@@ -11,6 +11,9 @@ export type Decision =
 
 export type DecidedItem = { readonly subject: string; readonly payloadDigest: string } & Decision;
 
+/** An outcome in one or a few words. */
+export const decisionText = (item: DecidedItem): string => (item.result === 'decided' ? item.option : `no consensus (${item.reason})`);
+
 /** A certificate as a JSON file: fields for people, all of them made from `certificate`, which alone is proof. */
 export interface CertificateDocument {
   readonly format: 'quorate-certificate/1';

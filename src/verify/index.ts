@@ -2,9 +2,9 @@ import { checkCertificate, decodeCertificate, type Flaw, maxCertificateBytes } f
 import { genesisConfiguration } from '../byzantine/configuration.ts';
 import type { EpochConfiguration, MemberIndex } from '../byzantine/epoch.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
-import { certificateDocument, type CertificateDocument, type DecidedItem } from './document.ts';
+import { certificateDocument, type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
-export type { CertificateDocument, DecidedItem } from './document.ts';
+export { type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
 /** What the caller wants the certificate to say. A field that is left out is not looked at. */
 export interface Expectation {
@@ -57,7 +57,8 @@ export function verifyCertificate(certificate: string, genesis: string, expected
   if (decoded === undefined) return invalid('malformed', "the field certificate is not the base64 of a certificate's bytes");
   const { allowNoFaultTolerance = false } = expected;
   const flaws = checkCertificate(decoded, { hashes: nodeHashes, verify: verifySignature, configuration, allowNoFaultTolerance });
-  if (flaws.length > 0) return { valid: false, objections: flaws.map((flaw) => ({ code: flaw.code, detail: sentence(flaw, configuration) })) };
+  if (flaws.length > 0)
+    return { valid: false, objections: flaws.map((flaw) => ({ code: flaw.code, detail: sentence(flaw, configuration) })) };
   const rebuilt = certificateDocument(decoded, configuration);
   const field = firstDifference(document, rebuilt);
   if (field !== undefined) return invalid('altered', `the field ${field} is not what the signed bytes say`);
@@ -84,13 +85,15 @@ function objectionsOf(document: CertificateDocument, expected: Expectation): rea
   if (expected.kind !== undefined && document.kind !== expected.kind)
     objections.push({ code: 'other_kind', detail: `it is of the kind ${document.kind}, not ${expected.kind}` });
   const items = document.items.filter(({ subject }) => expected.subject === undefined || subject === expected.subject);
-  if (items.length === 0) objections.push({ code: 'other_subject', detail: `it is about ${subjects(document.items)}, not ${expected.subject}` });
+  if (items.length === 0)
+    objections.push({ code: 'other_subject', detail: `it is about ${subjects(document.items)}, not ${expected.subject}` });
   const payloads = items.filter(({ payloadDigest }) => expected.payloadDigest === undefined || payloadDigest === expected.payloadDigest);
   if (items.length > 0 && payloads.length === 0)
     objections.push({ code: 'other_payload', detail: `the payload is not the one with the SHA-256 ${expected.payloadDigest}` });
   // Of several items that fit, each has to be decided so: a refused one must not hide behind an approved one.
   const other = payloads.find((item) => expected.option !== undefined && decisionText(item) !== expected.option);
-  if (other !== undefined) objections.push({ code: 'other_outcome', detail: `${other.subject}: ${decisionText(other)}, not ${expected.option}` });
+  if (other !== undefined)
+    objections.push({ code: 'other_outcome', detail: `${other.subject}: ${decisionText(other)}, not ${expected.option}` });
   if (expected.nowMs !== undefined && expected.nowMs > document.notAfterMs + clockSkewMs)
     objections.push({ code: 'too_late', detail: `its time was over ${expected.nowMs - document.notAfterMs} ms ago` });
   return objections;
@@ -98,9 +101,6 @@ function objectionsOf(document: CertificateDocument, expected: Expectation): rea
 
 const subjects = (items: readonly DecidedItem[]): string =>
   items.length === 1 ? (items[0]?.subject ?? '') : `${items.length} other subjects`;
-
-/** An outcome in one or a few words. */
-export const decisionText = (item: DecidedItem): string => (item.result === 'decided' ? item.option : `no consensus (${item.reason})`);
 
 function sentence(flaw: Flaw, { members }: EpochConfiguration): string {
   const name = (member: MemberIndex): string => members[member]?.nodeId ?? `member ${member}, who does not exist`;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { type Certificate, checkCertificate, decodeCertificate, encodeCertificate } from '../../src/byzantine/certificate.ts';
 import { nodeHashes, verifySignature } from '../../src/crypto/node.ts';
 import { Electorate, someDigest } from './electorate.ts';
@@ -111,7 +111,10 @@ describe('byzantine: certificates (protocol design 1.6)', () => {
     const electorate = new Electorate(4);
     const certificate = electorate.certificate({ signers: 2 });
     const [first] = certificate.attesters;
-    const twice = { ...certificate, attesters: [...certificate.attesters, ...(first === undefined ? [] : [first, { ...first, member: 9 }])] };
+    const twice = {
+      ...certificate,
+      attesters: [...certificate.attesters, ...(first === undefined ? [] : [first, { ...first, member: 9 }])],
+    };
 
     expect(flawsOf(twice, electorate)).to.deep.equal([
       { code: 'bad_signature', member: 0 },
@@ -158,14 +161,17 @@ describe('byzantine: certificates (protocol design 1.6)', () => {
     expect(flawOf(stranger)).to.deep.equal([{ code: 'bad_proposal_signature', proposer: 1 }]);
     expect(flawOf(electorate.proposal({ minSupport: 2 }))).to.deep.equal([{ code: 'invalid_proposal', field: 'minSupport' }]);
     expect(flawOf(electorate.proposal({ minSupport: 5 }))).to.deep.equal([{ code: 'invalid_proposal', field: 'minSupport' }]);
-    expect(flawOf(electorate.proposal({ options: ['approve', 'approve'] }))).to.deep.equal([{ code: 'invalid_proposal', field: 'options' }]);
+    expect(flawOf(electorate.proposal({ options: ['approve', 'approve'] }))).to.deep.equal([
+      { code: 'invalid_proposal', field: 'options' },
+    ]);
   });
 
   it('has one outcome of the proposal for each item', () => {
     const electorate = new Electorate(4);
 
     for (const outcome of [[0], [1], [254], [255]]) expect(flawsOf(electorate.certificate({ outcome }), electorate)).to.deep.equal([]);
-    for (const outcome of [[2], [253], []]) expect(codesOf(electorate.certificate({ outcome }), electorate)).to.deep.equal(['invalid_outcome']);
+    for (const outcome of [[2], [253], []])
+      expect(codesOf(electorate.certificate({ outcome }), electorate)).to.deep.equal(['invalid_outcome']);
     expect(flawsOf(electorate.certificate({ outcome: [0, 0] }), electorate)).to.deep.equal([{ code: 'invalid_outcome', item: 1 }]);
   });
 

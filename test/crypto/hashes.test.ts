@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { nobleHashes } from '../../src/crypto/noble.ts';
 import { nodeHashes } from '../../src/crypto/node.ts';
 
