@@ -6,3 +6,12 @@ export const byzantineQuorum = (n: number): number => Math.ceil((n + faultTolera
 
 /** B = F+1: any set of this size has an honest member. */
 export const honestPart = (n: number): number => faultTolerance(n) + 1;
+
+/** How many of N members it takes. */
+export interface GroupSizes {
+  readonly n: number;
+  readonly quorum: number;
+  readonly honestPart: number;
+}
+
+export const groupSizes = (n: number): GroupSizes => ({ n, quorum: byzantineQuorum(n), honestPart: honestPart(n) });

@@ -1,0 +1,157 @@
+import type { SignedBallot, SignedExpiry } from './ballot.ts';
+import { equalBytes } from '../core/bytes.ts';
+import type { MemberIndex } from './epoch.ts';
+import type { Evidence } from './evidence.ts';
+import type { Motion } from './motion.ts';
+import { bitmapOf, isBallotFor, isExpiryFor } from './motion.ts';
+import type { Notary } from './notary.ts';
+import { outcomeByBallots, outcomeOf } from './tally.ts';
+import type { Witness } from './witness.ts';
+
+/** What became of something that came in. `rejected` is provably wrong: to be counted against its sender. */
+export type Verdict = { readonly type: 'taken' | 'ignored' } | { readonly type: 'rejected'; readonly why: string };
+
+export const taken: Verdict = { type: 'taken' };
+export const ignored: Verdict = { type: 'ignored' };
+export const rejected = (why: string): Verdict => ({ type: 'rejected', why });
+
+/** What one voter has put in: the first, and one that differs from it, which proves that the voter lies. Then neither counts. */
+interface Slot<T> {
+  readonly first: T;
+  second: T | undefined;
+}
+
+/** Ballots and expiries of one proposal, each checked once; at most two of each a voter. What was once conclusive stays at hand. */
+export class BallotBox {
+  readonly #motion: Motion;
+  readonly #notary: Notary;
+  readonly #ballots: (Slot<SignedBallot> | undefined)[];
+  readonly #expiries: (Slot<SignedExpiry> | undefined)[];
+  readonly #evidence: Evidence[] = [];
+  #ballotBits: Uint8Array;
+  #expiryBits: Uint8Array;
+  #conclusive: Witness | undefined;
+  #afterExpiry: Witness | undefined;
+
+  constructor(motion: Motion, notary: Notary) {
+    this.#motion = motion;
+    this.#notary = notary;
+    this.#ballots = Array.from({ length: motion.n }, () => undefined);
+    this.#expiries = Array.from({ length: motion.n }, () => undefined);
+    this.#ballotBits = bitmapOf(motion.n, () => false);
+    this.#expiryBits = this.#ballotBits;
+  }
+
+  /** The signature is checked if nothing else speaks against the ballot, unless it has been. */
+  addBallot(signed: SignedBallot, signature: 'checked' | 'unchecked' = 'unchecked'): Verdict {
+    const { ballot } = signed;
+    if (!isBallotFor(this.#motion, ballot)) return rejected('malformed ballot');
+    const slot = this.#ballots[ballot.voter];
+    if (slot?.second !== undefined || (slot !== undefined && equalBytes(slot.first.ballot.choices, ballot.choices))) return ignored;
+    if (signature === 'unchecked' && !this.#notary.isBallotSigned(signed)) return rejected('ballot not signed by its voter');
+    if (slot === undefined) this.#ballots[ballot.voter] = { first: signed, second: undefined };
+    else {
+      slot.second = signed;
+      const { proposal, voter } = ballot;
+      this.#evidence.push({ kind: 'double_ballot', proposal, member: voter, first: slot.first, second: signed });
+    }
+    this.#count();
+    return taken;
+  }
+
+  /** The signature is checked if nothing else speaks against the expiry, unless it has been. */
+  addExpiry(signed: SignedExpiry, signature: 'checked' | 'unchecked' = 'unchecked'): Verdict {
+    const { expiry } = signed;
+    if (!isExpiryFor(this.#motion, expiry)) return rejected('malformed expiry');
+    const slot = this.#expiries[expiry.voter];
+    if (slot?.second !== undefined || (slot !== undefined && equalBytes(slot.first.expiry.items, expiry.items))) return ignored;
+    if (signature === 'unchecked' && !this.#notary.isExpirySigned(signed)) return rejected('expiry not signed by its voter');
+    if (slot === undefined) this.#expiries[expiry.voter] = { first: signed, second: undefined };
+    else {
+      slot.second = signed;
+      const { proposal, voter } = expiry;
+      this.#evidence.push({ kind: 'double_expiry', proposal, member: voter, first: slot.first, second: signed });
+    }
+    this.#count();
+    return taken;
+  }
+
+  /** The witness with ballots and expiries that are in the box in place of the same ones that came with it: those have been checked, and convince others too. */
+  recognise(witness: Witness): Witness {
+    return {
+      ...witness,
+      ballots: witness.ballots.map((came) => {
+        const slot = this.#ballots[came.ballot.voter];
+        return [slot?.first, slot?.second].find((held) => held !== undefined && equalBytes(held.ballot.choices, came.ballot.choices)) ?? came;
+      }),
+      expiries: witness.expiries.map((came) => {
+        const slot = this.#expiries[came.expiry.voter];
+        return [slot?.first, slot?.second].find((held) => held !== undefined && equalBytes(held.expiry.items, came.expiry.items)) ?? came;
+      }),
+    };
+  }
+
+  /** This very ballot or expiry is in the box, so its signature has been checked. */
+  readonly has = (signed: SignedBallot | SignedExpiry): boolean => {
+    const slot = 'ballot' in signed ? this.#ballots[signed.ballot.voter] : this.#expiries[signed.expiry.voter];
+    return slot !== undefined && (slot.first === signed || slot.second === signed);
+  };
+
+  /** By ballots alone; the first that was found, for a witness once formed stays good. */
+  get conclusive(): Witness | undefined {
+    return this.#conclusive;
+  }
+
+  /** By ballots and expiries; the first that was found. */
+  get afterExpiry(): Witness | undefined {
+    return this.#afterExpiry;
+  }
+
+  /** The items without conclusive ballots, a bit each; undefined when there is none. */
+  get openItems(): Uint8Array | undefined {
+    const ballots = this.#countedBallots();
+    const open = bitmapOf(this.#motion.items, (item) => outcomeByBallots(this.#motion, ballots, item) === undefined);
+    return this.#conclusive !== undefined || open.every((byte) => byte === 0) ? undefined : open;
+  }
+
+  ballotOf(voter: MemberIndex): SignedBallot | undefined {
+    return this.#ballots[voter]?.first;
+  }
+
+  expiryOf(voter: MemberIndex): SignedExpiry | undefined {
+    return this.#expiries[voter]?.first;
+  }
+
+  /** A bit a member whose ballot is here. */
+  get ballotBits(): Uint8Array {
+    return this.#ballotBits;
+  }
+
+  get expiryBits(): Uint8Array {
+    return this.#expiryBits;
+  }
+
+  /** What was found since the last call; at most one double ballot and one double expiry a voter. */
+  takeEvidence(): Evidence[] {
+    return this.#evidence.splice(0);
+  }
+
+  #countedBallots(): SignedBallot[] {
+    return this.#ballots.flatMap((slot) => (slot === undefined || slot.second !== undefined ? [] : [slot.first]));
+  }
+
+  #count(): void {
+    this.#ballotBits = bitmapOf(this.#motion.n, (voter) => this.#ballots[voter] !== undefined);
+    this.#expiryBits = bitmapOf(this.#motion.n, (voter) => this.#expiries[voter] !== undefined);
+    const ballots = this.#countedBallots();
+    const expiries = this.#expiries.flatMap((slot) => (slot === undefined || slot.second !== undefined ? [] : [slot.first]));
+    this.#conclusive ??= this.#witness(ballots, []);
+    if (expiries.length > 0) this.#afterExpiry ??= this.#witness(ballots, expiries);
+  }
+
+  #witness(ballots: readonly SignedBallot[], expiries: readonly SignedExpiry[]): Witness | undefined {
+    const { proposal } = this.#motion;
+    const outcome = outcomeOf(this.#motion, ballots, expiries);
+    return outcome && { proposal, value: this.#notary.valueOf(proposal, outcome), outcome, ballots, expiries };
+  }
+}

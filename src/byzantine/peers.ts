@@ -1,0 +1,94 @@
+import type { MemberIndex } from './epoch.ts';
+import type { Seen, StatementMessage } from './messages.ts';
+import { hasBit } from './motion.ts';
+import type { Value } from './witness.ts';
+
+const firstReminderMs = 100;
+const maxReminderMs = 2000;
+/** Answers to one peer in `firstReminderMs`: a small question has a long answer. */
+const maxAnswers = 4;
+
+/** What this member knows of how far another one has heard it, and when to remind it. */
+class Peer {
+  /** The newest of this member's statements that the peer has shown to have. */
+  seen: Seen | undefined;
+  ballots = new Uint8Array(0);
+  expiries = new Uint8Array(0);
+  /** It is to be sent the statement with the next `Ready`, and perhaps asked for its own. */
+  telling: 'nothing' | 'statement' | 'question' = 'nothing';
+  /** This member has just started or the link was lost: it may have forgotten what the peer said. */
+  mustAsk = false;
+  /** The value whose witness the peer was asked for. */
+  asked: Value | undefined;
+  hasLied = false;
+  remindAtMs = Number.POSITIVE_INFINITY;
+  #waitMs = firstReminderMs;
+  #answers = 0;
+  #answersSinceMs = Number.NEGATIVE_INFINITY;
+
+  heard({ seen, ballots, expiries }: StatementMessage): void {
+    this.mustAsk = false;
+    this.seen = seen;
+    this.ballots = new Uint8Array(ballots);
+    this.expiries = new Uint8Array(expiries);
+  }
+
+  hasBallotOf(voter: MemberIndex): boolean {
+    return hasBit(this.ballots, voter);
+  }
+
+  hasExpiryOf(voter: MemberIndex): boolean {
+    return hasBit(this.expiries, voter);
+  }
+
+  /** Reminds in a while, unless it is to be sooner. */
+  arm(nowMs: number): void {
+    this.#waitMs = firstReminderMs;
+    this.remindAtMs = Math.min(this.remindAtMs, nowMs + firstReminderMs);
+  }
+
+  hurry(nowMs: number): void {
+    this.#waitMs = firstReminderMs;
+    this.remindAtMs = nowMs;
+    this.mustAsk = true;
+  }
+
+  /** Has just been reminded: waits twice as long before the next time. */
+  reminded(nowMs: number): void {
+    this.remindAtMs = nowMs + this.#waitMs;
+    this.#waitMs = Math.min(maxReminderMs, this.#waitMs * 2);
+  }
+
+  mayAnswer(nowMs: number): boolean {
+    if (nowMs - this.#answersSinceMs >= firstReminderMs) {
+      this.#answersSinceMs = nowMs;
+      this.#answers = 0;
+    }
+    return this.#answers++ < maxAnswers;
+  }
+}
+
+export type { Peer };
+
+/** The other members, by index; this member has no entry. */
+export class Peers {
+  readonly #peers: ReadonlyMap<MemberIndex, Peer>;
+
+  constructor(n: number, self: MemberIndex) {
+    this.#peers = new Map(Array.from({ length: n }, (_, member) => [member, new Peer()] as const).filter(([member]) => member !== self));
+  }
+
+  [Symbol.iterator](): IterableIterator<[MemberIndex, Peer]> {
+    return this.#peers.entries();
+  }
+
+  get(member: MemberIndex): Peer | undefined {
+    return this.#peers.get(member);
+  }
+
+  get wakeAtMs(): number {
+    let wakeAtMs = Number.POSITIVE_INFINITY;
+    for (const peer of this.#peers.values()) wakeAtMs = Math.min(wakeAtMs, peer.remindAtMs);
+    return wakeAtMs;
+  }
+}
