@@ -37,17 +37,20 @@ export class ByteWriter {
   #length = 0;
 
   u8(value: number): this {
-    this.#view.setUint8(this.#grow(1, value, 0xff), value);
+    const at = this.#grow(1, value, 0xff);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
-    this.#view.setUint16(this.#grow(2, value, 0xffff), value, true);
+    const at = this.#grow(2, value, 0xffff);
+    this.#view.setUint16(at, value, true);
     return this;
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#grow(4, value, 0xffff_ffff), value, true);
+    const at = this.#grow(4, value, 0xffff_ffff);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
@@ -99,6 +102,7 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
+  /** Makes room; before the view is looked up, for it may be another afterwards. */
   #grow(count: number, value: number, max: number): number {
     assert(Number.isInteger(value) && value >= 0 && value <= max, 'what this node encodes fits its field');
     const at = this.#length;

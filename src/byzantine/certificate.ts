@@ -7,6 +7,7 @@ import {
   decodeSignedProposal,
   encodeSignedProposal,
   format,
+  maxSignedProposalBytes,
   proposalMessage,
   readBatchSignature,
   readSignedBallot,
@@ -60,10 +61,8 @@ export type Flaw =
   | { readonly code: 'unsupported'; readonly item: number; readonly ballots: number; readonly minSupport: number };
 
 const magic = label('QCRT');
-/** A proposal of 1,024 items, with room. */
-const maxProposalBytes = 512 * 1024;
-/** Above the largest certificate of 10 members and a full bundle with ballots; a larger one is not read. */
-export const maxCertificateBytes = 1024 * 1024;
+/** Above the largest certificate, of 128 members with ballots and a full bundle; a larger one is not read. */
+export const maxCertificateBytes = 640 * 1024;
 
 type Raw = Omit<Certificate, 'proposal'> & { readonly proposal: Uint8Array };
 
@@ -92,7 +91,7 @@ function readRaw(reader: ByteReader): Raw {
     attestation,
     memberCount,
     attesters: reader.list(signers.length, () => ({ member: remaining.next().value ?? 0, signature: readBatchSignature(reader) })),
-    proposal: reader.bytes32(maxProposalBytes),
+    proposal: reader.bytes32(maxSignedProposalBytes),
     ballots: reader.list(reader.u16(0, maxMembers), () => readSignedBallot(reader)),
   };
 }

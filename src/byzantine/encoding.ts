@@ -13,8 +13,10 @@ import type { Outcome, Value, Witness } from './witness.ts';
 /** The first byte of a proposal, a configuration and a certificate. */
 export const format = 1;
 
-/** The largest member index: 0xFFFF means "to all" in a frame. */
-const maxIndex = 0xfffe;
+/** Above the largest proposal: 1,024 items of 290 bytes. */
+export const maxSignedProposalBytes = 320 * 1024;
+
+const maxIndex = maxMembers - 1;
 const maxNodeIdBytes = 128;
 
 /** The label of each signature says what was signed, so that one can't be passed off as another. */

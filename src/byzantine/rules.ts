@@ -8,9 +8,7 @@ export type Statements = readonly (Statement | undefined)[];
 
 /** What a statement says of votes long cast counts for ever: it says where its sender was, and votes below that never change. */
 export const hasVoted = (s: Statement, view: number, phase: Phase, value: Value): boolean =>
-  (s.view === view && s.current[phase] === value) ||
-  isVote(s.frozen[phase], view, value) ||
-  isVote(previousVote(s, phase), view, value);
+  (s.view === view && s.current[phase] === value) || isVote(s.frozen[phase], view, value) || isVote(previousVote(s, phase), view, value);
 
 const isVote = (vote: { view: number; value: Value } | undefined, view: number, value: Value): boolean =>
   vote !== undefined && vote.view === view && vote.value === value;
