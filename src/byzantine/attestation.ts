@@ -4,6 +4,7 @@ import { type ByteReader, ByteWriter, label, labelled } from './bytes.ts';
 import { hashBytes, type Hashes, type Sign, type VerifySignature } from './crypto.ts';
 import type { Digest } from './digest.ts';
 import { writeBallot, writeExpiry } from './encoding.ts';
+import type { MemberIndex } from './epoch.ts';
 import { type ProposalId, proposalLimits } from './proposal.ts';
 import type { Outcome } from './witness.ts';
 
@@ -19,6 +20,14 @@ export interface Attestation {
   readonly configuration: Digest;
   readonly proposal: ProposalId;
   readonly outcome: Outcome;
+}
+
+/** A member's attestation on its way to those who build the certificate: cluster, epoch and members are the frame's. */
+export interface SignedAttestation {
+  readonly proposal: ProposalId;
+  readonly member: MemberIndex;
+  readonly outcome: Outcome;
+  readonly signature: BatchSignature;
 }
 
 /** What is signed in batches. */

@@ -8,13 +8,13 @@ import {
   encodeSignedProposal,
   format,
   maxSignedProposalBytes,
-  proposalMessage,
   readBatchSignature,
   readSignedBallot,
   writeBatchSignature,
   writeSignedBallot,
 } from './encoding.ts';
 import { type EpochConfiguration, maxMembers, type MemberIndex } from './epoch.ts';
+import { invalidField, type ProposalField } from './proposal-validity.ts';
 import type { SignedProposal } from './proposal.ts';
 import { byzantineQuorum, faultTolerance } from './quorum.ts';
 import { expired, split } from './witness.ts';
@@ -50,7 +50,7 @@ export type Flaw =
   | { readonly code: 'no_fault_tolerance'; readonly members: number }
   /** The signatures are about another proposal than the one enclosed. */
   | { readonly code: 'wrong_proposal'; readonly attested: string; readonly enclosed: string }
-  | { readonly code: 'invalid_proposal'; readonly field: string }
+  | { readonly code: 'invalid_proposal'; readonly field: ProposalField }
   | { readonly code: 'bad_proposal_signature'; readonly proposer: MemberIndex }
   /** The outcome of an item is none that the proposal allows. */
   | { readonly code: 'invalid_outcome'; readonly item: number }
@@ -138,15 +138,10 @@ function flawOfFrame({ attestation, memberCount, proposal }: Certificate, { hash
   return undefined;
 }
 
-function flawOfProposal({ id, proposal, signature }: SignedProposal, { verify, configuration }: Trust): Flaw | undefined {
-  const n = configuration.members.length;
-  const proposer = configuration.members[proposal.proposer];
-  if (proposer === undefined) return { code: 'invalid_proposal', field: 'proposer' };
-  if (proposal.minSupport < byzantineQuorum(n) || proposal.minSupport > n) return { code: 'invalid_proposal', field: 'minSupport' };
-  if (new Set(proposal.options).size !== proposal.options.length) return { code: 'invalid_proposal', field: 'options' };
-  if (!verify(proposer.ed25519PublicKey, proposalMessage(id), signature))
-    return { code: 'bad_proposal_signature', proposer: proposal.proposer };
-  return undefined;
+function flawOfProposal(signed: SignedProposal, { verify, configuration }: Trust): Flaw | undefined {
+  const field = invalidField(signed, configuration, verify);
+  if (field === 'signature') return { code: 'bad_proposal_signature', proposer: signed.proposal.proposer };
+  return field && { code: 'invalid_proposal', field };
 }
 
 function flawOfOutcome({ attestation: { outcome }, proposal: { proposal } }: Certificate): Flaw | undefined {

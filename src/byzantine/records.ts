@@ -1,5 +1,6 @@
 import { assert } from '../core/assert.ts';
-import type { BatchSignature, SignedBallot, SignedExpiry } from './ballot.ts';
+import type { SignedAttestation } from './attestation.ts';
+import type { SignedBallot, SignedExpiry } from './ballot.ts';
 import { type ByteReader, ByteWriter, decodeStrictly, encode } from './bytes.ts';
 import { maxCertificateBytes } from './certificate.ts';
 import type { Digest } from './digest.ts';
@@ -14,19 +15,11 @@ import {
   writeSignedExpiry,
   writeWitness,
 } from './encoding.ts';
-import { maxMembers, type MemberIndex } from './epoch.ts';
+import { maxMembers } from './epoch.ts';
 import type { StatementMessage } from './messages.ts';
 import { type ProposalId, proposalLimits } from './proposal.ts';
 import { readStatement, writeStatement } from './statement-encoding.ts';
-import type { Outcome, Value, Witness } from './witness.ts';
-
-/** A member's attestation on its way to those who build the certificate: cluster, epoch and members are the frame's. */
-export interface SignedAttestation {
-  readonly proposal: ProposalId;
-  readonly member: MemberIndex;
-  readonly outcome: Outcome;
-  readonly signature: BatchSignature;
-}
+import type { Value, Witness } from './witness.ts';
 
 /** One thing that a frame carries. */
 export type FrameRecord =
