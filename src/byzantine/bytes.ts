@@ -26,9 +26,12 @@ export const digestOf = (bytes: Uint8Array): Digest => digest(toHex(bytes));
 /** A digest as 32 bytes. */
 export function digestBytes(value: Digest): Uint8Array {
   const bytes = new Uint8Array(hashBytes);
-  for (let i = 0; i < hashBytes; i++) bytes[i] = Number.parseInt(value.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < hashBytes; i++) bytes[i] = (nibble(value.charCodeAt(2 * i)) << 4) | nibble(value.charCodeAt(2 * i + 1));
   return bytes;
 }
+
+/** The value of a digit from 0 to 9 or a to f: '0' is 0x30, 'a' is 0x61. */
+const nibble = (digit: number): number => (digit & 15) + 9 * (digit >> 6);
 
 /** Writes what this node says. A value that does not fit its field is a fault of ours. */
 export class ByteWriter {

@@ -1,11 +1,11 @@
 import {
-  createHash,
   createHmac,
   createPrivateKey,
   createPublicKey,
   createSecretKey,
   diffieHellman,
   generateKeyPairSync,
+  hash,
   hkdfSync,
   sign,
   verify,
@@ -18,7 +18,7 @@ const plain = (buffer: Uint8Array): Uint8Array => new Uint8Array(buffer.buffer, 
 
 /** SHA-256, HMAC and HKDF by OpenSSL; equal to `nobleHashes`, and faster. */
 export const nodeHashes: Hashes = {
-  sha256: (bytes) => plain(createHash('sha256').update(bytes).digest()),
+  sha256: (bytes) => plain(hash('sha256', bytes, 'buffer')),
   hmac: (key) => {
     const prepared = createSecretKey(key);
     return (bytes) => plain(createHmac('sha256', prepared).update(bytes).digest());
