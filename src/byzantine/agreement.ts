@@ -1,7 +1,7 @@
 import type { MemberIndex } from './epoch.ts';
 import type { GroupSizes } from './quorum.ts';
 import { groupSizes } from './quorum.ts';
-import { acceptedAbove, acceptedIn, decisions, isSafe, nthHighest, toPropose, toVote } from './rules.ts';
+import { acceptedAbove, acceptedIn, askedAbove, decisions, isSafe, toPropose, toVote } from './rules.ts';
 import type { Phase, Statement } from './statement.ts';
 import { inView, withVote } from './statement.ts';
 import type { Value } from './witness.ts';
@@ -115,23 +115,20 @@ export class Agreement {
   /** R3. */
   #decide(): boolean {
     const values = decisions(this.#statements, this.sizes);
-    if (this.#own.decided !== undefined) values.add(this.#own.decided);
-    if (values.size > 1) {
-      this.#breach = [...values];
-      return false;
-    }
+    const before = this.#own.decided;
+    if (before !== undefined && !values.includes(before)) values.push(before);
+    if (values.length > 1) this.#breach = values;
     const [decided] = values;
-    if (decided === undefined || decided === this.#own.decided) return false;
-    return this.#change({ decided });
+    return values.length === 1 && decided !== undefined && decided !== before && this.#change({ decided });
   }
 
   /** R4 and R5: F+1 that ask for a view make this member ask too; a quorum that asks moves it. F liars can do neither. */
   #moveOn(): boolean {
-    const asked = this.#statements.map((s) => s?.viewChange ?? 0);
-    const amplified = nthHighest(asked, this.sizes.honestPart);
-    if (amplified > this.#own.viewChange) return this.#change({ viewChange: amplified });
-    const agreed = nthHighest(asked, this.sizes.quorum);
-    return agreed > this.#own.view && this.#enter(agreed);
+    const { view, viewChange } = this.#own;
+    const amplified = askedAbove(this.#statements, this.sizes.honestPart, viewChange);
+    if (amplified !== undefined) return this.#change({ viewChange: amplified });
+    const agreed = askedAbove(this.#statements, this.sizes.quorum, view);
+    return agreed !== undefined && this.#enter(agreed);
   }
 
   /** R6: the leader proposes what may have been decided already, if anything may, and else what it holds to be the outcome. */

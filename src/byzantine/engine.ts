@@ -14,7 +14,7 @@ import type { Memory, Ready } from './ready.ts';
 import type { Statement } from './statement.ts';
 import { contradictionIn, firstStatement, isNewer, regressionOf, valuesOf } from './statement.ts';
 import { Timers } from './timers.ts';
-import type { Value } from './witness.ts';
+import type { Value, Witness } from './witness.ts';
 import { Witnesses } from './witnesses.ts';
 
 export interface EngineOptions {
@@ -27,7 +27,7 @@ export interface EngineOptions {
   readonly timeoutMs: number;
   /** How long view 0 may take: 9 times what a message and the write before it take at p99, and at least 150. */
   readonly viewMs: () => number;
-  /** What was saved before a restart. */
+  /** What was saved before a restart, if only that the proposal is known (`emptyMemory`): then the others are asked what they have said. */
   readonly memory?: Memory;
 }
 
@@ -180,7 +180,7 @@ export class Engine {
       case 'expiry':
         return this.#box.addExpiry(message.expiry);
       case 'witness':
-        return this.#witnesses.offer(from, message.witness);
+        return this.#takeWitness(from, message.witness);
       case 'want': {
         const witness = this.#witnesses.of(message.value);
         if (witness === undefined || !peer.mayAnswer(nowMs)) return ignored;
@@ -188,6 +188,12 @@ export class Engine {
         return taken;
       }
     }
+  }
+
+  #takeWitness(from: MemberIndex, witness: Witness): Verdict {
+    const verdict = this.#witnesses.offer(from, witness);
+    if (verdict.type === 'taken' && this.#witnesses.keep(this.statement)) this.#mustSave = true;
+    return verdict;
   }
 
   #takeStatement(from: MemberIndex, peer: Peer, message: StatementMessage, nowMs: number): Verdict {
@@ -200,7 +206,7 @@ export class Engine {
     if (before !== undefined && isNewer(before, statement)) return ignored;
     peer.heard(message);
     if (asks && peer.telling === 'nothing' && peer.mayAnswer(nowMs)) peer.telling = 'statement';
-    if (this.#isOwed(from, peer)) peer.arm(nowMs);
+    if (this.#isOwed(from, peer)) peer.armIfIdle(nowMs);
     if (!isNewer(statement, before)) return taken;
     const lie = before && !peer.hasLied ? regressionOf(before, statement) : undefined;
     if (before !== undefined && lie !== undefined) {
@@ -260,7 +266,7 @@ export class Engine {
       if (value === undefined) peer.asked = undefined;
       else if (statement !== undefined && valuesOf(statement).has(value)) {
         peer.asked = value;
-        peer.arm(nowMs);
+        peer.armIfIdle(nowMs);
         this.#messages.push({ to, message: { type: 'want', value } });
       }
     }

@@ -47,6 +47,11 @@ class Peer {
     this.remindAtMs = Math.min(this.remindAtMs, nowMs + firstReminderMs);
   }
 
+  /** Reminds in a while, unless it is going to already. */
+  armIfIdle(nowMs: number): void {
+    if (this.remindAtMs === Number.POSITIVE_INFINITY) this.arm(nowMs);
+  }
+
   hurry(nowMs: number): void {
     this.#waitMs = firstReminderMs;
     this.remindAtMs = nowMs;

@@ -2,6 +2,7 @@ import type { Ballot, Expiry, SignedBallot, SignedExpiry } from './ballot.ts';
 import type { Evidence } from './evidence.ts';
 import type { Outgoing } from './messages.ts';
 import type { Statement } from './statement.ts';
+import { firstStatement } from './statement.ts';
 import type { Value, Witness } from './witness.ts';
 
 /** What a member must not forget of an instance. Whoever lost it must not vote in this epoch any more. */
@@ -12,6 +13,14 @@ export interface Memory {
   /** For values that the statement names or named, at most `maxWitnesses`. A witness never changes: one that was saved need not be written again. */
   readonly witnesses: readonly Witness[];
 }
+
+/** Of a member that knows the proposal and has said nothing of it yet. */
+export const emptyMemory = (boot: number): Memory => ({
+  statement: firstStatement(boot),
+  ballot: undefined,
+  expiry: undefined,
+  witnesses: [],
+});
 
 /**
  * Outstanding work, handed over whole. The driver, in this order: signs `toSign`, in one batch with other instances, and gives it back by `signed`; makes

@@ -1,22 +1,27 @@
 import type { GroupSizes } from './quorum.ts';
-import type { Phase, Statement } from './statement.ts';
-import { phases, previousVote } from './statement.ts';
+import type { Phase, Statement, Vote } from './statement.ts';
+import { previousVote } from './statement.ts';
 import type { Value } from './witness.ts';
 
 /** The newest statement of every member, by its index. */
 export type Statements = readonly (Statement | undefined)[];
 
-/** What a statement says of votes long cast counts for ever: it says where its sender was, and votes below that never change. */
-export const hasVoted = (s: Statement, view: number, phase: Phase, value: Value): boolean =>
-  (s.view === view && s.current[phase] === value) || isVote(s.frozen[phase], view, value) || isVote(previousVote(s, phase), view, value);
+/**
+ * What the sender has voted for in this view and phase, as far as its statement says so; one value at most, for its current, frozen and previous votes are
+ * of different views.
+ */
+export function voteIn(s: Statement, view: number, phase: Phase): Value | undefined {
+  if (s.view === view) return s.current[phase];
+  const last = s.frozen[phase];
+  if (last?.view === view) return last.value;
+  const before = previousVote(s, phase);
+  return before?.view === view ? before.value : undefined;
+}
 
-const isVote = (vote: { view: number; value: Value } | undefined, view: number, value: Value): boolean =>
-  vote !== undefined && vote.view === view && vote.value === value;
-
-/** A quorum has voted so. */
+/** A quorum has voted so. What a statement says of votes below its view counts for ever, however old it is: they never change. */
 export function isAccepted(statements: Statements, { quorum }: GroupSizes, view: number, phase: Phase, value: Value): boolean {
   let count = 0;
-  for (const s of statements) if (s !== undefined && hasVoted(s, view, phase, value)) count++;
+  for (const s of statements) if (s !== undefined && voteIn(s, view, phase) === value) count++;
   return count >= quorum;
 }
 
@@ -65,15 +70,28 @@ export function isSafe(statements: Statements, { quorum, honestPart }: GroupSize
 /** The `n`-th highest number, n from 1; 0 when there are fewer. */
 export const nthHighest = (numbers: readonly number[], n: number): number => numbers.toSorted((a, b) => b - a)[n - 1] ?? 0;
 
-/** Rule 1: a view above `view` in which a quorum has voted alike in phase 1, 2 or 3. */
+/** Rules 4 and 5: the highest view that this many members ask to move to, if it is above `view`. */
+export function askedAbove(statements: Statements, members: number, view: number): number | undefined {
+  let count = 0;
+  for (const s of statements) if (s !== undefined && s.viewChange > view) count++;
+  if (count < members) return undefined;
+  return nthHighest(
+    statements.map((s) => s?.viewChange ?? 0),
+    members,
+  );
+}
+
+/** Rule 1: the highest view above `view` in which a quorum has voted alike in phase 1, 2 or 3. */
 export function acceptedAbove(statements: Statements, sizes: GroupSizes, view: number): number | undefined {
   let highest: number | undefined;
   for (const s of statements) {
-    if (s === undefined) continue;
-    for (const phase of phases) {
-      if (phase === 3) continue;
-      for (const { view: at, value } of votesOf(s, phase)) {
-        if (at > (highest ?? view) && isAccepted(statements, sizes, at, phase, value)) highest = at;
+    // Its own view is above all that it has frozen.
+    if (s === undefined || s.view <= (highest ?? view)) continue;
+    for (const phase of [0, 1, 2] as const) {
+      const votes = [atView(s.view, s.current[phase]), s.frozen[phase], previousVote(s, phase)];
+      for (const vote of votes) {
+        if (vote === undefined || vote.view <= (highest ?? view)) continue;
+        if (isAccepted(statements, sizes, vote.view, phase, vote.value)) highest = vote.view;
       }
     }
   }
@@ -82,39 +100,33 @@ export function acceptedAbove(statements: Statements, sizes: GroupSizes, view: n
 
 /** Rule 2: the value that a quorum has voted for in this view and phase; there is at most one. */
 export function acceptedIn(statements: Statements, sizes: GroupSizes, view: number, phase: Phase): Value | undefined {
-  const tried: Value[] = [];
+  let tried: Value | undefined;
   for (const s of statements) {
-    if (s === undefined) continue;
-    for (const { view: at, value } of votesOf(s, phase)) {
-      if (at !== view || tried.includes(value)) continue;
-      if (isAccepted(statements, sizes, view, phase, value)) return value;
-      tried.push(value);
-    }
+    const value = s === undefined ? undefined : voteIn(s, view, phase);
+    // Mostly they all vote alike: one count will do.
+    if (value === undefined || value === tried) continue;
+    if (isAccepted(statements, sizes, view, phase, value)) return value;
+    tried = value;
   }
   return undefined;
 }
 
 /** Rule 3: what is decided, for a quorum has voted so in phase 4 of one view, or for F+1 members say so. More than one only if more than F lie. */
-export function decisions(statements: Statements, sizes: GroupSizes): Set<Value> {
-  const values = new Set<Value>();
+export function decisions(statements: Statements, sizes: GroupSizes): Value[] {
+  const values: Value[] = [];
   for (const s of statements) {
     if (s === undefined) continue;
-    for (const { view, value } of votesOf(s, 3)) {
-      if (!values.has(value) && isAccepted(statements, sizes, view, 3, value)) values.add(value);
+    for (const vote of [atView(s.view, s.current[3]), s.frozen[3]]) {
+      if (vote === undefined || values.includes(vote.value)) continue;
+      if (isAccepted(statements, sizes, vote.view, 3, vote.value)) values.push(vote.value);
     }
-    if (s.decided === undefined || values.has(s.decided)) continue;
+    if (s.decided === undefined || values.includes(s.decided)) continue;
     let count = 0;
     for (const other of statements) if (other?.decided === s.decided) count++;
-    if (count >= sizes.honestPart) values.add(s.decided);
+    if (count >= sizes.honestPart) values.push(s.decided);
   }
   return values;
 }
 
-function* votesOf(s: Statement, phase: Phase): Generator<{ view: number; value: Value }> {
-  const current = s.current[phase];
-  const previous = previousVote(s, phase);
-  const frozen = s.frozen[phase];
-  if (current !== undefined) yield { view: s.view, value: current };
-  if (frozen !== undefined) yield frozen;
-  if (previous !== undefined) yield previous;
-}
+const atView = (view: number, value: Value | undefined): Vote | undefined => (value === undefined ? undefined : { view, value });
+

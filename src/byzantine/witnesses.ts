@@ -63,17 +63,21 @@ export class Witnesses implements Candidates {
     return taken;
   }
 
-  /** Keeps what the statement names. */
-  keep(statement: Statement): void {
+  /** Keeps what the statement names. True if there was something new to keep. */
+  keep(statement: Statement): boolean {
     const named = valuesOf(statement);
+    let isNew = false;
     for (const value of named) {
-      const witness = this.of(value);
-      if (witness !== undefined) this.#kept.set(value, witness);
+      const witness = this.#kept.has(value) ? undefined : this.of(value);
+      if (witness === undefined) continue;
+      this.#kept.set(value, witness);
+      isNew = true;
     }
     for (const value of this.#kept.keys()) {
       if (this.#kept.size <= maxWitnesses) break;
       if (!named.has(value)) this.#kept.delete(value);
     }
+    return isNew;
   }
 
   get kept(): readonly Witness[] {

@@ -1,0 +1,183 @@
+import { abstain, type SignedBallot } from '../../src/byzantine/ballot.ts';
+import type { MemberIndex } from '../../src/byzantine/epoch.ts';
+import type { ByzantineMessage, Outgoing, StatementMessage } from '../../src/byzantine/messages.ts';
+import type { Motion } from '../../src/byzantine/motion.ts';
+import { bitmapOf } from '../../src/byzantine/motion.ts';
+import type { OfPhase, Statement, Vote } from '../../src/byzantine/statement.ts';
+import { valuesOf } from '../../src/byzantine/statement.ts';
+import { outcomeOf } from '../../src/byzantine/tally.ts';
+import type { Value, Witness } from '../../src/byzantine/witness.ts';
+import type { Random } from '../../src/core/random.ts';
+import type { Seals } from './seals.ts';
+
+/** What a liar can see: everything. */
+export interface Sight {
+  readonly statements: readonly Statement[];
+  readonly ballots: readonly SignedBallot[];
+}
+
+export interface LiarParts {
+  readonly member: MemberIndex;
+  readonly motion: Motion;
+  readonly firstLeader: number;
+  readonly random: Random;
+  readonly seals: Seals;
+  readonly sight: () => Sight;
+}
+
+const maxRemembered = 30;
+
+/** Makes up what a liar says: statements that look right and are not, several ballots, witnesses for several outcomes, old and foreign words, and floods. */
+export class Liar {
+  readonly #parts: LiarParts;
+  readonly #said: ByzantineMessage[] = [];
+  #witnesses: Witness[] = [];
+  #revision = 0;
+
+  constructor(parts: LiarParts) {
+    this.#parts = parts;
+  }
+
+  /** What becomes of an honest word: it is kept back, said to one and not to another, or changed on the way. */
+  twist(outgoing: Outgoing): Outgoing[] {
+    this.#remember(outgoing.message);
+    const { to, message } = outgoing;
+    const kind = this.#below(10);
+    if (kind < 4) return [outgoing];
+    if (kind < 6) return [];
+    if (kind < 7) return [{ to, message: this.#make(to) }];
+    if (message.type !== 'statement') return [outgoing];
+    return [{ to, message: { ...message, statement: this.#lookalike(message.statement) } }];
+  }
+
+  /** Something unasked for, now and then a flood of it. */
+  mischief(): Outgoing[] {
+    const count = this.#below(20) === 0 ? 40 : 1 + this.#below(4);
+    return Array.from({ length: count }, () => {
+      const to = this.#below(this.#parts.motion.n);
+      return { to, message: this.#make(to) };
+    });
+  }
+
+  #make(to: MemberIndex): ByzantineMessage {
+    const { motion, seals, member, sight } = this.#parts;
+    const kind = this.#below(20);
+    const { proposal } = motion;
+    if (kind < 3) return { type: 'ballot', ballot: seals.ballot(member, { proposal, voter: member, choices: this.#choices() }) };
+    // Forged: not signed by its voter.
+    if (kind < 4) return { type: 'ballot', ballot: seals.ballot(member, { proposal, voter: to, choices: this.#choices() }) };
+    if (kind < 5) {
+      const items = bitmapOf(motion.items, () => this.#below(2) === 0);
+      return { type: 'expiry', expiry: seals.expiry(member, { proposal, voter: member, items }) };
+    }
+    if (kind < 8) return { type: 'witness', witness: this.#witness() };
+    if (kind < 9) return { type: 'want', value: this.#pick(this.#values()) };
+    if (kind < 11) return this.#said[this.#below(this.#said.length)] ?? this.#statement(this.#made());
+    if (kind < 12) return this.#statement(this.#pick(sight().statements) ?? this.#made());
+    return this.#statement(this.#made());
+  }
+
+  #remember(message: ByzantineMessage): void {
+    if (this.#said.length >= maxRemembered) this.#said[this.#below(maxRemembered)] = message;
+    else this.#said.push(message);
+  }
+
+  #statement(statement: Statement): StatementMessage {
+    const { n } = this.#parts.motion;
+    const message: StatementMessage = {
+      type: 'statement',
+      statement,
+      seen: this.#below(2) === 0 ? undefined : { boot: this.#below(4), revision: this.#below(10) },
+      ballots: bitmapOf(n, () => this.#below(2) === 0),
+      expiries: bitmapOf(n, () => this.#below(2) === 0),
+      asks: this.#below(2) === 0,
+    };
+    this.#remember(message);
+    return message;
+  }
+
+  /** Of this or that value in the places of an honest statement. */
+  #lookalike(statement: Statement): Statement {
+    const value = this.#pick(this.#values());
+    const swap = <T>(old: T | undefined, to: T): T | undefined => (old === undefined || this.#below(2) === 0 ? old : to);
+    const [a, b, c, d] = statement.current;
+    return {
+      ...statement,
+      revision: statement.revision + this.#below(2),
+      current: [swap(a, value), swap(b, value), swap(c, value), swap(d, value)],
+      proposed: swap(statement.proposed, value),
+    };
+  }
+
+  /** Well formed, in a view near the others', with votes for values that matter. */
+  #made(): Statement {
+    const { statements } = this.#parts.sight();
+    const near = this.#pick(statements)?.view ?? 0;
+    const view = this.#below(30) === 0 ? this.#below(2 ** 32 - 2) : near + (this.#below(4) === 0 ? this.#below(3) : 0);
+    const values = this.#values();
+    const main = this.#pick(values);
+    const value = (): Value => (this.#below(3) > 0 ? main : this.#pick(values));
+    const maybe = (): Value | undefined => (this.#below(3) > 0 ? value() : undefined);
+    const vote = (below: number): Vote | undefined =>
+      below > 0 && this.#below(4) > 0
+        ? { view: this.#below(2) === 0 ? below - 1 : this.#below(Math.min(below, 2 ** 31)), value: value() }
+        : undefined;
+    const frozen: OfPhase<Vote | undefined> = [vote(view), vote(view), vote(view), vote(view)];
+    const before = (last: Vote | undefined): Vote | undefined => {
+      const found = last === undefined ? undefined : vote(last.view);
+      return found?.value === last?.value ? undefined : found;
+    };
+    this.#revision += this.#below(3);
+    const isLeader = view > 0 && (this.#parts.firstLeader + view) % this.#parts.motion.n === this.#parts.member;
+    return {
+      boot: 1 + this.#below(2),
+      revision: this.#revision,
+      view,
+      viewChange: view + (this.#below(3) === 0 ? this.#below(3) : 0),
+      frozen,
+      previous: [before(frozen[0]), before(frozen[1])],
+      current: [maybe(), maybe(), maybe(), maybe()],
+      proposed: isLeader ? maybe() : undefined,
+      decided: this.#below(6) === 0 ? value() : undefined,
+    };
+  }
+
+  /** A good witness for one of the outcomes that its own ballots can tip, or a bad one. */
+  #witness(): Witness {
+    const { motion, seals, sight, member } = this.#parts;
+    const { proposal } = motion;
+    const honest = sight().ballots.filter(() => this.#below(8) > 0);
+    const own = seals.ballot(member, { proposal, voter: member, choices: this.#choices() });
+    const ballots = [...honest.filter(({ ballot }) => ballot.voter !== member), own];
+    const outcome = outcomeOf(motion, ballots, []);
+    if (outcome === undefined) {
+      const wished = this.#choices();
+      return { proposal, value: seals.valueOf(proposal, wished), outcome: wished, ballots, expiries: [] };
+    }
+    const witness = { proposal, value: seals.valueOf(proposal, outcome), outcome, ballots, expiries: [] };
+    this.#witnesses = [...this.#witnesses.filter(({ value }) => value !== witness.value), witness].slice(-4);
+    return witness;
+  }
+
+  #choices(): Uint8Array {
+    const { items, options } = this.#parts.motion;
+    return Uint8Array.from({ length: items }, () => (this.#below(8) === 0 ? abstain : this.#below(options)));
+  }
+
+  #values(): readonly [Value, ...Value[]] {
+    const { motion, seals, sight } = this.#parts;
+    const values = new Set(this.#witnesses.map(({ value }) => value));
+    for (const statement of sight().statements) for (const value of valuesOf(statement)) values.add(value);
+    return [seals.valueOf(motion.proposal, this.#choices()), ...values];
+  }
+
+  #pick<T>(from: readonly [T, ...T[]]): T;
+  #pick<T>(from: readonly T[]): T | undefined;
+  #pick<T>(from: readonly T[]): T | undefined {
+    return from[this.#below(from.length)];
+  }
+
+  #below(bound: number): number {
+    return bound === 0 ? 0 : this.#parts.random.below(bound);
+  }
+}
