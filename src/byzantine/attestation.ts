@@ -9,8 +9,8 @@ import { type ProposalId, proposalLimits } from './proposal.ts';
 import type { Outcome } from './witness.ts';
 
 // One signature serves all that a node signs in one flush: it signs the root of a Merkle tree of up to 64 leaves, and each leaf carries its way to the root
-// (protocol design 1.4). Leaves and nodes have different prefixes, so that a node can't be passed off as a leaf; a leaf's hash binds its place and the
-// tree's depth is signed with the root, so that a leaf has one place only. A tree is filled up with zeros, which no leaf hashes to.
+// (protocol design 1.4). Leaves and nodes have different prefixes, so that a node can't be passed off as a leaf, and a leaf's hash binds its place. A tree is
+// filled up with zeros, which no leaf hashes to.
 
 /** A member's word that this is what the instance decided. */
 export interface Attestation {
@@ -76,7 +76,7 @@ function leafOf(hashes: Hashes, thing: Signable, index: number): Uint8Array {
 
 const nodeOf = (hashes: Hashes, left: Uint8Array, right: Uint8Array): Uint8Array => hashes.sha256(labelled(nodePrefix, left, right));
 
-const rootMessage = (depth: number, root: Uint8Array): Uint8Array => labelled(rootLabel, Uint8Array.of(depth), root);
+const rootMessage = (root: Uint8Array): Uint8Array => labelled(rootLabel, root);
 
 /** Signs up to `maxBatch` things with one signature; the answer has one for each, in their order. */
 export function signBatch(hashes: Hashes, sign: Sign, things: readonly Signable[]): BatchSignature[] {
@@ -89,7 +89,7 @@ export function signBatch(hashes: Hashes, sign: Sign, things: readonly Signable[
     );
   }
   const depth = levels.length - 1;
-  const signature = sign(rootMessage(depth, levels[depth]?.[0] ?? filler));
+  const signature = sign(rootMessage(levels[depth]?.[0] ?? filler));
   return things.map((_, index) => ({
     signature,
     index,
@@ -105,9 +105,9 @@ export function verifyBatched(
   thing: Signable,
   { signature, index, path }: BatchSignature,
 ): boolean {
-  if (path.length > maxPath || index >= 2 ** path.length || path.some((sibling) => sibling.length !== hashBytes)) return false;
+  if (path.length > maxPath || index >= 2 ** path.length) return false;
   let hash = leafOf(hashes, thing, index);
   for (const [height, sibling] of path.entries())
     hash = ((index >> height) & 1) === 0 ? nodeOf(hashes, hash, sibling) : nodeOf(hashes, sibling, hash);
-  return verify(publicKey, rootMessage(path.length, hash), signature);
+  return verify(publicKey, rootMessage(hash), signature);
 }

@@ -1,3 +1,4 @@
+import { assert } from '../core/assert.ts';
 import { type Attestation, readAttestation, verifyBatched, writeAttestation } from './attestation.ts';
 import { type BatchSignature, type SignedBallot, abstain } from './ballot.ts';
 import { type ByteReader, type ByteWriter, decodeStrictly, encode, label } from './bytes.ts';
@@ -14,6 +15,7 @@ import {
   writeSignedBallot,
 } from './encoding.ts';
 import { type EpochConfiguration, maxMembers, type MemberIndex } from './epoch.ts';
+import { bitmapOf, hasBit } from './motion.ts';
 import { invalidField, type ProposalField } from './proposal-validity.ts';
 import type { SignedProposal } from './proposal.ts';
 import { byzantineQuorum, faultTolerance } from './quorum.ts';
@@ -69,9 +71,8 @@ type Raw = Omit<Certificate, 'proposal'> & { readonly proposal: Uint8Array };
 function writeRaw(writer: ByteWriter, { attestation, memberCount, attesters, proposal, ballots }: Raw): void {
   writer.fixed(magic).u8(format);
   writeAttestation(writer, attestation);
-  const bitmap = new Uint8Array(Math.ceil(memberCount / 8));
-  for (const { member } of attesters) bitmap[member >> 3] = (bitmap[member >> 3] ?? 0) | (1 << (member & 7));
-  writer.u16(memberCount).fixed(bitmap);
+  const signers = new Set(attesters.map(({ member }) => member));
+  writer.u16(memberCount).fixed(bitmapOf(memberCount, (member) => signers.has(member)));
   for (const { signature } of attesters) writeBatchSignature(writer, signature);
   writer.bytes32(proposal).u16(ballots.length);
   for (const ballot of ballots) writeSignedBallot(writer, ballot);
@@ -83,22 +84,25 @@ function readRaw(reader: ByteReader): Raw {
   const attestation = readAttestation(reader);
   const memberCount = reader.u16(1, maxMembers);
   const bitmap = reader.fixed(Math.ceil(memberCount / 8));
-  const signers = Array.from({ length: memberCount }, (_, member) => member).filter(
-    (member) => (((bitmap[member >> 3] ?? 0) >> (member & 7)) & 1) === 1,
-  );
-  const remaining = signers.values();
+  const signers = Array.from({ length: memberCount }, (_, member) => member).filter((member) => hasBit(bitmap, member));
   return {
     attestation,
     memberCount,
-    attesters: reader.list(signers.length, () => ({ member: remaining.next().value ?? 0, signature: readBatchSignature(reader) })),
+    attesters: signers.map((member) => ({ member, signature: readBatchSignature(reader) })),
     proposal: reader.bytes32(maxSignedProposalBytes),
     ballots: reader.list(reader.u16(0, maxMembers), () => readSignedBallot(reader)),
   };
 }
 
 /** The bytes of a certificate, as it is stored, sent and written into files. */
-export const encodeCertificate = (certificate: Certificate): Uint8Array =>
-  encode({ ...certificate, proposal: encodeSignedProposal(certificate.proposal) }, writeRaw);
+export function encodeCertificate(certificate: Certificate): Uint8Array {
+  const signers = certificate.attesters.map(({ member }) => member);
+  assert(
+    signers.every((member, i) => member < certificate.memberCount && member > (signers[i - 1] ?? -1)),
+    "a certificate's signers are members, in their order",
+  );
+  return encode({ ...certificate, proposal: encodeSignedProposal(certificate.proposal) }, writeRaw);
+}
 
 /** Reads a certificate of anyone: well-formed, nothing in it is checked. */
 export function decodeCertificate(hashes: Hashes, bytes: Uint8Array): Certificate | undefined {

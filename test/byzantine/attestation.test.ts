@@ -48,6 +48,7 @@ describe('byzantine: one signature for a batch (protocol design 1.4)', () => {
     expect(isRight(ballot(1), first)).to.equal(true);
     expect(isRight(ballot(1), { ...first, index: 1 })).to.equal(false);
     expect(isRight(ballot(1), { ...first, index: 2 })).to.equal(false);
+    expect(isRight(ballot(1), { ...first, index: 300 })).to.equal(false);
     expect(isRight(ballot(1), { ...first, path: second.path })).to.equal(false);
   });
 

@@ -1,6 +1,9 @@
 import { expect } from 'chai';
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
 import { Authenticator, oldGenerationMs, type OwnKey, type Refusal } from '../../src/byzantine/authenticator.ts';
 import type { AgreementKey, Hashes } from '../../src/byzantine/crypto.ts';
+import { toHex } from '../../src/byzantine/bytes.ts';
+import { configurationDigest } from '../../src/byzantine/encoding.ts';
 import { encodeAnnouncement, isAnnouncement } from '../../src/byzantine/key-announcement.ts';
 import { nobleHashes } from '../../src/crypto/noble.ts';
 import { createAgreementKey, nodeHashes, verifySignature } from '../../src/crypto/node.ts';
@@ -39,6 +42,37 @@ describe('byzantine: authenticated frames (protocol design 1.3)', () => {
 
     expect(b.open(sealed(a, 1), 0, 0)).to.deep.equal({ ok: true, from: 0, payload });
     expect(a.open(sealed(b, 0), 1, 0)).to.deep.equal({ ok: true, from: 1, payload });
+  });
+
+  it('have this tag', () => {
+    // Protocol design 1.3, step by step, with node:crypto only.
+    const [one, two] = [createAgreementKey(), createAgreementKey()];
+    const [a, b] = [member(0, { ownKey: { key: one, generation: 3 } }), member(1, { ownKey: { key: two, generation: 8 } })];
+    introduce(a, b);
+    const numbers = (...values: readonly (readonly [bytes: number, value: number])[]): Buffer =>
+      Buffer.concat(
+        values.map(([bytes, value]) => {
+          const buffer = Buffer.alloc(bytes);
+          buffer.writeUIntLE(value, 0, bytes);
+          return buffer;
+        }),
+      );
+    const configuration = Buffer.from(configurationDigest(nodeHashes, electorate.configuration), 'hex');
+    const salt = createHash('sha256')
+      .update(Buffer.concat([Buffer.from('quorate/bft/v1'), numbers([2, 9]), Buffer.from('cluster-a'), numbers([4, 0]), configuration]))
+      .digest();
+    const secret = one.agree(two.publicKey) ?? '';
+    const tagOf = (frame: Uint8Array, info: Buffer): string =>
+      createHmac('sha256', new Uint8Array(hkdfSync('sha256', secret, salt, info, 32)))
+        .update(frame.subarray(0, -32))
+        .digest('hex');
+
+    const [there, back] = [sealed(a, 1), sealed(b, 0)];
+
+    const infoThere = Buffer.concat([Buffer.from('mac'), numbers([2, 0], [2, 1], [4, 3], [4, 8]), one.publicKey, two.publicKey]);
+    const infoBack = Buffer.concat([Buffer.from('mac'), numbers([2, 1], [2, 0], [4, 8], [4, 3]), two.publicKey, one.publicKey]);
+    expect(toHex(there.subarray(-32))).to.equal(tagOf(there, infoThere));
+    expect(toHex(back.subarray(-32))).to.equal(tagOf(back, infoBack));
   });
 
   it('are refused when any one bit is flipped', () => {

@@ -141,6 +141,10 @@ describe('byzantine: certificates (protocol design 1.6)', () => {
     ]);
     expect(flawsOf(certificate, new Electorate(4, { epoch: 3 }))).to.deep.equal([{ code: 'wrong_epoch', expected: 3, found: 0 }]);
     expect(flawsOf(certificate, new Electorate(5))).to.deep.equal([{ code: 'wrong_configuration' }]);
+    const otherKinds = { ...electorate.configuration, kindsVersion: 2 };
+    expect(checkCertificate(certificate, { hashes: nodeHashes, verify: verifySignature, configuration: otherKinds })).to.deep.equal([
+      { code: 'wrong_configuration' },
+    ]);
   });
 
   it('encloses the very proposal that was attested', () => {
