@@ -72,7 +72,11 @@ export class VoteChecks {
   /** I1 and I2, and that liars alone decide nothing. */
   decides(member: MemberIndex, witness: Witness): void {
     const other = this.#decided ?? witness;
-    hold(other.value === witness.value, 'agreement', () => `member ${member} decided ${[...witness.outcome]}, another ${[...other.outcome]}`);
+    hold(
+      other.value === witness.value,
+      'agreement',
+      () => `member ${member} decided ${[...witness.outcome]}, another ${[...other.outcome]}`,
+    );
     this.#decided = other;
     const fault = faultOf(this.#motion, this.#notary, witness);
     hold(fault === undefined, 'valid-witness', () => `member ${member} decided on a bad witness: ${fault}`);

@@ -50,9 +50,7 @@ export class VoteWorld implements ProcessListener {
     this.checks = new VoteChecks(this.#motion, this.#seals, (member) => plan.lies[member] === undefined);
     this.#reach = plan.rounds[0]?.reach ?? plan.calmReach;
     const parts = { motion: this.#motion, timeoutMs, queue: this.queue, random, seals: this.#seals, listener: this };
-    this.#processes = membersOf(plan.lies).map(
-      (member, index) => new MemberProcess({ ...parts, index, member, opinion: opinions[index] }),
-    );
+    this.#processes = membersOf(plan.lies).map((member, index) => new MemberProcess({ ...parts, index, member, opinion: opinions[index] }));
     for (const [member, lie] of plan.lies.entries()) {
       if (lie !== 'liar') continue;
       const { seals, sight } = { seals: this.#seals, sight: () => this.#sight() };

@@ -82,7 +82,9 @@ export class BallotBox {
       ...witness,
       ballots: witness.ballots.map((came) => {
         const slot = this.#ballots[came.ballot.voter];
-        return [slot?.first, slot?.second].find((held) => held !== undefined && equalBytes(held.ballot.choices, came.ballot.choices)) ?? came;
+        return (
+          [slot?.first, slot?.second].find((held) => held !== undefined && equalBytes(held.ballot.choices, came.ballot.choices)) ?? came
+        );
       }),
       expiries: witness.expiries.map((came) => {
         const slot = this.#expiries[came.expiry.voter];

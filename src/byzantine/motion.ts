@@ -25,7 +25,7 @@ export const isExpiryFor = ({ proposal, n, items }: Motion, expiry: Expiry): boo
 
 /** A bit each for `length` things, spare bits 0. */
 export const isBitmap = (bitmap: Uint8Array, length: number): boolean =>
-  bitmap.length === Math.ceil(length / 8) && (length % 8 === 0 || (bitmap.at(-1) ?? 0) < 1 << length % 8);
+  bitmap.length === Math.ceil(length / 8) && (length % 8 === 0 || (bitmap.at(-1) ?? 0) < 1 << (length % 8));
 
 export const hasBit = (bitmap: Uint8Array, place: number): boolean => (((bitmap[place >> 3] ?? 0) >> (place & 7)) & 1) === 1;
 

@@ -129,4 +129,3 @@ export function decisions(statements: Statements, sizes: GroupSizes): Value[] {
 }
 
 const atView = (view: number, value: Value | undefined): Vote | undefined => (value === undefined ? undefined : { view, value });
-

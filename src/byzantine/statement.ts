@@ -67,8 +67,7 @@ export function inView(statement: Statement, view: number): Statement {
     const value = statement.current[phase];
     if (value === undefined) continue;
     const before = frozen[phase];
-    if (phase < 2 && before !== undefined && before.value !== value)
-      previous = phase === 0 ? [before, previous[1]] : [previous[0], before];
+    if (phase < 2 && before !== undefined && before.value !== value) previous = phase === 0 ? [before, previous[1]] : [previous[0], before];
     frozen = replaced(frozen, phase, { view: statement.view, value });
   }
   return {
