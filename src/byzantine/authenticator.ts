@@ -5,7 +5,7 @@ import type { AgreementKey, Hashes, Sign, VerifySignature } from './crypto.ts';
 import { configurationDigest } from './encoding.ts';
 import type { EpochConfiguration, MemberIndex } from './epoch.ts';
 import { clusterTagOf, closeFrame, decodeFrame, encodeFrame, type Frame, type FrameHeader, tagBytes, toAll } from './frame.ts';
-import { encodeAnnouncement, type KeyAnnouncement, openAnnouncement } from './key-announcement.ts';
+import { decodeAnnouncement, encodeAnnouncement, isAnnouncementSigned } from './key-announcement.ts';
 import { ReplayWindow } from './replay-window.ts';
 
 /** How long frames under a key are taken after its successor was announced: they were under way. */
@@ -118,21 +118,21 @@ export class Authenticator {
     for (const { tags } of this.#peers) tags.clear();
   }
 
-  /** Takes in a member's announcement. A generation has one key, and a later one takes its place. */
+  /** Takes in a member's announcement. A generation has one key, and a later one takes its place. Only what is news costs a signature check. */
   learn(bytes: Uint8Array, nowMs: number): Learned {
     const { verify, configuration, self } = this.#options;
-    const { cluster, members } = configuration;
-    const identityOf = (node: KeyAnnouncement['nodeId']): Uint8Array | undefined =>
-      members.find((member) => member.nodeId === node)?.ed25519PublicKey;
-    const announcement = openAnnouncement(bytes, verify, identityOf);
-    const index = members.findIndex((member) => member.nodeId === announcement?.nodeId);
-    const peer = this.#peers[index];
-    if (announcement === undefined || announcement.cluster !== cluster || index === self || peer === undefined) return 'refused';
+    const signed = decodeAnnouncement(bytes);
+    const index = configuration.members.findIndex(({ nodeId }) => nodeId === signed?.announcement.nodeId);
+    const [member, peer] = [configuration.members[index], this.#peers[index]];
+    if (signed === undefined || member === undefined || peer === undefined || index === self) return 'refused';
+    const { announcement } = signed;
+    if (announcement.cluster !== configuration.cluster) return 'refused';
     const known = peer.keys?.current;
     if (known !== undefined) {
       if (announcement.generation < known.generation || announcement.boot < known.boot) return 'outdated';
       if (announcement.generation === known.generation) return equalBytes(announcement.publicKey, known.publicKey) ? 'known' : 'refused';
     }
+    if (!isAnnouncementSigned(signed, verify, member.ed25519PublicKey)) return 'refused';
     // A point of low order would give a key that anyone can compute.
     if (this.#own.current.agree(announcement.publicKey) === undefined) return 'refused';
     peer.keys = { current: announcement, old: known && { key: known, untilMs: nowMs + oldGenerationMs } };

@@ -14,7 +14,7 @@ export interface KeyAnnouncement {
   readonly publicKey: Uint8Array;
 }
 
-interface SignedKeyAnnouncement {
+export interface SignedKeyAnnouncement {
   readonly announcement: KeyAnnouncement;
   readonly signature: Uint8Array;
 }
@@ -55,17 +55,12 @@ export const encodeAnnouncement = (announcement: KeyAnnouncement, sign: Sign): U
 /** True for bytes that claim to be an announcement and not a frame. */
 export const isAnnouncement = (bytes: Uint8Array): boolean => bytes[0] === (magic & 0xff) && bytes[1] === magic >> 8;
 
-/**
- * Reads an announcement of anyone; `undefined` if it is malformed, of a node without a key in `identityOf`, or not signed by it. The signature is checked only
- * for nodes that have one.
- */
-export function openAnnouncement(
-  bytes: Uint8Array,
+/** Reads an announcement of anyone: well-formed, its signature is not checked. */
+export const decodeAnnouncement = (bytes: Uint8Array): SignedKeyAnnouncement | undefined => decodeStrictly(bytes, readSigned, writeSigned);
+
+/** True if the node whose identity this is signed it. */
+export const isAnnouncementSigned = (
+  { announcement, signature }: SignedKeyAnnouncement,
   verify: VerifySignature,
-  identityOf: (node: NodeId) => Uint8Array | undefined,
-): KeyAnnouncement | undefined {
-  const signed = decodeStrictly(bytes, readSigned, writeSigned);
-  const identity = signed && identityOf(signed.announcement.nodeId);
-  if (signed === undefined || identity === undefined) return undefined;
-  return verify(identity, messageOf(signed.announcement), signed.signature) ? signed.announcement : undefined;
-}
+  identity: Uint8Array,
+): boolean => verify(identity, messageOf(announcement), signature);

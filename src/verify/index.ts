@@ -53,6 +53,7 @@ export function verifyCertificate(certificate: string, genesis: string, expected
   const document = certificate.length > maxFileCharacters ? undefined : parse(certificate);
   const encoded = isRecord(document) && typeof document['certificate'] === 'string' ? document['certificate'] : undefined;
   if (encoded === undefined) return invalid('malformed', 'it is not a certificate file: JSON with the field certificate');
+  if (keysIn(certificate) !== keysOf(document)) return invalid('malformed', 'a field is there twice');
   const decoded = decodeCertificate(nodeHashes, new Uint8Array(Buffer.from(encoded, 'base64')));
   if (decoded === undefined) return invalid('malformed', "the field certificate is not the base64 of a certificate's bytes");
   const { allowNoFaultTolerance = false } = expected;
@@ -143,6 +144,19 @@ function parse(text: string): unknown {
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+// Of a field that is there twice, people may read one and programs the other.
+
+/** The fields in a JSON text: strings with a colon behind them. */
+const keysIn = (json: string): number =>
+  [...json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"\s*(:?)/gs)].filter(([, colon]) => colon === ':').length;
+
+/** The fields in what became of it. */
+function keysOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const parts: readonly unknown[] = Object.values(value);
+  return parts.reduce<number>((sum, part) => sum + keysOf(part), Array.isArray(value) ? 0 : parts.length);
+}
 
 /** The first field that one has and the other not, or not with the same content. */
 function firstDifference(found: unknown, made: CertificateDocument): string | undefined {

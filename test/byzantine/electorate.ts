@@ -10,19 +10,21 @@ import type { Proposal, SignedProposal } from '../../src/byzantine/proposal.ts';
 import { byzantineQuorum } from '../../src/byzantine/quorum.ts';
 import { nodeHashes, type SigningKey, signingKey } from '../../src/crypto/node.ts';
 
+const fixedSeeds = (n: number): readonly Uint8Array[] => Array.from({ length: n }, (_, i) => new Uint8Array(32).fill(i + 1));
+
 export const someDigest = (byte: number) => digest(byte.toString(16).padStart(2, '0').repeat(32));
 
-/** N members with keys of fixed seeds, and what they sign. */
+/** N members with keys of fixed or given seeds, and what they sign. */
 export class Electorate {
   readonly configuration: EpochConfiguration;
   readonly n: number;
   readonly quorum: number;
   readonly #keys: readonly SigningKey[];
 
-  constructor(n: number, { cluster = 'cluster-a', epoch = 0 } = {}) {
+  constructor(n: number, { cluster = 'cluster-a', epoch = 0, seeds = fixedSeeds(n) } = {}) {
     const keys = new Map(
-      Array.from({ length: n }, (_, i) => {
-        const key = signingKey(new Uint8Array(32).fill(i + 1));
+      seeds.map((seed) => {
+        const key = signingKey(seed);
         return [peerIdOf(key.publicKey), key] as const;
       }),
     );

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { digest } from '../../src/byzantine/digest.ts';
+import { type Genesis, loadIdentity } from '../../src/index.ts';
 import { certificateDocument } from '../../src/verify/document.ts';
 import { Electorate } from '../byzantine/electorate.ts';
 import { run } from './run.ts';
@@ -74,6 +75,21 @@ describe('daemon: vote verify', () => {
       'other_outcome: deploy:web: reject, not approve',
     );
     expect((await verify(certificateFile(), '--at-present')).out).to.contain('too_late');
+  });
+
+  it('knows the members of a cluster that was really made', async () => {
+    const dir = join(folder, 'cluster');
+    await run('cluster', 'init', '--nodes', '4', '--dir', dir);
+    const path = join(dir, 'genesis.json');
+    const genesis: Genesis = JSON.parse(readFileSync(path, 'utf8'));
+    const keys = [1, 2, 3, 4].map((i) =>
+      loadIdentity(Buffer.from(readFileSync(join(dir, `node-${i}`, 'key'), 'utf8'), 'base64')).privateKey.raw.subarray(0, 32),
+    );
+    const members = new Electorate(4, { cluster: genesis.clusterId, seeds: keys });
+    const certificate = file('cert.json', JSON.stringify(certificateDocument(members.certificate(), members.configuration)));
+
+    expect(members.configuration.members.map(({ nodeId }) => nodeId)).to.have.members(genesis.members.map(({ nodeId }) => nodeId));
+    expect(await run('vote', 'verify', certificate, '--genesis', path)).to.include({ code: 0 });
   });
 
   it('ends with 1 when a file is missing or the genesis is of no use, and with 2 without a genesis', async () => {

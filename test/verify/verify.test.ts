@@ -102,6 +102,14 @@ describe('verify: a certificate file by the genesis alone', () => {
     expect(codes(JSON.stringify({ ...file, certificate: `${file.certificate} ` }))).to.deep.equal(['altered']);
   });
 
+  it('refuses a field that is there twice, of which people may read the other', () => {
+    const [first, ...rest] = fileOf();
+
+    expect(codes(`${first}"kind":"evict",${rest.join('')}`)).to.deep.equal(['malformed']);
+    expect(codes(fileOf().replace('"node":', '"node":"somebody","node":'))).to.deep.equal(['malformed']);
+    expect(codes(fileOf(electorate.certificate({ proposal: electorate.proposal({ kind: 'a "kind": \\' }) })))).to.deep.equal([]);
+  });
+
   it('does not mind other white space or another order of fields', () => {
     const file = JSON.parse(fileOf());
 
