@@ -53,7 +53,7 @@ export function verifyCertificate(certificate: string, genesis: string, expected
   const document = certificate.length > maxFileCharacters ? undefined : parse(certificate);
   const encoded = isRecord(document) && typeof document['certificate'] === 'string' ? document['certificate'] : undefined;
   if (encoded === undefined) return invalid('malformed', 'it is not a certificate file: JSON with the field certificate');
-  if (keysIn(certificate) !== keysOf(document)) return invalid('malformed', 'a field is there twice');
+  if (keysIn(certificate) !== keysOf(document)) return invalid('malformed', 'a field is there twice, or too deep');
   const decoded = decodeCertificate(nodeHashes, new Uint8Array(Buffer.from(encoded, 'base64')));
   if (decoded === undefined) return invalid('malformed', "the field certificate is not the base64 of a certificate's bytes");
   const { allowNoFaultTolerance = false } = expected;
@@ -151,11 +151,15 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 const keysIn = (json: string): number =>
   [...json.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"\s*(:?)/gs)].filter(([, colon]) => colon === ':').length;
 
-/** The fields in what became of it. */
-function keysOf(value: unknown): number {
+/** A certificate file has four levels. A walk through a million would have no end but that of the stack. */
+const maxDepth = 8;
+
+/** The fields in what became of it; not a number if it is too deep. */
+function keysOf(value: unknown, depth = 0): number {
   if (typeof value !== 'object' || value === null) return 0;
+  if (depth > maxDepth) return Number.NaN;
   const parts: readonly unknown[] = Object.values(value);
-  return parts.reduce<number>((sum, part) => sum + keysOf(part), Array.isArray(value) ? 0 : parts.length);
+  return parts.reduce<number>((sum, part) => sum + keysOf(part, depth + 1), Array.isArray(value) ? 0 : parts.length);
 }
 
 /** The first field that one has and the other not, or not with the same content. */
