@@ -32,6 +32,8 @@ export interface RunResult {
   /** The name of the invariant that broke first. */
   readonly invariant: string | undefined;
   readonly counts: RunCounts;
+  /** Real time that it took, in milliseconds, where somebody measured it. */
+  readonly wallMs?: number;
   /** What met which role: `candidate AppendEntries follower`. */
   readonly transitions: readonly string[];
 }
