@@ -64,7 +64,18 @@ const isDiskFailure = (error: unknown): boolean =>
   error instanceof DiskFailure || (error instanceof StorageError && error.cause instanceof DiskFailure);
 
 /** What is drawn for one purpose doesn't shift what is drawn for another: a run with one fault less stays like the run with it. */
-const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6, operator: 7, nodes: 16 } as const;
+const streams = {
+  network: 1,
+  disk: 2,
+  crash: 3,
+  clients: 4,
+  core: 5,
+  ambush: 6,
+  operator: 7,
+  asked: 8,
+  secondOperator: 9,
+  nodes: 16,
+} as const;
 
 export interface WorldOptions extends Listeners {
   readonly seed: number;
@@ -84,7 +95,9 @@ export class World {
   readonly observer: Observer;
   readonly trace: Trace;
   readonly workload: Workload;
-  readonly #operator: Operator;
+  /** They take turns in being told what the members shall be, and go on side by side. */
+  readonly #operators: readonly [Operator, Operator];
+  #wants = 0;
   readonly counts = {
     transfers: 0,
     skews: 0,
@@ -122,7 +135,7 @@ export class World {
     this.#disks = disk;
     this.#diskRandom = this.stream(streams.disk);
     this.#crashRandom = this.stream(streams.crash);
-    this.#operatorRandom = this.stream(streams.operator + 1);
+    this.#operatorRandom = this.stream(streams.asked);
     this.ambushRandom = this.stream(streams.ambush);
     this.#nodes = Array.from({ length: nodes }, (_, i) => ({
       id: nodeId(`n${i + 1}`),
@@ -144,11 +157,13 @@ export class World {
     this.indices = this.#nodes.map((_, i) => i);
     const ids = this.#nodes.map(({ id }) => id);
     this.observer = new Observer(ids, ids.slice(0, founders), [this.history, ...(options.canary === true ? [new Canary()] : [])]);
-    this.#operator = new Operator({
-      queue: this.queue,
-      random: this.stream(streams.operator),
-      anyReplica: () => this.#nodes[this.#operatorRandom.below(nodes)]?.replica,
-    });
+    const operator = (purpose: number): Operator =>
+      new Operator({
+        queue: this.queue,
+        random: this.stream(purpose),
+        anyReplica: () => this.#nodes[this.#operatorRandom.below(nodes)]?.replica,
+      });
+    this.#operators = [operator(streams.operator), operator(streams.secondOperator)];
     this.workload = new Workload({
       queue: this.queue,
       random: this.stream(streams.clients),
@@ -370,7 +385,7 @@ export class World {
 
   wantMembers(voters: readonly number[]): void {
     this.trace.event('members', 0, voters.length);
-    this.#operator.want(voters.map((node) => this.#at(node).id));
+    this.#operators[this.#wants++ % 2 === 0 ? 0 : 1].want(voters.map((node) => this.#at(node).id));
   }
 
   /** The leader is asked to hand over to the first of these that it isn't itself. */
@@ -451,7 +466,7 @@ export class World {
   /** All faults end for these nodes, and they come back; the others are cut off, dead or not. */
   heal(core: readonly number[]): void {
     this.isHealed = true;
-    this.#operator.giveUp();
+    for (const operator of this.#operators) operator.want([]);
     this.trace.event('heal', 0, core.length);
     this.network.heal();
     this.network.faults = calmNetwork;
