@@ -22,6 +22,7 @@ export interface SimFlags {
   readonly trace?: boolean;
   readonly svg?: string;
   readonly html?: string;
+  readonly tla?: string;
 }
 
 /** By name, or from a file: a name with a dot or a slash is a file's. */
@@ -91,7 +92,10 @@ async function runHere(
       const startedMs = performance.now();
       const recorder = isDrawn && (drawn === undefined || !isFailure(drawn.verdict)) ? new Recorder() : undefined;
       const onLine = flags.trace === true ? (line: string): void => context.out(`${line}\n`) : undefined;
-      const result = run({ seed, scenario, plan, onLine, onMark: recorder?.add, canary: flags.canary });
+      const tla: string[] = [];
+      const onTla = flags.tla === undefined ? undefined : (line: string): void => void tla.push(`${line}\n`);
+      const result = run({ seed, scenario, plan, onLine, onMark: recorder?.add, onTla, canary: flags.canary });
+      if (flags.tla !== undefined) await save(flags.tla, tla.join(''));
       if (recorder !== undefined && (drawn === undefined || isFailure(result.verdict))) drawn = recordingOf(result, plan, recorder);
       report({ ...result, wallMs: Math.round(performance.now() - startedMs) });
       if (flags.firstFailure === true && isFailure(result.verdict)) return drawn;

@@ -18,6 +18,7 @@ import { calmDisk, calmNetwork, type Plan } from './plan.ts';
 import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
 import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
+import { TlaTrace } from './tla-trace.ts';
 import { type Listeners, Trace } from './trace.ts';
 import { Workload } from './workload.ts';
 
@@ -156,7 +157,12 @@ export class World {
     }));
     this.indices = this.#nodes.map((_, i) => i);
     const ids = this.#nodes.map(({ id }) => id);
-    this.observer = new Observer(ids, ids.slice(0, founders), [this.history, ...(options.canary === true ? [new Canary()] : [])]);
+    const { canary, onTla } = options;
+    this.observer = new Observer(ids, ids.slice(0, founders), [
+      this.history,
+      ...(canary === true ? [new Canary()] : []),
+      ...(onTla === undefined ? [] : [new TlaTrace(() => this.queue.nowUs, onTla)]),
+    ]);
     const operator = (purpose: number): Operator =>
       new Operator({
         queue: this.queue,

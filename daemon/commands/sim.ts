@@ -33,6 +33,7 @@ export function addSimCommands(program: Command, context: Context): void {
     .description('run one seed again and print every event')
     .option('--nodes <n>', 'nodes of the cluster', whole)
     .option('--steps <n>', 'simulated milliseconds with faults', whole)
+    .option('--tla <file>', "the steps of every node's Raft as lines of JSON, for validation against a TLA+ specification")
     .option('--svg <file>', svgHelp)
     .option('--html <file>', htmlHelp)
     .action((seed: number, name: string, flags: SimFlags, command: Command) =>

@@ -18,7 +18,7 @@ export interface ReplicaView {
     readonly commitIndex: LogIndex;
     readonly configuration: Configuration;
     termAt(index: LogIndex): Term | undefined;
-    status(): { readonly lastIndex: LogIndex };
+    status(): { readonly lastIndex: LogIndex; readonly votedFor?: NodeId | undefined };
   };
   readonly appliedIndex: LogIndex;
   readonly state: { hash(): string };
