@@ -41,7 +41,7 @@ export class TlaTrace implements Invariant {
     this.#line('InitState', id, { state: { term, vote: votedFor ?? '', commit: commitIndex }, log: lastIndex });
   }
 
-  onStep(node: NodeView, from: NodeId, message: RaftMessage): void {
+  onMessage(node: NodeView, from: NodeId, message: RaftMessage): void {
     // Bytes and whole configurations are left out: a specification knows entries by their places.
     const { type, ...fields } = message;
     const plain = Object.entries(fields).filter(([, value]) => typeof value !== 'object');

@@ -75,6 +75,8 @@ export interface Invariant {
   onSaving?(node: NodeView, batch: SaveBatch): void;
   onElected?(node: NodeView): void;
   /** The node has taken a message. */
+  onMessage?(node: NodeView, from: NodeId, message: RaftMessage): void;
+  /** The node has taken a vote or an acknowledgement. */
   onStep?(node: NodeView, from: NodeId, message: RaftMessage): void;
   /** The node's commit index has moved to here. */
   onCommitted?(node: NodeView, index: LogIndex): void;
