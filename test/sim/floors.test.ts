@@ -10,23 +10,25 @@ const seconds = 60;
 
 /** What at least must happen in 1,000 seeds, about half of what does: else a change has made the simulator tame, and green runs prove less than they seem to. */
 const floors: Partial<Record<keyof RunCounts, number>> = {
-  elections: 1_400,
-  commits: 180_000,
-  writes: 100_000,
-  reads: 50_000,
-  completions: 20_000,
-  failures: 2_500,
-  snapshots: 6_000,
-  installs: 400,
-  crashes: 1_200,
-  partitions: 2_500,
-  diskFailures: 200,
-  lostDisks: 100,
-  repairedDisks: 90,
+  elections: 6_000,
+  commits: 300_000,
+  writes: 130_000,
+  reads: 90_000,
+  completions: 40_000,
+  failures: 5_000,
+  snapshots: 7_500,
+  installs: 1_300,
+  configurationChanges: 3_500,
+  crashes: 11_000,
+  partitions: 18_000,
+  diskFailures: 900,
+  lostDisks: 700,
+  bitFlips: 900,
+  repairedDisks: 1_000,
 };
 
 /** Of (role, message, role after) at least so many kinds. Some are rare, and some can't be: no leader becomes a candidate. */
-const transitionFloor = 32;
+const transitionFloor = 50;
 
 /** The checker must not give up: what it does not judge, nobody does. */
 const maxGaveUp = 0;
