@@ -14,7 +14,7 @@ import { type Checks, Observer } from './invariants/observer.ts';
 import { isQuorum } from './invariants/quorums.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
-import { calmDisk, calmNetwork, type Plan } from './plan.ts';
+import { calmDisk, type Plan } from './plan.ts';
 import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
 import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
@@ -475,7 +475,8 @@ export class World {
     for (const operator of this.#operators) operator.want([]);
     this.trace.event('heal', 0, core.length);
     this.network.heal();
-    this.network.faults = calmNetwork;
+    // A slow network is no fault.
+    this.network.faults = { ...this.#options.plan.network, lossChance: 0, duplicateChance: 0, tailChance: 0 };
     this.#disks = calmDisk;
     for (const index of this.indices) {
       const node = this.#at(index);

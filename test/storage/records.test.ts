@@ -18,7 +18,7 @@ const configuration = { voters: [nodeId('n1')], outgoing: [], learners: [], lear
 
 describe('storage: records', () => {
   const written = {
-    identity: encodeIdentity({ clusterId: 'c', nodeId: 'n1' }),
+    identity: encodeIdentity({ clusterId: 'c', nodeId: nodeId('n1') }),
     head: encodeHead({
       sequence: 1,
       previous: 0,
