@@ -11,6 +11,7 @@ import { addStartCommand } from './commands/start.ts';
 import { addStatusCommands } from './commands/status.ts';
 import { addTaskCommands } from './commands/task.ts';
 import { addToolCommands } from './commands/tools.ts';
+import { addVoteCommands } from './commands/vote.ts';
 import type { Context } from './context.ts';
 
 /** The whole tree of commands. Parsing runs the chosen one; what goes wrong is thrown, never printed here. */
@@ -38,6 +39,7 @@ export function createProgram(context: Context): Command {
   addKvCommands(program, context);
   addAgentCommands(program, context);
   addTaskCommands(program, context);
+  addVoteCommands(program, context);
   addSimCommands(program, context);
   addBenchCommands(program, context);
   addToolCommands(program, context);

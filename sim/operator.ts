@@ -17,28 +17,24 @@ const patienceMs = 3000;
 const pauseUs = 200_000;
 
 /**
- * Who changes the members of a world: goes on, one step after the other, until the voters are the ones that are wanted. The ways are drawn: one member at a
+ * One of those who change the members of a world, perhaps against each other: goes on, one step after the other, until the voters are the ones that are wanted. The ways are drawn: one member at a
  * time or all at once, with a joint configuration that is left by itself or on request, promotion by hand or by the leader, removal at once or after demotion.
  */
 export class Operator {
   readonly #ports: OperatorPorts;
-  #wanted: readonly NodeId[] | undefined;
+  #wanted: readonly NodeId[] = [];
   #isAtWork = false;
 
   constructor(ports: OperatorPorts) {
     this.#ports = ports;
   }
 
+  /** None: nothing new is begun, but a joint configuration is left. */
   want(voters: readonly NodeId[]): void {
     this.#wanted = voters;
     if (this.#isAtWork) return;
     this.#isAtWork = true;
     this.#again();
-  }
-
-  /** Nothing new is begun; a joint configuration is still left. */
-  giveUp(): void {
-    this.#wanted = [];
   }
 
   #again(): void {
@@ -47,9 +43,15 @@ export class Operator {
 
   #step(): void {
     const replica = this.#ports.anyReplica();
-    if (replica === undefined || this.#wanted === undefined) return this.#again();
-    const change = this.#next(replica, replica.raft.configuration, this.#wanted);
-    if (change === undefined) return this.#again();
+    if (replica === undefined) return this.#again();
+    const { configuration } = replica.raft;
+    const change = this.#next(replica, configuration, this.#wanted);
+    if (change === undefined) {
+      // Done, as far as that node knows: somebody else may want others now.
+      if (this.#wanted.length > 0 && !isJoint(configuration)) this.#isAtWork = false;
+      else this.#again();
+      return undefined;
+    }
     let isAnswered = false;
     const goOn = (): void => {
       if (isAnswered) return;

@@ -32,6 +32,8 @@ export interface RunResult {
   /** The name of the invariant that broke first. */
   readonly invariant: string | undefined;
   readonly counts: RunCounts;
+  /** Real time that it took, in milliseconds, where somebody measured it. */
+  readonly wallMs?: number;
   /** What met which role: `candidate AppendEntries follower`. */
   readonly transitions: readonly string[];
 }
@@ -68,8 +70,8 @@ const healMs = 60_000;
  * for all of them.
  */
 export function run(options: RunOptions): RunResult {
-  const { seed, plan, onLine, onMark, canary } = options;
-  const world = new World({ seed, plan, onLine, onMark, canary });
+  const { seed, plan } = options;
+  const world = new World(options);
   let verdict: Verdict = 'ok';
   let violation: string | undefined;
   let invariant: string | undefined;

@@ -30,6 +30,9 @@ export function shrink(plan: Plan, found: RunResult, execute: (plan: Plan) => Ru
   // What happens after the violation can't have caused it: cut there first, and every run after this one is shorter.
   if (found.verdict !== 'stuck') attempt({ ...best, faultyMs: Math.min(best.faultyMs, result.simulatedMs + 1) });
   attempt({ ...best, steps: best.steps.filter(({ atMs }) => atMs <= best.faultyMs) });
+  // Most kinds of faults have nothing to do with it.
+  for (const kind of new Set(best.steps.map(({ action }) => action.kind)))
+    attempt({ ...best, steps: best.steps.filter(({ action }) => action.kind !== kind) });
   dropSteps(() => best, attempt);
   attempt({ ...best, network: calmNetwork });
   attempt({ ...best, disk: calmDisk });

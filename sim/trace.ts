@@ -5,6 +5,8 @@ import type { Mark } from './picture/recording.ts';
 export interface Listeners {
   readonly onLine?: ((line: string) => void) | undefined;
   readonly onMark?: ((mark: Mark) => void) | undefined;
+  /** Told every step of a node's Raft, as a line of JSON (tla-trace.ts). */
+  readonly onTla?: ((line: string) => void) | undefined;
 }
 
 /**

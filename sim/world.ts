@@ -14,10 +14,11 @@ import { type Checks, Observer } from './invariants/observer.ts';
 import { isQuorum } from './invariants/quorums.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
-import { calmDisk, calmNetwork, type Plan } from './plan.ts';
+import { calmDisk, type Plan } from './plan.ts';
 import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
 import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
+import { TlaTrace } from './tla-trace.ts';
 import { type Listeners, Trace } from './trace.ts';
 import { Workload } from './workload.ts';
 
@@ -64,7 +65,18 @@ const isDiskFailure = (error: unknown): boolean =>
   error instanceof DiskFailure || (error instanceof StorageError && error.cause instanceof DiskFailure);
 
 /** What is drawn for one purpose doesn't shift what is drawn for another: a run with one fault less stays like the run with it. */
-const streams = { network: 1, disk: 2, crash: 3, clients: 4, core: 5, ambush: 6, operator: 7, nodes: 16 } as const;
+const streams = {
+  network: 1,
+  disk: 2,
+  crash: 3,
+  clients: 4,
+  core: 5,
+  ambush: 6,
+  operator: 7,
+  asked: 8,
+  secondOperator: 9,
+  nodes: 16,
+} as const;
 
 export interface WorldOptions extends Listeners {
   readonly seed: number;
@@ -84,7 +96,9 @@ export class World {
   readonly observer: Observer;
   readonly trace: Trace;
   readonly workload: Workload;
-  readonly #operator: Operator;
+  /** They take turns in being told what the members shall be, and go on side by side. */
+  readonly #operators: readonly [Operator, Operator];
+  #wants = 0;
   readonly counts = {
     transfers: 0,
     skews: 0,
@@ -122,7 +136,7 @@ export class World {
     this.#disks = disk;
     this.#diskRandom = this.stream(streams.disk);
     this.#crashRandom = this.stream(streams.crash);
-    this.#operatorRandom = this.stream(streams.operator + 1);
+    this.#operatorRandom = this.stream(streams.asked);
     this.ambushRandom = this.stream(streams.ambush);
     this.#nodes = Array.from({ length: nodes }, (_, i) => ({
       id: nodeId(`n${i + 1}`),
@@ -143,12 +157,19 @@ export class World {
     }));
     this.indices = this.#nodes.map((_, i) => i);
     const ids = this.#nodes.map(({ id }) => id);
-    this.observer = new Observer(ids, ids.slice(0, founders), [this.history, ...(options.canary === true ? [new Canary()] : [])]);
-    this.#operator = new Operator({
-      queue: this.queue,
-      random: this.stream(streams.operator),
-      anyReplica: () => this.#nodes[this.#operatorRandom.below(nodes)]?.replica,
-    });
+    const { canary, onTla } = options;
+    this.observer = new Observer(ids, ids.slice(0, founders), [
+      this.history,
+      ...(canary === true ? [new Canary()] : []),
+      ...(onTla === undefined ? [] : [new TlaTrace(() => this.queue.nowUs, onTla)]),
+    ]);
+    const operator = (purpose: number): Operator =>
+      new Operator({
+        queue: this.queue,
+        random: this.stream(purpose),
+        anyReplica: () => this.#nodes[this.#operatorRandom.below(nodes)]?.replica,
+      });
+    this.#operators = [operator(streams.operator), operator(streams.secondOperator)];
     this.workload = new Workload({
       queue: this.queue,
       random: this.stream(streams.clients),
@@ -370,7 +391,7 @@ export class World {
 
   wantMembers(voters: readonly number[]): void {
     this.trace.event('members', 0, voters.length);
-    this.#operator.want(voters.map((node) => this.#at(node).id));
+    this.#operators[this.#wants++ % 2 === 0 ? 0 : 1].want(voters.map((node) => this.#at(node).id));
   }
 
   /** The leader is asked to hand over to the first of these that it isn't itself. */
@@ -451,10 +472,11 @@ export class World {
   /** All faults end for these nodes, and they come back; the others are cut off, dead or not. */
   heal(core: readonly number[]): void {
     this.isHealed = true;
-    this.#operator.giveUp();
+    for (const operator of this.#operators) operator.want([]);
     this.trace.event('heal', 0, core.length);
     this.network.heal();
-    this.network.faults = calmNetwork;
+    // A slow network is no fault.
+    this.network.faults = { ...this.#options.plan.network, lossChance: 0, duplicateChance: 0, tailChance: 0 };
     this.#disks = calmDisk;
     for (const index of this.indices) {
       const node = this.#at(index);

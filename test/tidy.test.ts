@@ -11,6 +11,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/raft': ['src/core'],
   'src/byzantine': ['src/core'],
   'src/registry': ['src/core'],
+  'src/crypto': ['src/byzantine'],
+  'src/verify': ['src/byzantine', 'src/crypto'],
   'src/tasks': ['src/core', 'src/registry'],
   'src/wire': ['src/core', 'src/raft', 'src/tasks'],
   'src/storage': ['src/core', 'src/raft'],
@@ -19,7 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/api': ['src/core', 'src/node', 'src/registry', 'src/tasks', 'src/wire'],
   'src/client': ['src/core', 'src/node', 'src/tasks', 'src/wire'],
   src: ['src/core', 'src/node', 'src/api', 'src/client', 'src/transport', 'src/tasks', 'src/registry', 'src/storage'],
-  daemon: ['src', 'sim'],
+  daemon: ['src', 'src/verify', 'sim'],
   sim: ['src/core', 'src/raft', 'src/byzantine', 'src/tasks', 'src/node', 'src/storage'],
 };
 
@@ -30,7 +32,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   libp2p: ['src/transport'],
   '@libp2p/': ['src/transport'],
   '@chainsafe/': ['src/transport'],
-  '@noble/hashes': ['src/byzantine', 'src/tasks', 'src/storage', 'sim'],
+  '@noble/hashes': ['src/tasks', 'src/storage', 'src/crypto', 'sim'],
   fastify: ['src/api'],
   '@fastify/': ['src/api'],
   zod: ['src/api', 'daemon'],
@@ -40,6 +42,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   pino: ['daemon'],
   'smol-toml': ['daemon'],
   'node:fs': ['src/storage', 'src/transport', 'src/api', 'src/client', 'src/node', 'daemon', 'sim'],
+  'node:crypto': ['src/crypto', 'src/api', 'src/client', 'src/node', 'daemon'],
   'node:': ['src/storage', 'src/transport', 'src/api', 'src/client', 'src/node', 'daemon'],
 };
 

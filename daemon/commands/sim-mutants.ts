@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
@@ -13,6 +14,7 @@ interface MutantsFlags {
   readonly jobs: number;
   readonly shrink?: number;
   readonly scenarios?: string;
+  readonly docs?: string;
   readonly list?: boolean;
 }
 
@@ -27,6 +29,7 @@ export function addMutantsCommand(sim: Command, context: Context, whole: (text: 
     .option('--jobs <n>', 'how many at a time', whole, availableParallelism())
     .option('--shrink <seconds>', 'make each run that found one small, in this time at most', whole)
     .option('--scenarios <dir>', 'keep the small scenarios there')
+    .option('--docs <file>', 'put the table into this file, between <!-- ledger --> and <!-- /ledger -->')
     .option('--list', 'only list them')
     .action((names: string[], flags: MutantsFlags, command: Command) =>
       mutants(context, names, flags, command.optsWithGlobals<{ output?: string }>().output === 'json'),
@@ -54,7 +57,8 @@ async function mutants(context: Context, names: readonly string[], flags: Mutant
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, flags.jobs) }, work));
-  if (!json) context.out(ledger(results));
+  if (flags.docs !== undefined) writeLedger(flags.docs, ledger(results));
+  else if (!json) context.out(ledger(results));
   const missed = results.filter(({ caught }) => !caught).map(({ mutant }) => mutant);
   if (missed.length > 0)
     throw new CliError(
@@ -75,6 +79,16 @@ function readAll(root: string): Mutant[] {
       'bugs are planted in a checkout of the sources: run it in one',
     );
   }
+}
+
+function writeLedger(file: string, table: string): void {
+  const text = readFileSync(file, 'utf8');
+  const between = /(?<=<!-- ledger -->\n)[\s\S]*(?=<!-- \/ledger -->)/;
+  if (!between.test(text)) throw usageError(`${file} has no place for a ledger`, 'it needs the lines <!-- ledger --> and <!-- /ledger -->');
+  writeFileSync(
+    file,
+    text.replace(between, () => table),
+  );
 }
 
 /** The ledger as a table of Markdown. */

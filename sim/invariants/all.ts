@@ -1,19 +1,28 @@
-import { AppliedIsCommitted, CommitNeverGoesBack, CommitsOwnTerm } from './commit-index.ts';
+import { AppliedIsCommitted } from './applied-is-committed.ts';
+import { CommitNeverGoesBack } from './commit-never-goes-back.ts';
+import { CommitsOwnTerm } from './commits-own-term.ts';
 import { Dedupe } from './dedupe.ts';
-import { CommittedIsDurable, DurableBeforeAcknowledged, DurableSurvives } from './durability.ts';
-import { MonotonicTerm, OneVotePerTerm } from './durable-votes.ts';
+import { CommittedIsDurable } from './committed-is-durable.ts';
+import { DurableBeforeAcknowledged } from './durable-before-acknowledged.ts';
+import { DurableSurvives } from './durable-survives.ts';
+import { MonotonicTerm } from './monotonic-term.ts';
+import { OneVotePerTerm } from './one-vote-per-term.ts';
 import { ElectionSafety } from './election-safety.ts';
 import type { Facts, Invariant } from './invariant.ts';
 import { LeaderAppendOnly } from './leader-append-only.ts';
 import { LeaderCompleteness } from './leader-completeness.ts';
 import { LogMatching } from './log-matching.ts';
 import { MembershipOverlap } from './membership-overlap.ts';
-import { NoStaleRead, ReadsMatchLog } from './reads.ts';
+import { NoStaleRead } from './no-stale-read.ts';
+import { ReadsMatchLog } from './reads-match-log.ts';
 import { SameLogSameState } from './same-log-same-state.ts';
 import { SnapshotMatchesLog } from './snapshot-matches-log.ts';
 import { StateMachineSafety } from './state-machine-safety.ts';
 import { Violation } from '../violation.ts';
-import { CompletedOnce, FencesRise, OneHolderPerFence, TaskNeverLost } from './tasks.ts';
+import { CompletedOnce } from './completed-once.ts';
+import { FencesRise } from './fences-rise.ts';
+import { OneHolderPerFence } from './one-holder-per-fence.ts';
+import { TaskNeverLost } from './task-never-lost.ts';
 
 /** Everything that holds in every run, causes before their consequences: the first one told is the one that a run reports. */
 export const allInvariants = (facts: Facts): readonly Invariant[] => [

@@ -18,7 +18,7 @@ export interface ReplicaView {
     readonly commitIndex: LogIndex;
     readonly configuration: Configuration;
     termAt(index: LogIndex): Term | undefined;
-    status(): { readonly lastIndex: LogIndex };
+    status(): { readonly lastIndex: LogIndex; readonly votedFor?: NodeId | undefined };
   };
   readonly appliedIndex: LogIndex;
   readonly state: { hash(): string };
@@ -75,6 +75,8 @@ export interface Invariant {
   onSaving?(node: NodeView, batch: SaveBatch): void;
   onElected?(node: NodeView): void;
   /** The node has taken a message. */
+  onMessage?(node: NodeView, from: NodeId, message: RaftMessage): void;
+  /** The node has taken a vote or an acknowledgement. */
   onStep?(node: NodeView, from: NodeId, message: RaftMessage): void;
   /** The node's commit index has moved to here. */
   onCommitted?(node: NodeView, index: LogIndex): void;

@@ -77,7 +77,7 @@ export class Observer {
 
   checks(id: NodeId): Checks {
     const node = this.#at(id);
-    const { onApplied, onConfiguration, onCommand, onStep, onSnapshotInstalled } = this.#tell;
+    const { onApplied, onConfiguration, onCommand, onMessage, onStep, onSnapshotInstalled } = this.#tell;
     return {
       onApplied: (entry) => {
         const isFirst = this.#agreed.add(entry);
@@ -94,6 +94,7 @@ export class Observer {
       },
       onStep: (from, message, roleBefore) => {
         this.transitions.add(roleBefore, message, node.replica.raft.role);
+        for (const each of onMessage) each.onMessage?.(node, from, message);
         if (message.type !== 'RequestVoteResponse' && message.type !== 'AppendEntriesResponse') return;
         for (const each of onStep) each.onStep?.(node, from, message);
       },
@@ -219,6 +220,7 @@ function audiences(all: readonly Invariant[]) {
     onStart: of('onStart'),
     onSaving: of('onSaving'),
     onElected: of('onElected'),
+    onMessage: of('onMessage'),
     onStep: of('onStep'),
     onCommitted: of('onCommitted'),
     onCommand: of('onCommand'),

@@ -17,3 +17,13 @@ function hasMajority(voters: readonly NodeId[], has: (id: NodeId) => boolean): b
   for (const id of voters) if (has(id)) count++;
   return count >= majority(voters.length);
 }
+
+/** In words, for messages. */
+export function namesOf(disks: ReadonlyMap<NodeId, Disk>, isHolder: (disk: Disk) => boolean): string {
+  return (
+    [...disks]
+      .filter(([, disk]) => isHolder(disk))
+      .map(([id]) => id)
+      .join(' and ') || 'no disk'
+  );
+}

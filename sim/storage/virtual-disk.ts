@@ -6,8 +6,8 @@ import { Damage } from '../../src/storage/recovery.ts';
 /** Bytes of log after which LevelDB makes tables of it: far fewer than in truth, so that a short run sees both. */
 const logBytesPerTable = 32 * 1024;
 
-/** What a flipped bit has hit: one of the guard's slots, the database's log, or a file that the database checks when it opens. */
-export type FlipTarget = 'slot' | 'log' | 'table';
+/** What the damage has hit: one of the guard's slots, the database's log, a file that the database checks when it opens, or a record that has the value of another. */
+export type FlipTarget = 'slot' | 'log' | 'table' | 'record';
 
 type Slot = Uint8Array | undefined;
 
@@ -98,11 +98,11 @@ export class VirtualDisk {
     }
   }
 
-  /** Flips a bit somewhere, while nothing has the disk open. */
+  /** Damages something, while nothing has the disk open: a bit flips, or a write went to the wrong place. */
   flip(random: SeededRandom): FlipTarget {
     const slot = random.below(2) === 0 ? 0 : 1;
     const bytes = this.#slots[slot];
-    switch (random.below(4)) {
+    switch (random.below(5)) {
       case 0:
         if (bytes === undefined || bytes.length === 0) break;
         this.#slots[slot] = flipBit(bytes, random);
@@ -112,6 +112,9 @@ export class VirtualDisk {
         if (this.#log.length === 0) break;
         this.#dropRecords(random);
         return 'log';
+      case 3:
+        if (!this.#misplace(random)) break;
+        return 'record';
     }
     this.#isReadable = false;
     return 'table';
@@ -137,6 +140,17 @@ export class VirtualDisk {
     const count = random.below(2) === 0 ? 1 : 1 + random.below(length - first);
     this.#log.splice(first, count);
     this.#synced = this.#log.length;
+  }
+
+  /** A record gets the value of another one: a misdirected write. False when there are not two. */
+  #misplace(random: SeededRandom): boolean {
+    this.#makeTable();
+    const names = [...this.#tables.keys()];
+    const from = this.#tables.get(names[random.below(names.length)] ?? '');
+    const to = names[random.below(names.length)];
+    if (from === undefined || to === undefined || this.#tables.get(to) === from) return false;
+    this.#tables.set(to, from);
+    return true;
   }
 
   #makeTable(): void {

@@ -1,3 +1,4 @@
+import type { SignedAttestation } from './attestation.ts';
 import type { SignedBallot, SignedExpiry } from './ballot.ts';
 import type { MemberIndex } from './epoch.ts';
 import type { ProposalId } from './proposal.ts';
@@ -21,6 +22,15 @@ export interface DoubleExpiry {
   readonly second: SignedExpiry;
 }
 
+/** Two signed attestations of one member for different outcomes: shows anyone that the member lies. */
+export interface DoubleAttestation {
+  readonly kind: 'double_attestation';
+  readonly proposal: ProposalId;
+  readonly member: MemberIndex;
+  readonly first: SignedAttestation;
+  readonly second: SignedAttestation;
+}
+
 /** A statement that takes back what an earlier one said. Known to its receiver only: a MAC convinces no third party. */
 export interface Equivocation {
   readonly kind: 'equivocation_mac';
@@ -32,7 +42,7 @@ export interface Equivocation {
 }
 
 /** What a member did that no honest one does. Opens, but never carries out, a proposal to evict it. */
-export type Evidence = DoubleBallot | DoubleExpiry | Equivocation;
+export type Evidence = DoubleBallot | DoubleExpiry | DoubleAttestation | Equivocation;
 
 /** True when the evidence convinces others too. */
 export const isTransferable = ({ kind }: Evidence): boolean => kind !== 'equivocation_mac';

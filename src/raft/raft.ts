@@ -124,7 +124,10 @@ export class Raft {
 
   tick(): void {
     if (this.#leadership === undefined) {
-      if (this.#timer.tick()) this.campaign();
+      if (!this.#timer.tick()) return;
+      // Who may not stand still doesn't go on naming a leader that it no longer hears.
+      if (!this.#mayVote) this.#setLeader(undefined);
+      this.campaign();
     } else if (!this.#leadership.tick()) {
       this.#becomeFollower(this.#term, undefined);
     }
@@ -140,8 +143,7 @@ export class Raft {
   /** Stands for election now. Does nothing on a leader, a node without a vote or without its disk, or one that has not applied a configuration known to be committed. */
   campaign(): void {
     this.#timer.slacken();
-    if (this.#role === 'leader' || !this.#mayVote) return;
-    if (this.#hasUnappliedChange) return;
+    if (this.#role === 'leader' || !this.#mayVote || this.#hasUnappliedChange) return;
     if (this.#options.preVote) this.#becomePreCandidate();
     else this.#becomeCandidate(false);
   }

@@ -50,6 +50,10 @@ export interface SnapshotRecord {
 const entryHeaderBytes = 25;
 const entryKinds: readonly EntryKind[] = ['noop', 'command', 'configuration', 'rejoin'];
 
+/** Where each checksum begins, so that a record that has got into the place of one of another kind is no record there. An entry's begins with its predecessor's. */
+const seeds = { identity: 1, head: 2, snapshot: 3, chunk: 4 } as const;
+type Sealed = keyof typeof seeds;
+
 /** The checksum that a record begins with. */
 export const checksumOf = (record: Uint8Array): number => new DataView(record.buffer, record.byteOffset, record.byteLength).getUint32(0);
 
@@ -86,13 +90,13 @@ export function encodeChunk(chunk: number, data: Uint8Array): Uint8Array {
   const view = new DataView(record.buffer);
   view.setUint32(4, chunk);
   record.set(data, chunkHeaderBytes);
-  view.setUint32(0, crc32(record.subarray(4)));
+  view.setUint32(0, crc32(record.subarray(4), seeds.chunk));
   return record;
 }
 
 /** The bytes of the chunk, as a view of the record. */
 export function decodeChunk(chunk: number, record: Uint8Array): Uint8Array | undefined {
-  const body = checkedBody(record);
+  const body = checkedBody(record, 'chunk');
   return body !== undefined && body.length >= 4 && checksumOf(body) === chunk ? body.subarray(4) : undefined;
 }
 
@@ -109,11 +113,11 @@ export function encodeHead(head: Head): Uint8Array {
   for (const point of [base, last]) w.int(point.index).int(point.term).u32(point.chain);
   w.u8(snapshot === undefined ? 0 : 1);
   if (snapshot !== undefined) w.u32(snapshot.id.boot).u32(snapshot.id.number).u32(snapshot.checksum);
-  return seal(w);
+  return seal(w, 'head');
 }
 
 export function decodeHead(record: Uint8Array): Head | undefined {
-  return decode(record, (r) => {
+  return decode(record, 'head', (r) => {
     const sequence = r.int();
     const previous = r.u32();
     const boot = r.u32();
@@ -137,18 +141,18 @@ export function decodeHead(record: Uint8Array): Head | undefined {
 }
 
 export function encodeIdentity(identity: StoreIdentity): Uint8Array {
-  return seal(new ByteWriter().u32(0).u32(formatVersion).text(identity.clusterId).text(identity.nodeId));
+  return seal(new ByteWriter().u32(0).u32(formatVersion).text(identity.clusterId).text(identity.nodeId), 'identity');
 }
 
 /** The format comes alone when it is not ours: what follows is then unknown. */
 export function decodeIdentity(
   record: Uint8Array,
 ): { readonly format: number; readonly clusterId: string; readonly nodeId: string } | undefined {
-  const body = checkedBody(record);
+  const body = checkedBody(record, 'identity');
   if (body === undefined || body.length < 4) return undefined;
   const format = checksumOf(body);
   if (format !== formatVersion) return { format, clusterId: '', nodeId: '' };
-  return decode(record, (r) => ({ format: r.u32(), clusterId: r.text(), nodeId: r.text() }));
+  return decode(record, 'identity', (r) => ({ format: r.u32(), clusterId: r.text(), nodeId: r.text() }));
 }
 
 export function encodeSnapshot({ meta, chunks, digest }: SnapshotRecord): Uint8Array {
@@ -158,11 +162,11 @@ export function encodeSnapshot({ meta, chunks, digest }: SnapshotRecord): Uint8A
     w.u32(list.length);
     for (const id of list) w.text(id);
   }
-  return seal(w.u8(autoLeave ? 1 : 0));
+  return seal(w.u8(autoLeave ? 1 : 0), 'snapshot');
 }
 
 export function decodeSnapshot(record: Uint8Array): SnapshotRecord | undefined {
-  return decode(record, (r) => {
+  return decode(record, 'snapshot', (r) => {
     const index = r.int();
     const term = r.int();
     const chunks = r.u32();
@@ -187,22 +191,22 @@ function nodeIds(r: ByteReader): readonly NodeId[] {
 }
 
 /** Puts the checksum into the four bytes kept free for it. */
-function seal(w: ByteWriter): Uint8Array {
+function seal(w: ByteWriter, kind: Sealed): Uint8Array {
   const record = w.finish();
-  new DataView(record.buffer, record.byteOffset).setUint32(0, crc32(record.subarray(4)));
+  new DataView(record.buffer, record.byteOffset).setUint32(0, crc32(record.subarray(4), seeds[kind]));
   return record;
 }
 
 /** What follows the checksum, if it is right. */
-function checkedBody(record: Uint8Array): Uint8Array | undefined {
+function checkedBody(record: Uint8Array, kind: Sealed): Uint8Array | undefined {
   if (record.length < 4) return undefined;
   const body = record.subarray(4);
-  return checksumOf(record) === crc32(body) ? body : undefined;
+  return checksumOf(record) === crc32(body, seeds[kind]) ? body : undefined;
 }
 
 /** A record whose checksum is right and which still can't be read was written by another program: damaged all the same. */
-function decode<T>(record: Uint8Array, read: (r: ByteReader) => T): T | undefined {
-  const body = checkedBody(record);
+function decode<T>(record: Uint8Array, kind: Sealed, read: (r: ByteReader) => T): T | undefined {
+  const body = checkedBody(record, kind);
   if (body === undefined) return undefined;
   const reader = new ByteReader(body);
   try {

@@ -341,6 +341,16 @@ describe('raft: entries that carry many commands', () => {
     expect(raft.takeReady()?.committedEntries.map(({ kind }) => kind)).to.deep.equal(['configuration']);
   });
 
+  it('a learner that hears no leader for an election timeout names none', () => {
+    const raft = makeRaft(n4, three);
+    raft.step(n2, { type: 'Heartbeat', term: 1, leaderCommit: 0, context: 0 });
+    expect(raft.leader).to.equal(n2);
+
+    for (let tick = 0; tick < 2 * electionTicks; tick++) raft.tick();
+
+    expect(raft.status()).to.include({ role: 'follower', term: 1, leader: undefined });
+  });
+
   it('does not take for committed what another log has at that index', () => {
     const raft = makeRaft(n1, three);
     raft.step(n2, { type: 'AppendEntries', term: 1, prevLogIndex: 0, prevLogTerm: 0, leaderCommit: 0, entries: [entry(1, 1)] });

@@ -85,6 +85,18 @@ describe('simulator: histories of clients', () => {
     expect(() => story.history.atEnd()).to.throw(Violation, /was answered, but no node has applied it/);
   });
 
+  it('accepts a write that one client was refused for certain, while another who asked for the same heard nothing', () => {
+    const story = new Story();
+    const unheard = story.put('a');
+    unheard.sent = 1;
+    const refused = story.put('a');
+    refused.sent = 1;
+    refused.failed(failure('no_quorum', ''));
+    story.applied(7, 'a');
+
+    story.history.atEnd();
+  });
+
   it('refuses a write that was refused for certain and carried out', () => {
     const story = new Story();
     const open = story.put('a');

@@ -71,4 +71,22 @@ describe('simulator', () => {
 
     expect([0, 1, 2].some((i) => world.replica(i)?.isServing === true)).to.equal(true);
   });
+
+  it("tells the steps of every node's Raft for validation against a specification, and is the same run", () => {
+    const lines: string[] = [];
+    const options = { seed: 3, scenario: 'random', plan: drawPlan(3, 3, 3000) };
+
+    const told = run({ ...options, onTla: (line) => lines.push(line) });
+
+    const events = lines.map((line) => (JSON.parse(line) as { event: { name: string; nid: string; state: { term: number } } }).event);
+    expect(told.traceHash).to.equal(run(options).traceHash);
+    expect(new Set(events.map(({ name }) => name))).to.include.members([
+      'InitState',
+      'BecomeLeader',
+      'ReceiveAppendEntries',
+      'Replicate',
+      'Commit',
+    ]);
+    for (const { name, state } of events) if (name !== 'InitState') expect(state.term).to.be.greaterThan(-1);
+  });
 });

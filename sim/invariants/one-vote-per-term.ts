@@ -5,23 +5,6 @@ import { hold, Violation } from '../violation.ts';
 import type { Disk } from './disk.ts';
 import type { Facts, Invariant, NodeView } from './invariant.ts';
 
-/** Terms never go back on a disk, also across crashes (Raft figure 2, persistent state; hashicorp/raft #661). */
-export class MonotonicTerm implements Invariant {
-  readonly name = 'monotonic-term';
-
-  onSaving({ id, disk }: NodeView, { hardState }: SaveBatch): void {
-    if (hardState !== undefined) this.#check(id, disk.hardState, hardState);
-  }
-
-  onStart(id: NodeId, disk: Disk, found: StoredState): void {
-    if (!disk.isLoss(found)) this.#check(id, disk.hardState, found.hardState);
-  }
-
-  #check(id: NodeId, before: HardState, after: HardState): void {
-    hold(after.currentTerm >= before.currentTerm, this.name, () => `${id} is in term ${after.currentTerm} after ${before.currentTerm}`);
-  }
-}
-
 /**
  * One vote per term, on disk and before it counts (Raft §5.2 and figure 2): a vote once given in a term stays, also across crashes, and a candidate counts only
  * votes that are durable.

@@ -1,0 +1,41 @@
+import { verifyBatched } from './attestation.ts';
+import type { Hashes, VerifySignature } from './crypto.ts';
+import { outcomeValue } from './encoding.ts';
+import type { EpochConfiguration } from './epoch.ts';
+import type { Notary } from './notary.ts';
+
+/** The notary of an epoch: checks signatures by the keys of its members. */
+export function memberNotary(hashes: Hashes, verify: VerifySignature, { members }: EpochConfiguration): Notary {
+  return {
+    valueOf: (proposal, outcome) => outcomeValue(hashes, proposal, outcome),
+    isBallotSigned: ({ ballot, signature }) => {
+      const key = members[ballot.voter]?.ed25519PublicKey;
+      return key !== undefined && verifyBatched(hashes, verify, key, { type: 'ballot', ballot }, signature);
+    },
+    isExpirySigned: ({ expiry, signature }) => {
+      const key = members[expiry.voter]?.ed25519PublicKey;
+      return key !== undefined && verifyBatched(hashes, verify, key, { type: 'expiry', expiry }, signature);
+    },
+  };
+}
+
+/** A batch's root is some sixty bytes: longer messages are not worth keeping. */
+const maxRememberedBytes = 128;
+
+/**
+ * Remembers the last signatures that were right, at most `capacity` of them: all ballots of a batch share one, and a ballot comes by more than one way. What was
+ * wrong is not remembered: a flood of it would push the rest out.
+ */
+export function rememberSignatures(verify: VerifySignature, capacity: number): VerifySignature {
+  const right = new Set<string>();
+  return (publicKey, message, signature) => {
+    if (message.length > maxRememberedBytes) return verify(publicKey, message, signature);
+    const name = [publicKey, signature, message].map((bytes) => String.fromCharCode(...bytes)).join('|');
+    if (right.has(name)) return true;
+    if (!verify(publicKey, message, signature)) return false;
+    const [oldest] = right;
+    if (right.size >= capacity && oldest !== undefined) right.delete(oldest);
+    right.add(name);
+    return true;
+  };
+}
