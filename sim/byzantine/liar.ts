@@ -13,7 +13,8 @@ import type { Seals } from './seals.ts';
 
 /** What a liar can see: everything. */
 export interface Sight {
-  readonly statements: readonly Statement[];
+  /** Of honest members, by index. */
+  readonly statements: readonly (Statement | undefined)[];
   readonly ballots: readonly SignedBallot[];
 }
 
@@ -32,11 +33,14 @@ const maxRemembered = 30;
 export class Liar {
   readonly #parts: LiarParts;
   readonly #said: ByzantineMessage[] = [];
+  /** It lies only where it may pay: whoever is caught early counts for nothing. */
+  readonly #isSubtle: boolean;
   #witnesses: Witness[] = [];
   #revision = 0;
 
   constructor(parts: LiarParts) {
     this.#parts = parts;
+    this.#isSubtle = parts.random.below(2) === 0;
   }
 
   /** What becomes of an honest word: it is kept back, said to one and not to another, or changed on the way. */
@@ -45,15 +49,17 @@ export class Liar {
     const { to, message } = outgoing;
     const kind = this.#below(10);
     if (kind < 2) return [];
-    if (kind < 3) return [{ to, message: this.#make(to) }];
+    if (kind < 3 && !this.#isSubtle) return [{ to, message: this.#make(to) }];
     if (message.type !== 'statement') return [outgoing];
-    const statement = kind < 6 ? this.#lookalike(message.statement) : message.statement;
+    const statement = kind < 6 && !this.#isSubtle ? this.#lookalike(message.statement) : message.statement;
     return [{ to, message: { ...message, statement: { ...statement, ...this.#next() } } }];
   }
 
   /** Something unasked for, now and then a flood of it. */
   mischief(): Outgoing[] {
-    if (this.#below(3) === 0) return this.#scheme();
+    const kind = this.#below(this.#isSubtle ? 2 : 6);
+    if (kind === 0) return this.#help();
+    if (kind === 1) return this.#scheme();
     const count = this.#below(20) === 0 ? 40 : 1 + this.#below(4);
     return Array.from({ length: count }, () => {
       const to = this.#below(this.#parts.motion.n);
@@ -61,12 +67,29 @@ export class Liar {
     });
   }
 
+  /** Votes with some others in all phases, as each of them does: so one of them may decide before the rest knows. */
+  #help(): Outgoing[] {
+    return this.#some().flatMap((to) => {
+      const statement = this.#parts.sight().statements[to];
+      const value = statement?.current.findLast((voted) => voted !== undefined);
+      if (statement === undefined || value === undefined) return [];
+      const { view, viewChange, frozen, previous } = statement;
+      const current = [value, value, value, value] as const;
+      const made = { ...this.#next(), view, viewChange, frozen, previous, current, proposed: undefined, decided: undefined };
+      return [{ to, message: this.#statement(made) }];
+    });
+  }
+
+  #some(): MemberIndex[] {
+    const all = Array.from({ length: this.#parts.motion.n }, (_, to) => to);
+    return this.#below(2) === 0 ? all : all.filter(() => this.#below(2) === 0);
+  }
+
   /** Another outcome with all that honest members ask for: a witness, a leader's proposal, claims of votes just before, and votes of its own. */
   #scheme(): Outgoing[] {
-    const { motion, sight } = this.#parts;
-    const witness = this.#pick(this.#witnesses) ?? this.#witness();
+    const witness = (this.#below(3) > 0 ? this.#pick(this.#witnesses) : undefined) ?? this.#witness();
     const { value } = witness;
-    const view = this.#pick(sight().statements)?.view ?? 0;
+    const view = this.#pick(this.#honest())?.view ?? 0;
     const claim = view > 0 ? { view: view - 1, value } : undefined;
     const statement: Statement = {
       ...this.#next(),
@@ -79,9 +102,7 @@ export class Liar {
       decided: undefined,
     };
     const message = this.#statement(statement);
-    const all = Array.from({ length: motion.n }, (_, to) => to);
-    const some = this.#below(2) === 0 ? all : all.filter(() => this.#below(2) === 0);
-    return some.flatMap((to) => [
+    return this.#some().flatMap((to) => [
       { to, message: { type: 'witness', witness } },
       { to, message },
     ]);
@@ -97,7 +118,7 @@ export class Liar {
   }
 
   #make(to: MemberIndex): ByzantineMessage {
-    const { motion, seals, member, sight } = this.#parts;
+    const { motion, seals, member } = this.#parts;
     const kind = this.#below(20);
     const { proposal } = motion;
     if (kind < 3) return { type: 'ballot', ballot: seals.ballot(member, { proposal, voter: member, choices: this.#choices() }) };
@@ -110,7 +131,7 @@ export class Liar {
     if (kind < 8) return { type: 'witness', witness: this.#witness() };
     if (kind < 9) return { type: 'want', value: this.#pick(this.#values()) };
     if (kind < 11) return this.#said[this.#below(this.#said.length)] ?? this.#statement(this.#made());
-    if (kind < 12) return this.#statement(this.#pick(sight().statements) ?? this.#made());
+    if (kind < 12) return this.#statement(this.#pick(this.#honest()) ?? this.#made());
     return this.#statement(this.#made());
   }
 
@@ -147,8 +168,7 @@ export class Liar {
 
   /** Well formed, in a view near the others', with votes for values that matter. */
   #made(): Statement {
-    const { statements } = this.#parts.sight();
-    const near = this.#pick(statements)?.view ?? 0;
+    const near = this.#pick(this.#honest())?.view ?? 0;
     const view = this.#below(30) === 0 ? this.#below(2 ** 32 - 2) : near + (this.#below(4) === 0 ? this.#below(3) : 0);
     const values = this.#values();
     const main = this.#pick(values);
@@ -198,10 +218,14 @@ export class Liar {
   }
 
   #values(): readonly [Value, ...Value[]] {
-    const { motion, seals, sight } = this.#parts;
+    const { motion, seals } = this.#parts;
     const values = new Set(this.#witnesses.map(({ value }) => value));
-    for (const statement of sight().statements) for (const value of valuesOf(statement)) values.add(value);
+    for (const statement of this.#honest()) for (const value of valuesOf(statement)) values.add(value);
     return [seals.valueOf(motion.proposal, this.#choices()), ...values];
+  }
+
+  #honest(): Statement[] {
+    return this.#parts.sight().statements.filter((statement) => statement !== undefined);
   }
 
   #pick<T>(from: readonly [T, ...T[]]): T;

@@ -71,11 +71,16 @@ export function drawVotePlan(random: Random, { n, faulty, lie }: VoteSettings): 
   const chaosMs = chance(20) ? 1 : 200 + random.below(2500);
   const agreed = random.below(options);
   const castsWithin = 1 + random.below(chance(50) ? 20 : 600);
-  const agreement = [50, 70, 90][random.below(3)] ?? 0;
-  const camps = chance(30) ? drawCamps(random, members, lies) : undefined;
+  const agreement = [50, 70, 90, 100][random.below(4)] ?? 0;
+  const camps = lie === 'twins' || chance(30) ? campsOf(members, lies) : undefined;
   const items = chance(85) ? 1 : 2 + random.below(2);
-  const opinions = members.map((_, process) => {
-    const liked = (agreed + (camps?.[process] ?? 0)) % options;
+  const minSupport = chance(70) ? quorum : quorum + random.below(n - quorum + 1);
+  // Honest members that fall just short of giving an option enough, so that liars may tip it either way.
+  const pivotal = chance(40) ? minSupport - 1 - random.below(Math.max(1, f)) : n;
+  const isAgainst = (process: number): boolean => lies.slice(0, process).filter((lie) => lie === undefined).length >= pivotal;
+  const opinions = members.map((member, process) => {
+    const other = camps?.[process] ?? Number(pivotal < n && lies[member] === undefined && isAgainst(process));
+    const liked = (agreed + other) % options;
     const choice = (): number => (chance(agreement) ? liked : chance(10) ? abstain : random.below(options));
     const [choices, later] = [Uint8Array.from({ length: items }, choice), Uint8Array.from({ length: items }, choice)];
     return chance(4) ? undefined : { choices, later, atMs: random.below(castsWithin) };
@@ -87,7 +92,7 @@ export function drawVotePlan(random: Random, { n, faulty, lie }: VoteSettings): 
     lies,
     items,
     options,
-    minSupport: chance(70) ? quorum : quorum + random.below(n - quorum + 1),
+    minSupport,
     timeoutMs: 100 + random.below(1500),
     firstLeader: random.below(n),
     opinions,
@@ -115,9 +120,11 @@ function drawLies(random: Random, n: number, f: number, lie: Lie | undefined): (
   return lies;
 }
 
-/** Two camps that want different things, with a copy of every twin in each. */
-const drawCamps = (random: Random, members: readonly MemberIndex[], lies: readonly (Lie | undefined)[]): number[] =>
-  members.map((member, process) => (lies[member] === 'twins' ? Number(member < process) : random.below(2)));
+/** Two camps of like size that want different things, with a copy of every twin in each. */
+const campsOf = (members: readonly MemberIndex[], lies: readonly (Lie | undefined)[]): number[] => {
+  let honest = 0;
+  return members.map((member, process) => (lies[member] === 'twins' ? Number(member < process) : honest++ % 2));
+};
 
 /** Whole networks, partitions into two or three groups, and one-way cuts. If there are camps, they are the two groups. */
 function drawRounds(random: Random, members: readonly MemberIndex[], camps: readonly number[] | undefined, chaosMs: number): Round[] {

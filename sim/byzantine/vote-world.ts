@@ -169,7 +169,8 @@ export class VoteWorld implements ProcessListener {
   }
 
   #sight(): Sight {
-    const statements = this.#honest.flatMap(({ engine }) => engine?.statement ?? []);
+    const isHonest = ({ member }: MemberProcess): boolean => this.#plan.lies[member] === undefined;
+    const statements = this.#processes.map((process) => (isHonest(process) ? process.engine?.statement : undefined));
     return { statements, ballots: [...new Map([...this.#ballots].map((signed) => [signed.ballot.voter, signed])).values()] };
   }
 
