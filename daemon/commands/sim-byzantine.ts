@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { VoteResult } from '../../sim/byzantine/run-vote.ts';
 import type { VotePlan } from '../../sim/byzantine/vote-plan.ts';
-import { CliError } from '../cli-error.ts';
+import { CliError, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 
@@ -42,6 +42,9 @@ export function addByzantineCommand(sim: Command, context: Context, whole: (text
 }
 
 async function runVotes(context: Context, flags: VoteFlags, json: boolean): Promise<void> {
+  const { nodes = 4, faulty = 0 } = flags;
+  if (nodes < 4 || nodes > 16) throw usageError(`--nodes is ${nodes}`, 'votes have 4 to 16 members here');
+  if (faulty >= nodes) throw usageError(`--faulty is ${faulty}`, 'at least one member must be honest');
   const { runVotePlan } = await import('../../sim/byzantine/run-vote.ts');
   const onLine = flags.trace === true ? (line: string) => context.out(`${line}\n`) : undefined;
   const startedMs = performance.now();

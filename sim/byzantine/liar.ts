@@ -195,18 +195,17 @@ export class Liar {
     };
   }
 
-  /** A good witness for one of the outcomes that its own ballots can tip, or a bad one. */
+  /** A good witness for one of the outcomes that its own ballots can tip, or one with forged or repeated ballots. */
   #witness(): Witness {
     const { motion, seals, sight, member } = this.#parts;
     const { proposal } = motion;
-    const honest = sight().ballots.filter(() => this.#below(8) > 0);
-    const own = seals.ballot(member, { proposal, voter: member, choices: this.#choices() });
-    const ballots = [...honest.filter(({ ballot }) => ballot.voter !== member), own];
-    const outcome = outcomeOf(motion, ballots, []);
-    if (outcome === undefined) {
-      const wished = this.#choices();
-      return { proposal, value: seals.valueOf(proposal, wished), outcome: wished, ballots, expiries: [] };
-    }
+    const choices = this.#choices();
+    const own = seals.ballot(member, { proposal, voter: member, choices });
+    const others = sight().ballots.filter(({ ballot }) => ballot.voter !== member && this.#below(8) > 0);
+    const kind = this.#below(8);
+    const forged = Array.from({ length: motion.n }, (_, voter) => seals.ballot(member, { proposal, voter, choices }));
+    const ballots = kind === 0 ? forged : kind === 1 ? forged.map(() => own) : [...others, own];
+    const outcome = outcomeOf(motion, ballots, []) ?? choices;
     const witness = { proposal, value: seals.valueOf(proposal, outcome), outcome, ballots, expiries: [] };
     this.#witnesses = [...this.#witnesses.filter(({ value }) => value !== witness.value), witness].slice(-4);
     return witness;

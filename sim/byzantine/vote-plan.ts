@@ -61,10 +61,10 @@ export interface VoteSettings {
   readonly lie?: Lie | undefined;
 }
 
-export function drawVotePlan(random: Random, { n, faulty, lie }: VoteSettings): VotePlan {
+export function drawVotePlan(random: Random, { n, faulty, lie: only }: VoteSettings): VotePlan {
   const chance = (percent: number): boolean => random.below(100) < percent;
   const f = faulty ?? (chance(80) ? faultTolerance(n) : random.below(faultTolerance(n) + 1));
-  const lies = drawLies(random, n, f, lie);
+  const lies = drawLies(random, n, f, only);
   const members = membersOf(lies);
   const quorum = byzantineQuorum(n);
   const options = 2 + (chance(20) ? random.below(2) : 0);
@@ -72,7 +72,7 @@ export function drawVotePlan(random: Random, { n, faulty, lie }: VoteSettings): 
   const agreed = random.below(options);
   const castsWithin = 1 + random.below(chance(50) ? 20 : 600);
   const agreement = [50, 70, 90, 100][random.below(4)] ?? 0;
-  const camps = lie === 'twins' || chance(30) ? campsOf(members, lies) : undefined;
+  const camps = only === 'twins' || chance(30) ? campsOf(members, lies) : undefined;
   const items = chance(85) ? 1 : 2 + random.below(2);
   const minSupport = chance(70) ? quorum : quorum + random.below(n - quorum + 1);
   // Honest members that fall just short of giving an option enough, so that liars may tip it either way.

@@ -118,7 +118,7 @@ export class Agreement {
     const before = this.#own.decided;
     if (before !== undefined && !values.includes(before)) values.push(before);
     if (values.length > 1) this.#breach = values;
-    const [decided] = values;
+    const decided = values[0];
     return values.length === 1 && decided !== undefined && decided !== before && this.#change({ decided });
   }
 

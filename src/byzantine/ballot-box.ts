@@ -133,6 +133,10 @@ export class BallotBox {
     return this.#expiryBits;
   }
 
+  get hasEvidence(): boolean {
+    return this.#evidence.length > 0;
+  }
+
   /** What was found since the last call; at most one double ballot and one double expiry a voter. */
   takeEvidence(): Evidence[] {
     return this.#evidence.splice(0);

@@ -146,14 +146,16 @@ export class Engine {
     const breach = this.#hasStopped ? undefined : this.#agreement.breach;
     if (breach !== undefined) this.#hasStopped = true;
     for (const [member, peer] of this.#peers) this.#tell(member, peer);
-    const [toSign, messages, evidence] = [this.#toSign, this.#messages, [...this.#evidence, ...this.#box.takeEvidence()]];
+    const evidence = this.#box.hasEvidence ? [...this.#evidence, ...this.#box.takeEvidence()] : this.#evidence;
+    const [toSign, messages] = [this.#toSign, this.#messages];
+    const isEmpty = toSign.length + messages.length + evidence.length === 0 && !this.#mustSave;
+    if (isEmpty && decided === undefined && breach === undefined) return undefined;
     const save = this.#mustSave ? this.#memory() : undefined;
     this.#toSign = [];
     this.#messages = [];
     this.#evidence = [];
     this.#mustSave = false;
-    const isEmpty = toSign.length + messages.length + evidence.length === 0 && save === undefined;
-    return isEmpty && decided === undefined && breach === undefined ? undefined : { toSign, save, messages, decided, evidence, breach };
+    return { toSign, save, messages, decided, evidence, breach };
   }
 
   #resume({ ballot, expiry }: Memory, nowMs: number): void {
@@ -275,12 +277,15 @@ export class Engine {
   /** The value whose witness is needed most. */
   #missing(): Value | undefined {
     const { decided, current, view, proposed, frozen } = this.statement;
-    const needed = [decided];
-    if (current[0] === undefined) needed.push(this.#agreement.proposal);
-    if (proposed === undefined && this.#agreement.leaderOf(view) === this.#self) needed.push(...this.#agreement.wishes());
+    const isMissing = (value: Value | undefined): boolean => value !== undefined && !this.#witnesses.isValid(value);
+    if (isMissing(decided)) return decided;
+    const offered = current[0] === undefined ? this.#agreement.proposal : undefined;
+    if (isMissing(offered)) return offered;
+    const leads = proposed === undefined && this.#agreement.leaderOf(view) === this.#self;
+    const wished = leads ? this.#agreement.wishes().find(isMissing) : undefined;
+    if (wished !== undefined) return wished;
     // Voted for on others' word: if it has to be proposed again, all who know why must not have forgotten it.
-    needed.push(current[2], frozen[2]?.value);
-    return needed.find((value) => value !== undefined && !this.#witnesses.isValid(value));
+    return [current[2], frozen[2]?.value].find(isMissing);
   }
 
   #expire(): void {

@@ -43,6 +43,3 @@ export interface Equivocation {
 
 /** What a member did that no honest one does. Opens, but never carries out, a proposal to evict it. */
 export type Evidence = DoubleBallot | DoubleExpiry | DoubleAttestation | Equivocation;
-
-/** True when the evidence convinces others too. */
-export const isTransferable = ({ kind }: Evidence): boolean => kind !== 'equivocation_mac';

@@ -116,10 +116,10 @@ export function decisions(statements: Statements, sizes: GroupSizes): Value[] {
   const values: Value[] = [];
   for (const s of statements) {
     if (s === undefined) continue;
-    for (const vote of [atView(s.view, s.current[3]), s.frozen[3]]) {
-      if (vote === undefined || values.includes(vote.value)) continue;
-      if (isAccepted(statements, sizes, vote.view, 3, vote.value)) values.push(vote.value);
-    }
+    const [now, last] = [s.current[3], s.frozen[3]];
+    if (now !== undefined && !values.includes(now) && isAccepted(statements, sizes, s.view, 3, now)) values.push(now);
+    if (last !== undefined && !values.includes(last.value) && isAccepted(statements, sizes, last.view, 3, last.value))
+      values.push(last.value);
     if (s.decided === undefined || values.includes(s.decided)) continue;
     let count = 0;
     for (const other of statements) if (other?.decided === s.decided) count++;

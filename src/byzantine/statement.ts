@@ -33,9 +33,6 @@ export interface Statement {
   readonly decided: Value | undefined;
 }
 
-/** A view, boot or revision above this is malformed: they have 32 bits. */
-export const maxCount = 0xffff_ffff;
-
 const none = [undefined, undefined, undefined, undefined] as const;
 
 export const firstStatement = (boot: number): Statement => ({
