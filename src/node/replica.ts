@@ -538,6 +538,7 @@ export class Replica {
       this.#serving = serving;
       if (serving) {
         this.#duties.begin(this.state, nowMs);
+        this.#membership.begin(nowMs);
         for (const { from, id, question } of this.#early) this.#answer(from, id, question, nowMs);
         this.#early = [];
       } else {
