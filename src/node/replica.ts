@@ -501,6 +501,7 @@ export class Replica {
 
   #onTick(nowMs: number): void {
     this.#ticks++;
+    this.#links.onTick(nowMs);
     const { heartbeatMs, electionTimeoutMs } = this.#options;
     this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
