@@ -171,6 +171,21 @@ export type RaftMessage =
   | ReadIndex
   | ReadIndexResponse;
 
+/** What messages there are. The place of a type is its number on the wire. */
+export const messageTypes = [
+  'RequestVote',
+  'RequestVoteResponse',
+  'AppendEntries',
+  'AppendEntriesResponse',
+  'Heartbeat',
+  'HeartbeatResponse',
+  'InstallSnapshot',
+  'InstallSnapshotResponse',
+  'TimeoutNow',
+  'ReadIndex',
+  'ReadIndexResponse',
+] as const satisfies readonly RaftMessage['type'][];
+
 export interface Outgoing {
   readonly to: NodeId;
   readonly message: RaftMessage;

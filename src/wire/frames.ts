@@ -8,7 +8,14 @@ import {
   encodeConfigurationChange,
   leaveJoint,
 } from '../raft/configuration-change.ts';
-import { type Configuration, type Entry, maxEntriesPerMessage, type RaftMessage, type SnapshotMeta } from '../raft/messages.ts';
+import {
+  type Configuration,
+  type Entry,
+  maxEntriesPerMessage,
+  messageTypes,
+  type RaftMessage,
+  type SnapshotMeta,
+} from '../raft/messages.ts';
 import {
   maxCommandBytes,
   maxCommandsPerEntry,
@@ -265,20 +272,7 @@ function readReply(r: FieldReader): Reply {
   }
 }
 
-const types = [
-  'RequestVote',
-  'RequestVoteResponse',
-  'AppendEntries',
-  'AppendEntriesResponse',
-  'Heartbeat',
-  'HeartbeatResponse',
-  'InstallSnapshot',
-  'InstallSnapshotResponse',
-  'TimeoutNow',
-  'ReadIndex',
-  'ReadIndexResponse',
-] as const satisfies readonly RaftMessage['type'][];
-const typeNumbers = new Map<RaftMessage['type'], number>(types.map((type, number) => [type, number]));
+const typeNumbers = new Map<RaftMessage['type'], number>(messageTypes.map((type, number) => [type, number]));
 const entryKinds = ['noop', 'command', 'configuration', 'rejoin'] as const;
 
 function messageFields(m: RaftMessage): readonly unknown[] {
@@ -318,7 +312,7 @@ function messageFields(m: RaftMessage): readonly unknown[] {
 }
 
 function readMessage(r: FieldReader): RaftMessage {
-  const type = types[r.int(0, types.length - 1)] ?? 'TimeoutNow';
+  const type = messageTypes[r.int(0, messageTypes.length - 1)] ?? 'TimeoutNow';
   const term = r.int();
   switch (type) {
     case 'RequestVote':
