@@ -4,6 +4,7 @@ import type { VotePlan } from '../../sim/byzantine/vote-plan.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { wantsJson } from '../session.ts';
 
 interface VoteFlags {
   readonly scenarios: number;
@@ -36,9 +37,7 @@ export function addByzantineCommand(sim: Command, context: Context, whole: (text
     .option('--twins', 'instead of drawn votes every one of 4,096: four members, one of them twins, through two views')
     .option('--first-failure', 'end with the first vote that fails')
     .option('--trace', 'print every event')
-    .action((flags: VoteFlags, command: Command) =>
-      runVotes(context, flags, command.optsWithGlobals<{ output?: string }>().output === 'json'),
-    );
+    .action((flags: VoteFlags, command: Command) => runVotes(context, flags, wantsJson(command, context)));
 }
 
 async function runVotes(context: Context, flags: VoteFlags, json: boolean): Promise<void> {

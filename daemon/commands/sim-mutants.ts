@@ -7,6 +7,7 @@ import { CliError, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { hunt, type MutantResult, readMutants } from '../mutants.ts';
+import { wantsJson } from '../session.ts';
 
 interface MutantsFlags {
   readonly seeds: number;
@@ -31,9 +32,7 @@ export function addMutantsCommand(sim: Command, context: Context, whole: (text: 
     .option('--scenarios <dir>', 'keep the small scenarios there')
     .option('--docs <file>', 'put the table into this file, between <!-- ledger --> and <!-- /ledger -->')
     .option('--list', 'only list them')
-    .action((names: string[], flags: MutantsFlags, command: Command) =>
-      mutants(context, names, flags, command.optsWithGlobals<{ output?: string }>().output === 'json'),
-    );
+    .action((names: string[], flags: MutantsFlags, command: Command) => mutants(context, names, flags, wantsJson(command, context)));
 }
 
 async function mutants(context: Context, names: readonly string[], flags: MutantsFlags, json: boolean): Promise<void> {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { CliError, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { wantsJson } from '../session.ts';
 import { chosen, runSeeds, save, type SimFlags } from '../sim-runs.ts';
 import { addByzantineCommand } from './sim-byzantine.ts';
 import { addMutantsCommand } from './sim-mutants.ts';
@@ -26,7 +27,7 @@ export function addSimCommands(program: Command, context: Context): void {
     .option('--trace', 'print every event')
     .option('--svg <file>', svgHelp)
     .option('--html <file>', htmlHelp)
-    .action((name: string, flags: SimFlags, command: Command) => runSeeds(context, name, flags, wantsJson(command)));
+    .action((name: string, flags: SimFlags, command: Command) => runSeeds(context, name, flags, wantsJson(command, context)));
   sim
     .command('replay')
     .argument('<seed>', 'the seed of a run', whole)
@@ -38,7 +39,7 @@ export function addSimCommands(program: Command, context: Context): void {
     .option('--svg <file>', svgHelp)
     .option('--html <file>', htmlHelp)
     .action((seed: number, name: string, flags: SimFlags, command: Command) =>
-      runSeeds(context, name, { ...flags, seed, seeds: 1, jobs: 1, trace: true }, wantsJson(command)),
+      runSeeds(context, name, { ...flags, seed, seeds: 1, jobs: 1, trace: true }, wantsJson(command, context)),
     );
   sim
     .command('shrink')
@@ -101,5 +102,3 @@ function whole(text: string): number {
   if (!Number.isSafeInteger(value) || value < 0 || text === '') throw usageError(`${text} is not a whole number`);
   return value;
 }
-
-const wantsJson = (command: Command): boolean => command.optsWithGlobals<{ output?: string }>().output === 'json';

@@ -34,6 +34,13 @@ describe('daemon: usage errors', () => {
     expect(await run('cluster', 'init', '--nodes', '0', '--dir', 'x')).to.include({ code: 2 });
   });
 
+  it('ends a format of the output that there is not with 2, also where no cluster is asked', async () => {
+    const { code, err } = await run('sim', 'run', '--output', 'xml');
+
+    expect(code).to.equal(2);
+    expect(err).to.contain('xml is not one of table, json, ndjson');
+  });
+
   it('ends a group without a command with 2 and its help', async () => {
     const { code, err } = await run('kv');
 
