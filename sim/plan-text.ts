@@ -1,11 +1,10 @@
-import { type Action, calmPlan, type Plan, type Step, type Target } from './plan.ts';
+import { type Action, calmPlan, maxNodes, type Plan, type Step, type Target } from './plan.ts';
 
 /** The text is not a scenario; the message names the line and what was expected there. */
 export class ScenarioError extends Error {
   override readonly name = 'ScenarioError';
 }
 
-const maxNodes = 15;
 const maxSteps = 100_000;
 
 /**

@@ -84,6 +84,9 @@ export interface Plan {
   readonly steps: readonly Step[];
 }
 
+/** Nodes of a plan at most. */
+export const maxNodes = 15;
+
 export const calmNetwork: NetworkFaults = { minDelayUs: 200, maxDelayUs: 1000, lossChance: 0, duplicateChance: 0, tailChance: 0 };
 export const calmDisk: DiskSpeed = { minWriteUs: 100, maxWriteUs: 500 };
 /** Small, so that a run of a minute takes snapshots and sends some. */
