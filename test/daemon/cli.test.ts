@@ -4,9 +4,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createProgram } from '../../daemon/cli.ts';
-import { completionScript } from '../../daemon/completion.ts';
-import type { Context } from '../../daemon/context.ts';
 import { durationMs } from '../../daemon/arguments.ts';
 import { exitCodeOf } from '../../daemon/exit-codes.ts';
 import { nearest } from '../../daemon/nearest.ts';
@@ -114,21 +111,10 @@ describe('daemon: completion', () => {
     });
   }
 
-  it('completes in a real bash', function () {
+  it('completes in a real bash', async function () {
     if (spawnSync('bash', ['-c', 'true']).status !== 0) this.skip();
-    const context: Context = {
-      env: {},
-      executable: '',
-      interrupt: new AbortController().signal,
-      stdoutIsTerminal: false,
-      stderrIsTerminal: false,
-      out: () => {},
-      err: () => {},
-      readStdin: () => Promise.resolve(''),
-      readLine: () => Promise.resolve(''),
-      onStdinEnd: () => {},
-    };
-    const script = `${completionScript('bash', createProgram(context))}
+    const { out } = await run('completion', 'bash');
+    const script = `${out}
 COMP_WORDS=(quorate kv ge); COMP_CWORD=2; _quorate; echo "\${COMPREPLY[*]}"`;
 
     const { stdout } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
