@@ -1,3 +1,4 @@
+import { firstIndex } from '../core/first-index.ts';
 import type { LogIndex } from '../core/ids.ts';
 import type { StateEvent } from '../tasks/events.ts';
 
@@ -35,14 +36,8 @@ export class EventLog {
   }
 
   after(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean } {
-    let low = 0;
-    let high = this.#events.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#events[middle]?.index ?? 0) <= index) low = middle + 1;
-      else high = middle;
-    }
-    return { events: this.#events.slice(low), complete: index >= this.#completeAfter };
+    const from = firstIndex(this.#events.length, (at) => (this.#events[at]?.index ?? 0) > index);
+    return { events: this.#events.slice(from), complete: index >= this.#completeAfter };
   }
 
   subscribe(listener: EventListener): () => void {
