@@ -58,6 +58,13 @@ export interface RunCounts {
   /** Nodes that lost their disk, or noticed that it was damaged, and were taken in again. */
   readonly repairedDisks: number;
   readonly partitions: number;
+  /** Frames of a cut, full or lossy link. */
+  readonly lostFrames: number;
+  readonly pauses: number;
+  /** Nodes started as another version of the program. */
+  readonly skews: number;
+  /** Leaders that were asked to hand over. */
+  readonly transfers: number;
   /** Histories of one key or task that the checker neither proved nor refuted. */
   readonly gaveUp: number;
 }
@@ -122,6 +129,10 @@ function countsOf(world: World): RunCounts {
     bitFlips: counts.bitFlips,
     repairedDisks: observer.repairedDisks,
     partitions: counts.partitions,
+    lostFrames: world.network.lost,
+    pauses: counts.pauses,
+    skews: counts.skews,
+    transfers: counts.transfers,
     gaveUp: world.history.gaveUp,
   };
 }

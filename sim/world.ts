@@ -101,12 +101,11 @@ export class World {
   readonly #operators: readonly [Operator, Operator];
   #wants = 0;
   readonly counts = {
-    transfers: 0,
-    skews: 0,
     crashes: 0,
-    restarts: 0,
     partitions: 0,
     pauses: 0,
+    skews: 0,
+    transfers: 0,
     snapshots: 0,
     installs: 0,
     diskFailures: 0,
@@ -271,7 +270,6 @@ export class World {
       this.#touched = index;
       job();
     };
-    if (life > 1) this.counts.restarts++;
     this.trace.event('start', index);
     node.told = untold;
     node.isStarting = true;
