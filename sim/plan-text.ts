@@ -6,6 +6,8 @@ export class ScenarioError extends Error {
 }
 
 const maxSteps = 100_000;
+/** Actions of which nothing is said but whom they are about. */
+const plainKinds = ['crash', 'lose', 'members', 'transfer', 'skew', 'flip', 'pause', 'fail'] as const;
 
 /**
  * Reads a scenario: header lines (`title`, `nodes`, `seconds`, `network`, `disk`, `storage`, `clients`, `snapshot`, `append`, `reads`, `mixed settings`), then steps (`at 2s for 3s split n1 n2 | others`, or `every 6s for 3s …`).
@@ -66,20 +68,13 @@ export function formatAction(action: Action): string {
     case 'cut':
     case 'clog':
       return `${action.kind} ${action.groups.map(names).join(' > ')}`;
-    case 'crash':
-    case 'lose':
-    case 'members':
-    case 'transfer':
-    case 'skew':
-    case 'flip':
-    case 'pause':
-    case 'fail':
-      return `${action.kind} ${names(action.who)}`;
     case 'slow':
     case 'clock':
       return `${action.kind} ${names(action.who)} ${action.ms}ms`;
     case 'drift':
       return `drift ${names(action.who)} ${action.percent}%`;
+    default:
+      return `${action.kind} ${names(action.who)}`;
   }
 }
 
@@ -162,15 +157,6 @@ function readAction(r: LineReader): Action {
     case 'cut':
     case 'clog':
       return { kind, groups: r.groups('>', 2, 2) };
-    case 'crash':
-    case 'lose':
-    case 'members':
-    case 'transfer':
-    case 'skew':
-    case 'flip':
-    case 'pause':
-    case 'fail':
-      return { kind, who: r.targets() };
     case 'slow':
       return { kind, who: r.targets(), ms: r.number('ms', 0, 60_000) };
     case 'clock':
@@ -178,7 +164,7 @@ function readAction(r: LineReader): Action {
     case 'drift':
       return { kind, who: r.targets(), percent: r.number('%', -50, 100) };
     default:
-      return r.fail(`unknown action ${kind}`);
+      return { kind: plainKinds.find((plain) => plain === kind) ?? r.fail(`unknown action ${kind}`), who: r.targets() };
   }
 }
 
