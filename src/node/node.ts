@@ -469,6 +469,7 @@ export class Node implements NodeService {
   }
 
   waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
+    this.#voting().seek(id);
     return new Promise((resolve) => {
       if (signal?.aborted === true) return resolve();
       const end = (): void => {

@@ -5,6 +5,9 @@ import { certificateDocument } from '../../verify/document.ts';
 import { route, type Route } from '../route.ts';
 import { ballotBody, noQuery, voteBody, voteParams, voteQuery, votesQuery } from '../schemas.ts';
 
+/** How long other nodes have to tell of a vote that this one has not heard of. */
+const seekMs = 500;
+
 export const voteRoutes = (node: NodeService): Route[] => [
   route({
     method: 'POST',
@@ -43,6 +46,7 @@ export const voteRoutes = (node: NodeService): Route[] => [
     query: voteQuery,
     handle: async ({ params: { id }, query: { wait }, signal }) => {
       const votes = votesOf(node);
+      if (votes.view(id) === undefined) await node.waitForVote(id, seekMs, signal);
       if (votes.view(id) !== undefined && wait !== undefined) await node.waitForVote(id, wait, signal);
       return { body: viewOf(votes, id) };
     },

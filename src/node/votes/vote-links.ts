@@ -10,6 +10,7 @@ export const isVoteFrame = (bytes: Uint8Array): boolean => isFrame(bytes) || isA
 
 /** How often a member is told this node's key at most: who floods us with frames under unknown keys is not answered each time. */
 const announceEveryMs = 200;
+const askForKeyEveryMs = 500;
 /** Bytes a member may ask for between two ticks. */
 const answerBytesPerTick = 1024 * 1024;
 
@@ -70,8 +71,11 @@ export class VoteLinks {
     this.#outgoing[to]?.push(bytes);
   }
 
-  tick(): void {
+  /** Also tells its key again to who hasn't told its own: a link may have been replaced while the words were on their way. */
+  tick(nowMs: number): void {
     this.#answerBytes.fill(answerBytesPerTick);
+    for (const member of this.others())
+      if (!this.knows(member) && nowMs - (this.#announcedMs[member] ?? 0) >= askForKeyEveryMs) this.announce(member, nowMs);
   }
 
   others(): readonly MemberIndex[] {
@@ -113,6 +117,8 @@ export class VoteLinks {
     if (isAnnouncement(bytes)) {
       const learned = authenticator.learn(bytes, nowMs);
       if (learned === 'refused') this.refused++;
+      // Whoever says its key again has perhaps not heard this node's. The limit on announcements ends such an exchange.
+      if (learned === 'known') this.announce(from, nowMs);
       if (learned !== 'new') return undefined;
       // It may have started after this node said its key.
       this.#announcedMs[from] = Number.NEGATIVE_INFINITY;

@@ -57,6 +57,10 @@ const maxInboxBytes = 32 * 1024 * 1024;
 const maxEarly = 4096;
 /** A payload up to this size travels with its proposal; a larger one is asked for. */
 const sentAlongBytes = 4096;
+const maxSought = 256;
+/** How long records wait for their proposal, and how often it is asked for. */
+const earlyMs = 5000;
+const askEveryMs = 200;
 const maxEvidence = 256;
 const keyLifeMs = 24 * 3_600_000;
 /** What view 0 takes at least, and how many delays it has (nine in TetraBFT). */
@@ -89,6 +93,13 @@ export interface VotePorts {
   onFatal(error: Error): void;
 }
 
+/** What came of a vote before its proposal did. */
+interface Early {
+  readonly records: { readonly from: MemberIndex; readonly record: FrameRecord }[];
+  readonly sinceMs: number;
+  askedMs: number;
+}
+
 interface Certified {
   readonly certificate: Certificate;
   readonly bytes: Uint8Array;
@@ -113,8 +124,10 @@ export class Votes implements VoteService {
   readonly #instances = new Map<ProposalId, Instance>();
   /** Oldest first. */
   readonly #certificates = new Map<ProposalId, Certified>();
-  readonly #early = new Map<ProposalId, { readonly from: MemberIndex; readonly record: FrameRecord }[]>();
+  readonly #early = new Map<ProposalId, Early>();
   #earlyCount = 0;
+  /** Votes that a client asked for and that are not known here, the oldest first. */
+  readonly #sought = new Set<ProposalId>();
   /** A vote that has the payload. */
   readonly #holders = new Map<Digest, ProposalId>();
   #payloadBytes = 0;
@@ -256,6 +269,17 @@ export class Votes implements VoteService {
     if (certified !== undefined) return certifiedView(certified.certificate, this.configuration);
     const instance = this.#instanceOf(id);
     return instance && openView(instance, this.configuration);
+  }
+
+  /** Asks the other members for a vote that isn't known here: it may have been decided while this node was away. */
+  seek(id: string): void {
+    if (!isDigest(id) || this.view(id) !== undefined) return;
+    const wanted = digest(id);
+    const [oldest] = this.#sought;
+    if (this.#sought.size >= maxSought && oldest !== undefined) this.#sought.delete(oldest);
+    this.#sought.add(wanted);
+    this.#links.pushToAll({ type: 'get', digest: wanted });
+    this.#deferTurn();
   }
 
   evidence(): readonly EvidenceView[] {
@@ -443,19 +467,29 @@ export class Votes implements VoteService {
       if (record.type === 'statement' && record.asks) this.#links.answer(from, { type: 'certificate', bytes: certified.bytes });
       return;
     }
-    if (this.#earlyCount >= maxEarly) this.#forgetEarly();
-    const waiting = this.#early.get(id);
+    if (this.#earlyCount >= maxEarly) this.#takeEarly([...this.#early.keys()][0]);
     this.#earlyCount++;
-    if (waiting === undefined) this.#early.set(id, [{ from, record }]);
-    else waiting.push({ from, record });
-    // The proposal is most likely on its way from its proposer: it is asked for when it still isn't here at the next tick.
+    const waiting = this.#early.get(id);
+    // The proposal is most likely on its way from its proposer: it is asked for when it still isn't here after a moment.
+    if (waiting === undefined) this.#early.set(id, { records: [{ from, record }], sinceMs: this.#nowMs, askedMs: this.#nowMs });
+    else waiting.records.push({ from, record });
   }
 
-  #forgetEarly(): void {
-    const [oldest] = this.#early;
-    if (oldest === undefined) return;
-    this.#early.delete(oldest[0]);
-    this.#earlyCount -= oldest[1].length;
+  #takeEarly(id: ProposalId | undefined): Early['records'] {
+    const early = id && this.#early.get(id);
+    if (id === undefined || early === undefined) return [];
+    this.#early.delete(id);
+    this.#earlyCount -= early.records.length;
+    return early.records;
+  }
+
+  #askForProposals(nowMs: number): void {
+    for (const [id, early] of this.#early) {
+      if (nowMs - early.sinceMs > earlyMs) this.#takeEarly(id);
+      if (nowMs - early.askedMs < askEveryMs) continue;
+      early.askedMs = nowMs;
+      for (const member of new Set(early.records.map(({ from }) => from))) this.#links.push(member, early, () => ({ type: 'get', digest: id }));
+    }
   }
 
   #onProposal(bytes: Uint8Array): void {
@@ -467,16 +501,16 @@ export class Votes implements VoteService {
     const instance = this.#take(signed, new Map());
     if (instance.missing.length > 0) instance.arm(this.#nowMs);
     this.#maybeApprove(instance);
-    for (const { from, record } of this.#early.get(signed.id) ?? []) this.#onVote(from, signed.id, record);
-    this.#earlyCount -= this.#early.get(signed.id)?.length ?? 0;
-    this.#early.delete(signed.id);
+    for (const { from, record } of this.#takeEarly(signed.id)) this.#onVote(from, signed.id, record);
   }
 
   #onCertificate(bytes: Uint8Array): void {
     const certificate = decodeCertificate(this.#ports.hashes, bytes);
     const instance = certificate && this.#instances.get(certificate.proposal.id);
-    // A vote that isn't known is not asked for by anyone here.
-    if (certificate === undefined || (instance === undefined && !this.#early.has(certificate.proposal.id))) return;
+    if (certificate === undefined) return;
+    const { id } = certificate.proposal;
+    // Of a vote that nobody here wants to know about.
+    if (this.#certificates.has(id) || (instance === undefined && !this.#early.has(id) && !this.#sought.has(id))) return;
     if (checkCertificate(certificate, this.#trust).length > 0) return;
     this.#certify(certificate, bytes, instance);
   }
@@ -519,9 +553,9 @@ export class Votes implements VoteService {
   // Time.
 
   #onTick(nowMs: number): void {
-    this.#links.tick();
+    this.#links.tick(nowMs);
     if (nowMs - this.#keyMs >= keyLifeMs) this.#rotate(nowMs);
-    for (const [id, waiting] of this.#early) for (const { from } of waiting.slice(0, 1)) this.#links.push(from, waiting, () => ({ type: 'get', digest: id }));
+    this.#askForProposals(nowMs);
     for (const instance of this.#instances.values()) {
       if ((instance.engine?.wakeAtMs ?? Number.POSITIVE_INFINITY) <= nowMs) {
         instance.engine?.tick(nowMs);
@@ -654,8 +688,8 @@ export class Votes implements VoteService {
       for (const name of instance.payloads.keys()) if (this.#holders.get(name) === id) this.#holders.delete(name);
       this.#changes.push(...forgetInstance(id, instance.savedWitnesses, instance.payloads.keys()));
     }
-    this.#earlyCount -= this.#early.get(id)?.length ?? 0;
-    this.#early.delete(id);
+    this.#takeEarly(id);
+    this.#sought.delete(id);
     this.#certificates.set(id, { certificate, bytes });
     this.#changes.push(certificateChange(id, bytes));
     const [oldest] = this.#certificates.values();
