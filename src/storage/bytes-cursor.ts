@@ -13,17 +13,23 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#grow(1), value);
+    // First: growing makes another view.
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#grow(4), value);
+    // First: growing makes another view.
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value);
     return this;
   }
 
   int(value: number): this {
-    this.#view.setFloat64(this.#grow(8), value);
+    // First: growing makes another view.
+    const at = this.#grow(8);
+    this.#view.setFloat64(at, value);
     return this;
   }
 
