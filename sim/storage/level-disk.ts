@@ -80,12 +80,12 @@ export class LevelDisk implements SimulatedDisk {
   }
 
   /** A disk that is damaged already stays as it is: against two faults at once nothing is promised. */
-  flip(): void {
+  flip(random: SeededRandom): void {
     if (this.#damage !== undefined) return;
     const [slot] = decodeSlots(this.#disk.slots);
     const sequence = Math.min(slot?.sequence ?? 0, this.#head()?.sequence ?? 0);
     this.#damage = { durable: { ...this.durable, isWhole: false }, sequence };
-    this.#disk.flip(this.#random);
+    this.#disk.flip(random);
   }
 
   *#open(engine: VirtualEngine): Routine<OpenedDisk> {

@@ -1,3 +1,4 @@
+import type { SeededRandom } from '../../src/core/random.ts';
 import type { HardState } from '../../src/raft/messages.ts';
 import type { RaftStore, StoredState } from '../../src/storage/store.ts';
 import type { Timing } from './virtual-engine.ts';
@@ -31,5 +32,5 @@ export interface SimulatedDisk {
   /** All is gone, while the node is down. */
   lose(): void;
   /** A bit is not as it was written, somewhere, while the node is down. */
-  flip(): void;
+  flip(random: SeededRandom): void;
 }

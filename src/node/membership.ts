@@ -46,6 +46,9 @@ const maxWaiting = 256;
 export class Membership {
   readonly #ports: MembershipPorts;
   #change: PendingChange | undefined;
+  #beganMs = 0;
+  /** Changes that are refused for now: a leader that has just begun may not have heard all members yet. */
+  #unheard: { readonly change: ConfigurationChange; readonly respond: Respond }[] = [];
   #transfer: PendingTransfer | undefined;
   /** Of the configuration that was applied last. */
   #members: readonly NodeId[];
@@ -60,8 +63,14 @@ export class Membership {
     else this.#answerTransfer(question.from, question.to, nowMs, respond);
   }
 
+  /** Leadership begins. */
+  begin(nowMs: number): void {
+    this.#beganMs = nowMs;
+  }
+
   /** Leadership is over. Whoever waits asks the next leader. */
   end(): void {
+    this.#unheard = [];
     this.#change = undefined;
     this.#transfer = undefined;
   }
@@ -82,6 +91,7 @@ export class Membership {
   /** Once a heartbeat interval, on a serving leader: gives up a transfer, and promotes who joined and has caught up. */
   patrol(table: MemberTable, nowMs: number): void {
     const { raft } = this.#ports;
+    for (const { change, respond } of this.#unheard.splice(0)) this.#answerChange(change, nowMs, respond);
     if (this.#transfer !== undefined && nowMs >= this.#transfer.deadlineMs) {
       const { to, respond } = this.#transfer;
       this.#transfer = undefined;
@@ -111,7 +121,12 @@ export class Membership {
       return undefined;
     }
     const wrong = this.#refusal(change, nowMs);
-    if (wrong !== undefined) return respond({ kind: 'failure', failure: wrong });
+    if (wrong !== undefined) {
+      const isYoung = nowMs - this.#beganMs < this.#ports.electionTimeoutMs;
+      if (wrong.code === 'would_lose_quorum' && isYoung && this.#unheard.length < maxWaiting) this.#unheard.push({ change, respond });
+      else respond({ kind: 'failure', failure: wrong });
+      return undefined;
+    }
     const successor = this.#successor(change, nowMs);
     if (successor !== undefined) return this.#handOver(successor, nowMs, respond);
     const proposed = raft.proposeConfigChange(change);

@@ -501,6 +501,7 @@ export class Replica {
 
   #onTick(nowMs: number): void {
     this.#ticks++;
+    this.#links.onTick(nowMs);
     const { heartbeatMs, electionTimeoutMs } = this.#options;
     this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
@@ -538,6 +539,7 @@ export class Replica {
       this.#serving = serving;
       if (serving) {
         this.#duties.begin(this.state, nowMs);
+        this.#membership.begin(nowMs);
         for (const { from, id, question } of this.#early) this.#answer(from, id, question, nowMs);
         this.#early = [];
       } else {
