@@ -58,7 +58,15 @@ export const nodeDefaults = {
 } as const satisfies Partial<NodeKeys>;
 
 const knownKeys: readonly string[] = Object.keys(nodeKeys.shape);
-const textKeys: ReadonlySet<string> = new Set(['name', 'genesis', 'http-host', 'peer-host', 'read-mode', 'votes-auto-approve', 'log-level']);
+const textKeys: ReadonlySet<string> = new Set([
+  'name',
+  'genesis',
+  'http-host',
+  'peer-host',
+  'read-mode',
+  'votes-auto-approve',
+  'log-level',
+]);
 
 /** Variables that other commands read, or that `agent run` sets for its children. */
 const otherVariables: ReadonlySet<string> = new Set(

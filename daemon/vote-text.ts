@@ -25,7 +25,8 @@ export const evidenceSchema = z.object({
 
 /** Who voted what, and what came of it. */
 export function voteText(vote: VoteAnswer, nameOf: (nodeId: string) => string): string {
-  const outcome = vote.state === 'open' ? 'open' : vote.state === 'decided' ? `decided: ${vote.outcome ?? ''}` : `no consensus (${vote.outcome ?? ''})`;
+  const outcome =
+    vote.state === 'open' ? 'open' : vote.state === 'decided' ? `decided: ${vote.outcome ?? ''}` : `no consensus (${vote.outcome ?? ''})`;
   return [
     `vote    ${vote.id}`,
     `about   ${vote.subject} (${vote.kind})`,

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { type CertificateDocument, decisionText, type Expectation, type Verdict, verifyCertificate } from '../../src/verify/index.ts';
 import { membersSchema, pageOf } from '../answers.ts';
 import { duration, list, wholeNumber } from '../arguments.ts';
 import { CliError, messageOf } from '../cli-error.ts';
@@ -10,34 +8,15 @@ import { exitCodes } from '../exit-codes.ts';
 import { textOf } from '../payload.ts';
 import { openSession, type Session } from '../session.ts';
 import { evidenceSchema, voteSchema, voteText } from '../vote-text.ts';
+import { addVerify } from './vote-verify.ts';
 
 /** `vote …`: decisions that stay right when members lie. */
 export function addVoteCommands(program: Command, context: Context): void {
   const vote = program.command('vote').description('decisions that stay right when members lie');
 
-  addVoting(vote, context);
-  vote
-    .command('verify')
-    .description('say whether a certificate is valid, or exactly why not; needs no cluster. Exit code 0: valid, 7: not')
-    .argument('<file>', 'the certificate')
-    .requiredOption('--genesis <file>', "the cluster's genesis.json, from a source you trust")
-    .option('--kind <kind>', 'refuse it if it is of another kind')
-    .option('--subject <subject>', 'refuse it if it is about something else')
-    .option('--payload <file>', 'refuse it if it is about another payload than the bytes of this file')
-    .option('--option <option>', 'refuse it if another option was decided, for example --option approve')
-    .option('--at-present', 'refuse it if its time to be acted on is over')
-    .option('--allow-no-fault-tolerance', 'accept clusters of fewer than 4 members, where one liar decides')
-    .action(async (file: string, flags: VerifyFlags, command: Command) => {
-      const { printer } = openSession(command, context);
-      const verdict = await verify(file, flags);
-      printer.value(verdict.valid ? { valid: true, ...verdict.document } : verdict, () => verdictText(verdict));
-      if (verdict.valid) return;
-      throw new CliError(
-        exitCodes.denied,
-        `${file} is not valid`,
-        'do not act on it; get the certificate again, and check that the genesis is of the same cluster',
-      );
-    });
+  addOpening(vote, context);
+  addReading(vote, context);
+  addVerify(vote, context);
 }
 
 interface OpenFlags {
@@ -54,7 +33,7 @@ interface OpenFlags {
 const waitMs = 30_000;
 const pathOf = (id: string): string => `/v1/votes/${encodeURIComponent(id)}`;
 
-function addVoting(vote: Command, context: Context): void {
+function addOpening(vote: Command, context: Context): void {
   vote
     .command('open')
     .description('put something to the vote of the members')
@@ -69,7 +48,10 @@ function addVoting(vote: Command, context: Context): void {
     .action(async (subject: string, { wait = false, cert, payload, ...flags }: OpenFlags, command: Command) => {
       const session = openSession(command, context);
       const body = { subject, ...flags, ...(payload === undefined ? {} : { payload: await textOf(payload, context) }) };
-      const opened = await session.http.request('POST', '/v1/votes', { body: wait ? { ...body, wait: waitMs } : body, waitMs: wait ? waitMs : 0 });
+      const opened = await session.http.request('POST', '/v1/votes', {
+        body: wait ? { ...body, wait: waitMs } : body,
+        waitMs: wait ? waitMs : 0,
+      });
       if (!wait) return print(opened, session);
       const answer = await decided(opened, session);
       const file = cert ?? `cert-${voteSchema.parse(answer).id.slice(0, 8)}.json`;
@@ -86,6 +68,9 @@ function addVoting(vote: Command, context: Context): void {
       const session = openSession(command, context);
       await print(await session.http.request('POST', `${pathOf(id)}/ballots`, { body: { choice } }), session);
     });
+}
+
+function addReading(vote: Command, context: Context): void {
   vote
     .command('get')
     .description('show a vote: who voted what, and what came of it')
@@ -146,7 +131,11 @@ async function decided(answer: unknown, { http, settings }: Session): Promise<un
   let latest = answer;
   for (let vote = voteSchema.parse(latest); vote.state === 'open'; vote = voteSchema.parse(latest)) {
     if (settings.givenTimeoutMs !== undefined && performance.now() - startedMs > settings.givenTimeoutMs)
-      throw new CliError(exitCodes.timeout, `the vote ${vote.id} is still open`, `see \`quorate vote get ${vote.id}\`; it may still be decided`);
+      throw new CliError(
+        exitCodes.timeout,
+        `the vote ${vote.id} is still open`,
+        `see \`quorate vote get ${vote.id}\`; it may still be decided`,
+      );
     latest = await http.request('GET', pathOf(vote.id), { query: { wait: `${waitMs}ms` }, waitMs });
   }
   return latest;
@@ -175,70 +164,3 @@ async function writeCertificate(answer: unknown, file: string): Promise<void> {
     throw new CliError(exitCodes.error, `${file} can't be written: ${messageOf(error)}`, 'name another file with --cert', { cause: error });
   }
 }
-
-interface VerifyFlags {
-  readonly genesis: string;
-  readonly kind?: string;
-  readonly subject?: string;
-  readonly payload?: string;
-  readonly option?: string;
-  readonly atPresent?: boolean;
-  readonly allowNoFaultTolerance?: boolean;
-}
-
-/** @throws CliError if a file can't be read or the genesis can't be used. */
-async function verify(file: string, flags: VerifyFlags): Promise<Verdict> {
-  const [certificate, genesis] = [await read(file), await read(flags.genesis)];
-  const expected: Expectation = {
-    ...(flags.kind === undefined ? {} : { kind: flags.kind }),
-    ...(flags.subject === undefined ? {} : { subject: flags.subject }),
-    ...(flags.option === undefined ? {} : { option: flags.option }),
-    ...(flags.payload === undefined
-      ? {}
-      : {
-          payloadDigest: createHash('sha256')
-            .update(await read(flags.payload))
-            .digest('hex'),
-        }),
-    ...(flags.atPresent === true ? { nowMs: Date.now() } : {}),
-    allowNoFaultTolerance: flags.allowNoFaultTolerance === true,
-  };
-  try {
-    return verifyCertificate(certificate.toString('utf8'), genesis.toString('utf8'), expected);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new CliError(
-      exitCodes.error,
-      `the genesis ${flags.genesis} can't be used: ${error.message}`,
-      'get it from a node of the cluster',
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-async function read(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new CliError(exitCodes.error, `${path} can't be read: ${messageOf(error)}`, 'name a file that exists', { cause: error });
-  }
-}
-
-const verdictText = (verdict: Verdict): string =>
-  verdict.valid
-    ? describe(verdict.document)
-    : ['invalid', ...verdict.objections.map(({ code, detail }) => `  ${code}: ${detail}`)].join('\n');
-
-const describe = (document: CertificateDocument): string =>
-  [
-    'valid',
-    ...document.items.map((item) => `${item.subject}: ${decisionText(item)}`),
-    `cluster   ${document.cluster}, epoch ${document.epoch}, ${document.n} members of whom ${document.f} may lie`,
-    `kind      ${document.kind}`,
-    `proposal  ${document.id}, by ${document.proposer}`,
-    `until     ${new Date(document.notAfterMs).toISOString()}`,
-    `signers   ${document.signers.length} (quorum ${document.quorum}): ${document.signers.join(', ')}`,
-    ...document.ballots.map(({ node, choices }) => `ballot    ${node}: ${[...new Set(choices.map((one) => one ?? 'abstain'))].join(', ')}`),
-  ].join('\n');

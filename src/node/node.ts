@@ -486,7 +486,8 @@ export class Node implements NodeService {
   }
 
   #voting(): Votes {
-    if (this.votes === undefined) throw new QuorateError(failure('byzantine_unavailable', 'this node is no member of the epoch that votes'));
+    if (this.votes === undefined)
+      throw new QuorateError(failure('byzantine_unavailable', 'this node is no member of the epoch that votes'));
     return this.votes;
   }
 

@@ -33,10 +33,10 @@ export function chunkKey(id: SnapshotId, chunk: number): Uint8Array {
   return key(kinds.chunk, [id.boot, id.number, chunk]);
 }
 
-export function voteKey(key: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + key.length);
+export function voteKey(name: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(1 + name.length);
   bytes[0] = kinds.vote;
-  bytes.set(key, 1);
+  bytes.set(name, 1);
   return bytes;
 }
 

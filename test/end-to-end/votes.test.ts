@@ -28,7 +28,16 @@ describe('end to end: Byzantine votes among four real processes', function () {
     const file = join(cluster.directory, 'cert.json');
 
     const opened = await quorate(
-      ...['vote', 'open', 'web@1', '--kind', 'deploy', '--wait', '--cert', file, '--endpoints', cluster.endpoints[1] ?? ''],
+      'vote',
+      'open',
+      'web@1',
+      '--kind',
+      'deploy',
+      '--wait',
+      '--cert',
+      file,
+      '--endpoints',
+      cluster.endpoints[1] ?? '',
     );
     const verified = await quorate('vote', 'verify', file, '--genesis', join(cluster.directory, 'genesis.json'), '--option', 'approve');
 
@@ -43,7 +52,9 @@ describe('end to end: Byzantine votes among four real processes', function () {
     const id = String(opened?.['id']);
     const ballots = (node: number, choice: string) => post(`${cluster.endpoints[node]}/v1/votes/${id}/ballots`, { choice });
     const known = (node: number) =>
-      until('the vote to be known', async () => ((await json(`${cluster.endpoints[node]}/v1/votes/${id}`))?.['state'] === 'open' ? true : undefined));
+      until('the vote to be known', async () =>
+        (await json(`${cluster.endpoints[node]}/v1/votes/${id}`))?.['state'] === 'open' ? true : undefined,
+      );
     await known(1);
     expect((await ballots(1, 'approve'))?.['state']).to.equal('open');
 

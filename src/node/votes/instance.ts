@@ -4,7 +4,7 @@ import type { Attestation, SignedAttestation } from '../../byzantine/attestation
 import { Attestations } from '../../byzantine/attestations.ts';
 import type { Certificate, Trust } from '../../byzantine/certificate.ts';
 import type { Digest } from '../../byzantine/digest.ts';
-import { Engine } from '../../byzantine/engine.ts';
+import type { Engine } from '../../byzantine/engine.ts';
 import type { DoubleAttestation } from '../../byzantine/evidence.ts';
 import type { Motion } from '../../byzantine/motion.ts';
 import type { SignedProposal } from '../../byzantine/proposal.ts';

@@ -18,9 +18,9 @@ export interface VoteLinksParts {
   readonly configuration: EpochConfiguration;
   readonly self: MemberIndex;
   readonly authenticator: Authenticator;
-  send(to: NodeId, frame: Uint8Array): void;
+  readonly send: (to: NodeId, frame: Uint8Array) => void;
   /** A member's key is new: it has started again, or is met for the first time. */
-  onMet(member: MemberIndex): void;
+  readonly onMet: (member: MemberIndex) => void;
 }
 
 /** The votes' authenticated frames over the links to the other members: gathers what goes to each in a flush, and exchanges keys. */
@@ -112,7 +112,11 @@ export class VoteLinks {
   }
 
   /** What a member's frame says; undefined when that is nothing, or nothing to be believed. */
-  open(from: MemberIndex, bytes: Uint8Array, nowMs: number): { readonly from: MemberIndex; readonly records: readonly FrameRecord[] } | undefined {
+  open(
+    from: MemberIndex,
+    bytes: Uint8Array,
+    nowMs: number,
+  ): { readonly from: MemberIndex; readonly records: readonly FrameRecord[] } | undefined {
     const { authenticator, onMet } = this.#parts;
     if (isAnnouncement(bytes)) {
       const learned = authenticator.learn(bytes, nowMs);

@@ -78,9 +78,12 @@ export function memoryChanges(id: ProposalId, { statement, ballot, expiry, witne
 
 /** Forgets an instance, for its certificate takes its place. */
 export const forgetInstance = (id: ProposalId, witnesses: Iterable<Digest>, payloads: Iterable<Digest>): VoteChange[] =>
-  [key('proposal', id), key('memory', id), ...[...witnesses].map((v) => key('witness', id, v)), ...[...payloads].map((d) => key('payload', id, d))].map(
-    (each) => ({ key: each, value: undefined }),
-  );
+  [
+    key('proposal', id),
+    key('memory', id),
+    ...[...witnesses].map((v) => key('witness', id, v)),
+    ...[...payloads].map((d) => key('payload', id, d)),
+  ].map((each) => ({ key: each, value: undefined }));
 
 /** An instance as it is on disk. */
 export interface StoredInstance {
@@ -100,7 +103,9 @@ export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): Store
   const bytes = new Map(records.map((record) => [toHex(record.key), record.value]));
   const of = (kind: Kind, prefix = ''): [name: string, value: Uint8Array][] => {
     const start = toHex(encoder.encode(letters[kind])) + prefix;
-    return [...bytes].flatMap(([name, value]): [string, Uint8Array][] => (name.startsWith(start) ? [[name.slice(start.length), value]] : []));
+    return [...bytes].flatMap(([name, value]): [string, Uint8Array][] =>
+      name.startsWith(start) ? [[name.slice(start.length), value]] : [],
+    );
   };
   const [boot] = of('boot');
   const memories = new Map(of('memory'));
@@ -120,7 +125,8 @@ export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): Store
 
 function readBoot(bytes: Uint8Array): BootRecord {
   const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-  const isBoot = (it: unknown): it is BootRecord => typeof it === 'object' && it !== null && 'boot' in it && 'generation' in it && 'forgotten' in it;
+  const isBoot = (it: unknown): it is BootRecord =>
+    typeof it === 'object' && it !== null && 'boot' in it && 'generation' in it && 'forgotten' in it;
   return found(isBoot(value) ? value : undefined);
 }
 

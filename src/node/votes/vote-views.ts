@@ -56,7 +56,10 @@ export function certifiedView(certificate: Certificate, configuration: EpochConf
     state: isDecided ? 'decided' : 'no_consensus',
     payload: undefined,
     outcome: isDecided ? (optionName(options, choice) ?? undefined) : choice === split ? 'split' : 'expired',
-    ballots: certificate.ballots.map(({ ballot }) => ({ node: nameOf(configuration, ballot.voter), choice: optionName(options, ballot.choices[0]) })),
+    ballots: certificate.ballots.map(({ ballot }) => ({
+      node: nameOf(configuration, ballot.voter),
+      choice: optionName(options, ballot.choices[0]),
+    })),
     certificate,
   };
 }
