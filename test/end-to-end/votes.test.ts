@@ -16,9 +16,7 @@ describe('end to end: Byzantine votes among four real processes', function () {
     });
 
   before(async () => {
-    process.env['QUORATE_VOTES_AUTO_APPROVE'] = 'deploy';
-    cluster = await DevCluster.up(4);
-    delete process.env['QUORATE_VOTES_AUTO_APPROVE'];
+    cluster = await DevCluster.up(4, '--votes-auto-approve', 'deploy');
     await decide(0, 'warm-up');
   });
 
