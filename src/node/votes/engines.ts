@@ -92,7 +92,7 @@ export class Engines {
   #obey(instance: Instance, { toSign, messages, evidence, decided, breach }: Ready): Signable[] {
     const { id } = instance.proposal;
     for (const { to, message } of messages) this.#parts.links.push(to, message, () => recordOf(id, message));
-    this.#parts.evidence.add(evidence);
+    for (const lie of evidence) this.#parts.evidence.add(lie);
     if (breach !== undefined)
       this.#parts.logger.error({ vote: id }, 'two outcomes of a vote have both been decided: more members lie than may');
     const things = toSign.map(signableOf);

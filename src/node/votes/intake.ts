@@ -123,7 +123,7 @@ export class Intake {
     if (instance === undefined) return this.#onStranger(from, id, record);
     if (record.type === 'attestation') {
       const verdict = instance.attest(record.attestation);
-      if (typeof verdict === 'object') evidence.add([verdict]);
+      if (typeof verdict === 'object') evidence.add(verdict);
       instance.arm(nowMs());
     } else {
       instance.engine?.step(from, record, nowMs());

@@ -118,7 +118,7 @@ export class Votes implements VoteService {
     const view0Ms = (): number => Math.max(viewMs.least, viewMs.delays * this.#delayMs);
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: view0Ms });
     const certificates = new Certificates(stored.certificates, boot, flush);
-    const evidence = new EvidenceBook(configuration, logger);
+    const evidence = new EvidenceBook(stored.evidence, configuration, logger, flush);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
     this.#boot = boot;
