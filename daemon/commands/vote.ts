@@ -33,7 +33,7 @@ interface OpenFlags {
 }
 
 /** The longest that the node is asked to wait at once. */
-const waitMs = 30_000;
+const maxWaitMs = 30_000;
 const pathOf = (id: string): string => `/v1/votes/${encodeURIComponent(id)}`;
 
 function addOpening(vote: Command, context: Context): void {
@@ -53,10 +53,7 @@ function addOpening(vote: Command, context: Context): void {
       const session = openSession(command, context);
       if (expect !== undefined && !wait) throw usageError('--expect needs the outcome', 'add --wait');
       const body = { subject, ...flags, ...(payload === undefined ? {} : { payload: await textOf(payload, context) }) };
-      const opened = await session.http.request('POST', '/v1/votes', {
-        body: wait ? { ...body, wait: waitMs } : body,
-        waitMs: wait ? waitMs : 0,
-      });
+      const opened = await session.http.request('POST', '/v1/votes', { body });
       if (!wait) return print(opened, session);
       const answer = await decided(opened, session);
       const file = cert ?? `cert-${voteSchema.parse(answer).id.slice(0, 8)}.json`;
@@ -120,16 +117,17 @@ function addReading(vote: Command, context: Context): void {
 
 /** Waits until the vote has a certificate, as long as it takes or --timeout allows. */
 async function decided(answer: unknown, { http, settings }: Session): Promise<unknown> {
-  const startedMs = performance.now();
+  const endMs = performance.now() + (settings.givenTimeoutMs ?? Number.POSITIVE_INFINITY);
   let latest = answer;
   for (let vote = voteSchema.parse(latest); vote.state === 'open'; vote = voteSchema.parse(latest)) {
-    if (settings.givenTimeoutMs !== undefined && performance.now() - startedMs > settings.givenTimeoutMs)
+    const leftMs = Math.min(maxWaitMs, Math.ceil(endMs - performance.now()));
+    if (leftMs <= 0)
       throw new CliError(
         exitCodes.timeout,
         `the vote ${vote.id} is still open`,
         `see \`quorate vote get ${vote.id}\`; it may still be decided`,
       );
-    latest = await http.request('GET', pathOf(vote.id), { query: { wait: `${waitMs}ms` }, waitMs });
+    latest = await http.request('GET', pathOf(vote.id), { query: { wait: `${leftMs}ms` }, waitMs: leftMs });
   }
   return latest;
 }

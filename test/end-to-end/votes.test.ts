@@ -66,7 +66,17 @@ describe('end to end: Byzantine votes among four real processes', function () {
       return question;
     };
     const opened = await quorate(
-      'vote', 'open', 'patch 7', '--kind', 'review', '--timeout-ms', '60s', '-o', 'json', '--endpoints', cluster.endpoints[0] ?? '',
+      'vote',
+      'open',
+      'patch 7',
+      '--kind',
+      'review',
+      '--timeout-ms',
+      '60s',
+      '-o',
+      'json',
+      '--endpoints',
+      cluster.endpoints[0] ?? '',
     );
     const { id } = JSON.parse(opened.stdout) as { id: string };
 
