@@ -218,7 +218,7 @@ export class Node implements NodeService {
         sign: signingKey(key.raw.slice(0, 32)).sign,
         createKey: createAgreementKey,
         isReachable: (node) => this.#replica.links.isReachable(node, performance.now()),
-        defer: (job) => void setImmediate(job),
+        defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
         onFatal,
       },
       votes,

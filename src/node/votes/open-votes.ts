@@ -135,7 +135,7 @@ export class OpenVotes {
   #add(signed: SignedProposal, payloads: ReadonlyMap<Digest, Uint8Array>, memory: Memory | undefined): Instance {
     const { proposer, items } = signed.proposal;
     const witnesses = memory?.witnesses.map(({ value }) => value) ?? [];
-    const instance = new Instance(signed, this.#parts.trust, payloads, witnesses, this.#engineFor(signed, memory));
+    const instance = new Instance(signed, this.#parts.trust, payloads, witnesses, this.#parts.viewMs, this.#engineFor(signed, memory));
     this.#instances.set(signed.id, instance);
     this.#byProposer[proposer] = (this.#byProposer[proposer] ?? 0) + 1;
     this.#payloadBytes += instance.payloadBytes;

@@ -18,6 +18,7 @@ import { EvidenceBook } from './evidence-book.ts';
 import { Flush } from './flush.ts';
 import { Intake } from './intake.ts';
 import { NewVotes } from './new-votes.ts';
+import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
@@ -29,8 +30,6 @@ import { certifiedView, evidenceView, openView } from './vote-views.ts';
 const maxInboxFrames = 8192;
 const maxInboxBytes = 32 * 1024 * 1024;
 const keyLifeMs = 24 * 3_600_000;
-/** What view 0 takes at least, and how many delays it has (nine in TetraBFT). */
-const viewMs = { least: 150, delays: 9 };
 const rememberedSignatures = 16_384;
 
 export interface VotesOptions {
@@ -54,8 +53,8 @@ export interface VotePorts {
   readonly createKey: () => AgreementKey;
   /** The member has been heard lately. */
   isReachable(node: NodeId): boolean;
-  /** Runs the job soon, after what has already arrived: one turn serves all of it. */
-  defer(job: () => void): void;
+  /** Runs the job in so many milliseconds; with 0 soon, after what has already arrived: one turn serves all of it. */
+  defer(job: () => void, ms: number): void;
   onFatal(error: Error): void;
 }
 
@@ -84,8 +83,7 @@ export class Votes implements VoteService {
   #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
   #inboxBytes = 0;
   #keyMs: number;
-  /** A late peak of what a message and the write before it take. */
-  #delayMs = 0;
+  readonly #pace = new Pace();
   #hasBooted = false;
   #tickPending = false;
   #saving = false;
@@ -115,8 +113,7 @@ export class Votes implements VoteService {
       send: (to, frame) => ports.send(to, frame),
       onMet: (member) => this.#meet(member),
     });
-    const view0Ms = (): number => Math.max(viewMs.least, viewMs.delays * this.#delayMs);
-    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: view0Ms });
+    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs });
     const certificates = new Certificates(stored.certificates, boot, flush);
     const evidence = new EvidenceBook(configuration, logger);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
@@ -229,7 +226,7 @@ export class Votes implements VoteService {
   onCertified(id: string, listener: () => void): () => void {
     const digest = digestIn(id);
     if (digest === undefined || !this.#certificates.has(digest)) return this.#certificates.watch(id, listener);
-    this.#ports.defer(listener);
+    this.#ports.defer(listener, 0);
     return () => {};
   }
 
@@ -251,10 +248,11 @@ export class Votes implements VoteService {
   #deferTurn(): void {
     if (this.#turnDeferred || this.#stopped) return;
     this.#turnDeferred = true;
+    const askedMs = this.#nowMs;
     this.#ports.defer(() => {
       this.#turnDeferred = false;
-      if (!this.#saving) this.#guard(() => this.#turn());
-    });
+      if (!this.#saving) this.#guard(() => this.#turn(askedMs));
+    }, this.#pace.pauseMs);
   }
 
   #guard(job: () => void): void {
@@ -271,7 +269,7 @@ export class Votes implements VoteService {
     this.#ports.onFatal(error);
   }
 
-  #turn(): void {
+  #turn(askedMs: number): void {
     const startedMs = this.#nowMs;
     for (const { from, bytes } of this.#inbox.splice(0)) {
       const opened = this.#hasBooted ? this.#links.open(from, bytes, startedMs) : undefined;
@@ -279,11 +277,11 @@ export class Votes implements VoteService {
     }
     this.#inboxBytes = 0;
     if (this.#tickPending) this.#onTick(startedMs);
-    this.#engines.run();
+    const votes = this.#engines.run();
     const { changes, afterSave } = this.#flush.take();
     const outgoing = this.#links.takeOutgoing();
     const finish = (): void => {
-      this.#delayMs = Math.max(0.99 * this.#delayMs, this.#nowMs - startedMs);
+      this.#pace.took(this.#nowMs - askedMs, votes);
       if (this.#hasBooted) this.#links.send(outgoing);
       else this.#booted();
       for (const job of afterSave) job();
