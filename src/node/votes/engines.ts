@@ -9,7 +9,7 @@ import type { Memory, Ready } from '../../byzantine/ready.ts';
 import type { FrameRecord } from '../../byzantine/records.ts';
 import { defined } from '../../core/assert.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { Certificates, Certified } from './certificates.ts';
+import type { Certificates } from './certificates.ts';
 import type { EarlyRecords } from './early-records.ts';
 import type { EvidenceBook } from './evidence-book.ts';
 import type { Flush } from './flush.ts';
@@ -82,13 +82,12 @@ export class Engines {
   }
 
   /** A vote is over. Its certificate takes the place of all that was kept of it. */
-  end(certified: Certified): void {
+  end(id: ProposalId, certificate: Uint8Array): void {
     const { open, early, certificates } = this.#parts;
-    const { id } = certified.certificate.proposal;
     const instance = open.get(id);
     if (instance !== undefined) open.end(instance);
     early.take(id);
-    certificates.add(certified);
+    certificates.add(id, certificate);
   }
 
   /** What is to be signed for the engine. */
@@ -129,7 +128,7 @@ export class Engines {
     if (!this.#parts.open.has(instance.proposal.id)) return true;
     const certificate = instance.certificate(isLate);
     if (certificate === undefined) return false;
-    this.end({ certificate, bytes: encodeCertificate(certificate) });
+    this.end(instance.proposal.id, encodeCertificate(certificate));
     return true;
   }
 

@@ -114,7 +114,7 @@ export class Votes implements VoteService {
       onMet: (member) => this.#meet(member),
     });
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs });
-    const certificates = new Certificates(stored.certificates, boot, flush);
+    const certificates = new Certificates(hashes, stored.certificates, boot, flush);
     const evidence = new EvidenceBook(configuration, logger);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
@@ -196,15 +196,15 @@ export class Votes implements VoteService {
     const certified = this.#certificates.newest(limit - open.length);
     return [
       ...open.map((instance) => openView(instance, this.configuration)),
-      ...certified.map(({ certificate }) => certifiedView(certificate, this.configuration)),
+      ...certified.map((certificate) => certifiedView(certificate, this.configuration)),
     ];
   }
 
   view(id: string): VoteView | undefined {
     const digest = digestIn(id);
     if (digest === undefined) return undefined;
-    const certified = this.#certificates.get(digest);
-    if (certified !== undefined) return certifiedView(certified.certificate, this.configuration);
+    const certificate = this.#certificates.get(digest);
+    if (certificate !== undefined) return certifiedView(certificate, this.configuration);
     const instance = this.#open.get(digest);
     return instance && openView(instance, this.configuration);
   }
