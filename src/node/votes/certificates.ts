@@ -26,12 +26,15 @@ export class Certificates {
   readonly #certificates: Map<ProposalId, Uint8Array>;
   /** Votes that a client asked for and that are not known here, oldest first. */
   readonly #sought = new Set<ProposalId>();
+  readonly #onAdded: (certificate: Certificate) => void;
   readonly #watchers = new Map<string, Set<() => void>>();
 
-  constructor(hashes: Hashes, stored: readonly Certified[], boot: Boot, flush: Flush) {
+  /** `onAdded` is called with each new certificate once it is durable. */
+  constructor(hashes: Hashes, stored: readonly Certified[], boot: Boot, flush: Flush, onAdded: (certificate: Certificate) => void) {
     this.#hashes = hashes;
     this.#flush = flush;
     this.#boot = boot;
+    this.#onAdded = onAdded;
     const oldestFirst = stored.toSorted((a, b) => orderOf(a.certificate) - orderOf(b.certificate));
     this.#certificates = new Map(oldestFirst.map(({ certificate, bytes }) => [certificate.proposal.id, bytes]));
   }
@@ -55,13 +58,15 @@ export class Certificates {
     return ids.flatMap((id) => this.get(id) ?? []);
   }
 
-  add(id: ProposalId, bytes: Uint8Array): void {
+  add({ certificate, bytes }: Certified): void {
+    const { id } = certificate.proposal;
     this.#sought.delete(id);
     this.#certificates.set(id, bytes);
     this.#flush.save(certificateChange(id, bytes));
     const [oldest] = this.#certificates.keys();
     if (this.#certificates.size > maxCertificates && oldest !== undefined) this.#forget(oldest);
     this.#flush.afterSave(() => {
+      this.#onAdded(certificate);
       const watchers = this.#watchers.get(id) ?? [];
       this.#watchers.delete(id);
       for (const watcher of watchers) watcher();

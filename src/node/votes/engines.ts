@@ -2,6 +2,7 @@ import { type Signable, maxBatch, signBatch } from '../../byzantine/attestation.
 import type { Ballot, Expiry } from '../../byzantine/ballot.ts';
 import { encodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes, Sign } from '../../byzantine/crypto.ts';
+import { encodeSignedProposal } from '../../byzantine/encoding.ts';
 import type { MemberIndex } from '../../byzantine/epoch.ts';
 import type { ByzantineMessage } from '../../byzantine/messages.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
@@ -9,7 +10,7 @@ import type { Memory, Ready } from '../../byzantine/ready.ts';
 import type { FrameRecord } from '../../byzantine/records.ts';
 import { defined } from '../../core/assert.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { Certificates } from './certificates.ts';
+import type { Certificates, Certified } from './certificates.ts';
 import type { EarlyRecords } from './early-records.ts';
 import type { EvidenceBook } from './evidence-book.ts';
 import type { Flush } from './flush.ts';
@@ -31,6 +32,9 @@ export interface EnginesParts {
   readonly flush: Flush;
   readonly nowMs: () => number;
 }
+
+/** A link loses frames only when its queue is full: after some 6 s of reminders a member that is silent has the proposal, or hears of it when its link is back. */
+const maxSpreads = 6;
 
 interface ToSign {
   readonly instance: Instance;
@@ -82,19 +86,20 @@ export class Engines {
   }
 
   /** A vote is over. Its certificate takes the place of all that was kept of it. */
-  end(id: ProposalId, certificate: Uint8Array): void {
+  end(certified: Certified): void {
     const { open, early, certificates } = this.#parts;
+    const { id } = certified.certificate.proposal;
     const instance = open.get(id);
     if (instance !== undefined) open.end(instance);
     early.take(id);
-    certificates.add(id, certificate);
+    certificates.add(certified);
   }
 
   /** What is to be signed for the engine. */
   #obey(instance: Instance, { toSign, messages, evidence, decided, breach }: Ready): Signable[] {
     const { id } = instance.proposal;
     for (const { to, message } of messages) this.#parts.links.push(to, message, () => recordOf(id, message));
-    this.#parts.evidence.add(evidence);
+    for (const lie of evidence) this.#parts.evidence.add(lie);
     if (breach !== undefined)
       this.#parts.logger.error({ vote: id }, 'two outcomes of a vote have both been decided: more members lie than may');
     const things = toSign.map(signableOf);
@@ -128,7 +133,7 @@ export class Engines {
     if (!this.#parts.open.has(instance.proposal.id)) return true;
     const certificate = instance.certificate(isLate);
     if (certificate === undefined) return false;
-    this.end(instance.proposal.id, encodeCertificate(certificate));
+    this.end({ certificate, bytes: encodeCertificate(certificate) });
     return true;
   }
 
@@ -137,12 +142,22 @@ export class Engines {
     instance.reminded(nowMs);
     const { links } = this.#parts;
     const { attested, missing } = instance;
+    const spreads = this.#spread(instance);
     const others = links.others();
     const asked = others[instance.reminders % others.length];
     for (const payload of missing) if (asked !== undefined) links.push(asked, {}, () => ({ type: 'get', digest: payload }));
     if (attested !== undefined) links.pushToAll({ type: 'attestation', attestation: attested });
     if (attested !== undefined || instance.engine === undefined) links.pushToAll({ type: 'get', digest: instance.proposal.id });
-    else if (missing.length === 0 && !instance.hasAttestations) instance.remindAtMs = Number.POSITIVE_INFINITY;
+    else if (missing.length === 0 && !instance.hasAttestations && !spreads) instance.remindAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Sends this node's own proposal again to who has said nothing of it: whoever has no opinion yet says nothing, and may not know of the vote. */
+  #spread({ proposal, heard, reminders }: Instance): boolean {
+    const { self, links } = this.#parts;
+    if (proposal.proposal.proposer !== self || reminders > maxSpreads) return false;
+    const silent = links.others().filter((member) => !heard.has(member));
+    for (const member of silent) links.push(member, proposal, () => ({ type: 'proposal', bytes: encodeSignedProposal(proposal) }));
+    return silent.length > 0;
   }
 }
 

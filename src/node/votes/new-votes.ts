@@ -46,7 +46,7 @@ export class NewVotes {
   open(request: VoteRequest, done: (answer: Answer<ProposalId>) => void): void {
     const refused = this.#refusal(request);
     if (refused !== undefined) return done({ ok: false, failure: refused });
-    const { trust, sign, open, opinions, links, flush } = this.#parts;
+    const { trust, sign, clock, open, opinions, links, flush } = this.#parts;
     const proposal = this.#proposalOf(request);
     const id = proposalId(trust.hashes, proposal);
     const signed: SignedProposal = { id, proposal, signature: sign(proposalMessage(id)) };
@@ -60,6 +60,7 @@ export class NewVotes {
     open.hold(request.payload);
     links.pushToAll({ type: 'proposal', bytes: encodeSignedProposal(signed) });
     if (request.payload.length > 0 && request.payload.length <= sentAlongBytes) links.pushToAll({ type: 'blob', bytes: request.payload });
+    instance.arm(clock.monotonicMs());
     opinions.consider(instance);
     return flush.afterSave(() => done({ ok: true, value: id }));
   }

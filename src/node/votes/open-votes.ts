@@ -25,6 +25,8 @@ export interface OpenVotesParts {
   readonly notary: Notary;
   readonly boot: Boot;
   readonly flush: Flush;
+  /** Called with each new vote once it is durable. */
+  readonly onBegun: (instance: Instance) => void;
   readonly nowMs: () => number;
   /** How long view 0 of a vote may take. */
   readonly viewMs: () => number;
@@ -76,8 +78,11 @@ export class OpenVotes {
 
   /** Begins a vote that is new here. */
   begin(signed: SignedProposal): Instance {
-    this.#parts.flush.save(proposalChange(signed));
-    return this.#add(signed, new Map(), undefined);
+    const { flush, onBegun } = this.#parts;
+    const instance = this.#add(signed, new Map(), undefined);
+    flush.save(proposalChange(signed));
+    flush.afterSave(() => onBegun(instance));
+    return instance;
   }
 
   /** Goes on with a vote of before the restart. */

@@ -4,6 +4,8 @@ import { digest } from '../../byzantine/digest.ts';
 import { decodeSignedProposal, encodeSignedProposal } from '../../byzantine/encoding.ts';
 import { type Certificate, decodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes } from '../../byzantine/crypto.ts';
+import { decodeEvidence, encodeEvidence } from '../../byzantine/evidence-encoding.ts';
+import type { Evidence } from '../../byzantine/evidence.ts';
 import type { ProposalId, SignedProposal } from '../../byzantine/proposal.ts';
 import type { Memory } from '../../byzantine/ready.ts';
 import { decodeRecord, encodeRecord, packRecords, unpackRecords } from '../../byzantine/records.ts';
@@ -20,8 +22,9 @@ import type { VoteChange, VoteRecord } from '../../storage/vote-store.ts';
  *   `w` proposal value  a witness for what it has said
  *   `d` proposal digest a payload
  *   `c` proposal        a certificate; the four above are deleted with it
+ *   `e` number          evidence, counted from 0 in four bytes, big endian
  */
-const letters = { boot: 'b', proposal: 'p', memory: 'm', witness: 'w', payload: 'd', certificate: 'c' } as const;
+const letters = { boot: 'b', proposal: 'p', memory: 'm', witness: 'w', payload: 'd', certificate: 'c', evidence: 'e' } as const;
 type Kind = keyof typeof letters;
 
 const encoder = new TextEncoder();
@@ -53,6 +56,12 @@ export const payloadChange = (id: ProposalId, of: Digest, value: Uint8Array): Vo
 export const certificateChange = (id: ProposalId, value: Uint8Array): VoteChange => ({ key: key('certificate', id), value });
 
 export const forgetCertificate = (id: ProposalId): VoteChange => ({ key: key('certificate', id), value: undefined });
+
+export function evidenceChange(number: number, evidence: Evidence): VoteChange {
+  const place = new Uint8Array(4);
+  new DataView(place.buffer).setUint32(0, number);
+  return { key: concatBytes([key('evidence'), place]), value: encodeEvidence(evidence) };
+}
 
 /** The changes that keep a memory; `saved` are the values of the witnesses that are on disk, which is brought up to date. */
 export function memoryChanges(id: ProposalId, { statement, ballot, expiry, witnesses }: Memory, saved: Set<Digest>): VoteChange[] {
@@ -96,6 +105,8 @@ export interface StoredVotes {
   readonly boot: BootRecord | undefined;
   readonly instances: readonly StoredInstance[];
   readonly certificates: readonly { readonly certificate: Certificate; readonly bytes: Uint8Array }[];
+  /** Oldest first. */
+  readonly evidence: readonly Evidence[];
 }
 
 /** @throws Error when a record is not one that this program writes. */
@@ -120,6 +131,9 @@ export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): Store
       payloads: new Map(of('payload', name).map(([text, payload]) => [digest(text), payload])),
     })),
     certificates: of('certificate').map(([, value]) => ({ certificate: found(decodeCertificate(hashes, value)), bytes: value })),
+    evidence: of('evidence')
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, value]) => found(decodeEvidence(value))),
   };
 }
 

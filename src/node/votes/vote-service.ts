@@ -45,6 +45,27 @@ export interface VoteView {
   readonly certificate: Certificate | undefined;
 }
 
+/** Something happened to a vote at this node. */
+export interface VoteEvent {
+  readonly kind: 'vote';
+  readonly vote: ProposalId;
+  /** Its kind. */
+  readonly type: string;
+  readonly subject: string;
+  readonly state: VoteState;
+  readonly outcome: string | undefined;
+}
+
+/** A vote that an agent is asked for its opinion on: a command of its heartbeat. The answer is a ballot, given to the node that asked. */
+export interface VoteQuestion {
+  readonly type: 'vote';
+  readonly id: ProposalId;
+  readonly kind: string;
+  readonly subject: string;
+  readonly payloadDigest: string;
+  readonly options: readonly string[];
+}
+
 /** What this node saw a member do that no honest one does. */
 export interface EvidenceView {
   readonly kind: string;

@@ -5,7 +5,7 @@ import type { SignedProposal } from '../../byzantine/proposal.ts';
 import { byzantineQuorum, faultTolerance } from '../../byzantine/quorum.ts';
 import { expired, split } from '../../byzantine/witness.ts';
 import { type Instance, optionName } from './instance.ts';
-import type { EvidenceView, VoteView } from './vote-service.ts';
+import type { EvidenceView, VoteEvent, VoteView } from './vote-service.ts';
 
 const nameOf = ({ members }: EpochConfiguration, member: MemberIndex): string => members[member]?.nodeId ?? `member ${member}`;
 
@@ -63,6 +63,16 @@ export function certifiedView(certificate: Certificate, configuration: EpochConf
     certificate,
   };
 }
+
+/** For watchers. */
+export const eventOf = ({ id, kind, subject, state, outcome }: VoteView): VoteEvent => ({
+  kind: 'vote',
+  vote: id,
+  type: kind,
+  subject,
+  state,
+  outcome,
+});
 
 export function evidenceView(evidence: Evidence, configuration: EpochConfiguration): EvidenceView {
   const isTransferable = evidence.kind !== 'equivocation_mac';

@@ -16,6 +16,7 @@ import { EarlyRecords } from './early-records.ts';
 import { Engines } from './engines.ts';
 import { EvidenceBook } from './evidence-book.ts';
 import { Flush } from './flush.ts';
+import type { Instance } from './instance.ts';
 import { Intake } from './intake.ts';
 import { NewVotes } from './new-votes.ts';
 import { Pace } from './pace.ts';
@@ -23,14 +24,17 @@ import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
 import { readVotes } from './vote-records.ts';
-import type { EvidenceView, VoteRequest, VoteService, VoteView } from './vote-service.ts';
-import { certifiedView, evidenceView, openView } from './vote-views.ts';
+import type { EvidenceView, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
+import { certifiedView, eventOf, evidenceView, openView } from './vote-views.ts';
 
 /** Frames that wait for the turn, and their bytes; more are dropped, and said again. */
 const maxInboxFrames = 8192;
 const maxInboxBytes = 32 * 1024 * 1024;
 const keyLifeMs = 24 * 3_600_000;
 const rememberedSignatures = 16_384;
+const opinionPrefix = 'opinion:';
+/** Votes that one heartbeat asks about; the next one asks on. */
+const maxQuestions = 16;
 
 export interface VotesOptions {
   readonly self: NodeId;
@@ -53,9 +57,24 @@ export interface VotePorts {
   readonly createKey: () => AgreementKey;
   /** The member has been heard lately. */
   isReachable(node: NodeId): boolean;
+  /** A vote began or ended here, durably. */
+  onEvent(event: VoteEvent): void;
   /** Runs the job in so many milliseconds; with 0 soon, after what has already arrived: one turn serves all of it. */
   defer(job: () => void, ms: number): void;
   onFatal(error: Error): void;
+}
+
+/** What a node counts of its votes: since its start, but for `open`. */
+export interface VoteCounters {
+  readonly open: number;
+  readonly decided: number;
+  readonly noConsensus: number;
+  /** Frames that were not understood or not authentic. */
+  readonly framesRefused: number;
+  /** What members said, authentically, that no honest one says. */
+  readonly recordsRefused: number;
+  /** Contradictions that are evidence. */
+  readonly lies: number;
 }
 
 /**
@@ -84,6 +103,7 @@ export class Votes implements VoteService {
   #inboxBytes = 0;
   #keyMs: number;
   readonly #pace = new Pace();
+  readonly #ended = { decided: 0, noConsensus: 0 };
   #hasBooted = false;
   #tickPending = false;
   #saving = false;
@@ -113,9 +133,12 @@ export class Votes implements VoteService {
       send: (to, frame) => ports.send(to, frame),
       onMet: (member) => this.#meet(member),
     });
-    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs });
-    const certificates = new Certificates(hashes, stored.certificates, boot, flush);
-    const evidence = new EvidenceBook(configuration, logger);
+    const onBegun = (instance: Instance): void => this.#tell(openView(instance, configuration));
+    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
+    const certificates = new Certificates(hashes, stored.certificates, boot, flush, (certificate) =>
+      this.#tell(certifiedView(certificate, configuration)),
+    );
+    const evidence = new EvidenceBook(stored.evidence, configuration, logger, flush);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
     this.#boot = boot;
@@ -191,6 +214,12 @@ export class Votes implements VoteService {
     this.#deferTurn();
   }
 
+  /** What an agent with these capabilities is to be asked: `opinion:KIND` makes it a judge of the kind for its node. */
+  questionsFor(capabilities: readonly string[]): readonly VoteQuestion[] {
+    const kinds = capabilities.filter((name) => name.startsWith(opinionPrefix)).map((name) => name.slice(opinionPrefix.length));
+    return kinds.length === 0 ? [] : this.#opinions.questions(new Set(kinds), maxQuestions);
+  }
+
   list(limit: number): readonly VoteView[] {
     const open = [...this.#open].toReversed().slice(0, limit);
     const certified = this.#certificates.newest(limit - open.length);
@@ -230,13 +259,16 @@ export class Votes implements VoteService {
     return () => {};
   }
 
-  /** Frames that were refused, for metrics. */
-  get refusedFrames(): number {
-    return this.#links.refused;
+  /** For metrics. */
+  get counters(): VoteCounters {
+    const { refused: framesRefused } = this.#links;
+    return { ...this.#ended, open: this.#open.size, framesRefused, recordsRefused: this.#intake.refused, lies: this.#evidence.noticed };
   }
 
-  get openVotes(): number {
-    return this.#open.size;
+  #tell(view: VoteView): void {
+    if (view.state === 'decided') this.#ended.decided++;
+    if (view.state === 'no_consensus') this.#ended.noConsensus++;
+    this.#ports.onEvent(eventOf(view));
   }
 
   // Turns.
