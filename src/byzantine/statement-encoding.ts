@@ -1,4 +1,4 @@
-import { type ByteReader, type ByteWriter } from './bytes.ts';
+import { type ByteReader, type ByteWriter, encode } from './bytes.ts';
 import type { OfPhase, Statement, Vote } from './statement.ts';
 import type { Value } from './witness.ts';
 
@@ -8,7 +8,16 @@ import type { Value } from './witness.ts';
 const maxValues = 12;
 const none = 255;
 
+/** A statement is said to every member, and kept: it is encoded once. */
+const encoded = new WeakMap<Statement, Uint8Array>();
+
 export function writeStatement(writer: ByteWriter, statement: Statement): void {
+  const bytes = encoded.get(statement) ?? encode(statement, writeFields);
+  encoded.set(statement, bytes);
+  writer.fixed(bytes);
+}
+
+function writeFields(writer: ByteWriter, statement: Statement): void {
   const { boot, revision, view, viewChange, frozen, previous, current, proposed, decided } = statement;
   const votes = [...frozen, ...previous];
   const singles = [...current, proposed, decided];
@@ -28,9 +37,11 @@ export function writeStatement(writer: ByteWriter, statement: Statement): void {
 export function readStatement(reader: ByteReader): Statement {
   const [boot, revision, view, viewChange] = [reader.u32(), reader.u32(), reader.u32(), reader.u32()];
   const values = reader.list(reader.u8(0, maxValues), () => reader.digest());
+  let used = 0;
   const value = (): Value | undefined => {
     const place = reader.u8();
-    if (place !== none && place >= values.length) reader.fail();
+    if (place === used) used++;
+    else if (place !== none && place > used) reader.fail();
     return values[place];
   };
   const vote = (): Vote | undefined => {
@@ -40,5 +51,8 @@ export function readStatement(reader: ByteReader): Statement {
   const frozen: OfPhase<Vote | undefined> = [vote(), vote(), vote(), vote()];
   const previous: readonly [Vote | undefined, Vote | undefined] = [vote(), vote()];
   const current: OfPhase<Value | undefined> = [value(), value(), value(), value()];
-  return { boot, revision, view, viewChange, frozen, previous, current, proposed: value(), decided: value() };
+  const [proposed, decided] = [value(), value()];
+  // There is one encoding only: with each value once, in the order of their first use.
+  if (used !== values.length || new Set(values).size !== used) reader.fail();
+  return { boot, revision, view, viewChange, frozen, previous, current, proposed, decided };
 }

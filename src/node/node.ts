@@ -220,7 +220,7 @@ export class Node implements NodeService {
         createKey: createAgreementKey,
         isReachable: (node) => this.#replica.links.isReachable(node, performance.now()),
         onEvent: (event) => this.#replica.events.append([{ ...event, index: this.#replica.appliedIndex, ts: Date.now() }]),
-        defer: (job) => void setImmediate(job),
+        defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
         onFatal,
       },
       votes,

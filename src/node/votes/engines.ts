@@ -49,12 +49,14 @@ export class Engines {
     this.#parts = parts;
   }
 
-  /** Lets every engine that has something to do go on until none has; gathers what is to be saved and sent. */
-  run(): void {
+  /** Lets every engine that has something to do go on until none has; gathers what is to be saved and sent. Returns how many votes it was about. */
+  run(): number {
     const { open, flush } = this.#parts;
     const memories = new Map<Instance, Memory>();
+    let votes = 0;
     for (let instances = open.takeTouched(); instances.length > 0; instances = open.takeTouched()) {
       const toSign: ToSign[] = [];
+      votes += instances.length;
       for (const instance of instances) {
         const ready = instance.engine?.takeReady();
         if (ready === undefined) continue;
@@ -68,6 +70,7 @@ export class Engines {
       // With a certificate there is nothing left to remember.
       if (open.has(instance.proposal.id)) flush.save(...memoryChanges(instance.proposal.id, memory, instance.savedWitnesses));
     }
+    return votes;
   }
 
   /** Time goes on for the engines and for what was said outside of them. */
