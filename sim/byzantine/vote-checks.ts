@@ -1,6 +1,8 @@
+import type { SignedExpiry } from '../../src/byzantine/ballot.ts';
 import type { MemberIndex } from '../../src/byzantine/epoch.ts';
 import type { Outgoing } from '../../src/byzantine/messages.ts';
 import type { Motion } from '../../src/byzantine/motion.ts';
+import { isWithin } from '../../src/byzantine/motion.ts';
 import type { Notary } from '../../src/byzantine/notary.ts';
 import type { Memory } from '../../src/byzantine/ready.ts';
 import { faultOf } from '../../src/byzantine/tally.ts';
@@ -49,7 +51,7 @@ export class VoteChecks {
     hold(goesOn, 'monotonic', () => `member ${member} went back from view ${then.view} to ${now.view}`);
     hold(then.decided === undefined || then.decided === now.decided, 'agreement', () => `member ${member} changed its decision`);
     hold(before.ballot === undefined || before.ballot === after.ballot, 'one-ballot', () => `member ${member} has two ballots`);
-    hold(before.expiry === undefined || before.expiry === after.expiry, 'one-expiry', () => `member ${member} has two expiries`);
+    hold(growsFrom(before.expiry, after.expiry), 'expiries-grow', () => `member ${member} takes an expiry back`);
   }
 
   #voted(member: MemberIndex, view: number, phase: number, value: Value): void {
@@ -91,3 +93,6 @@ export class VoteChecks {
     }
   }
 }
+
+const growsFrom = (before: SignedExpiry | undefined, after: SignedExpiry | undefined): boolean =>
+  before === undefined || (after !== undefined && isWithin(before.expiry.items, after.expiry.items));

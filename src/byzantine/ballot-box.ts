@@ -3,7 +3,7 @@ import { equalBytes } from '../core/bytes.ts';
 import type { MemberIndex } from './epoch.ts';
 import type { Evidence } from './evidence.ts';
 import type { Motion } from './motion.ts';
-import { bitmapOf, isBallotFor, isExpiryFor } from './motion.ts';
+import { bitmapOf, isBallotFor, isExpiryFor, isWithin } from './motion.ts';
 import type { Notary } from './notary.ts';
 import { outcomeByBallots, outcomeOf } from './tally.ts';
 import type { Witness } from './witness.ts';
@@ -15,9 +15,9 @@ export const taken: Verdict = { type: 'taken' };
 export const ignored: Verdict = { type: 'ignored' };
 export const rejected = (why: string): Verdict => ({ type: 'rejected', why });
 
-/** What one voter has put in: the first, and one that differs from it, which proves that the voter lies. Then neither counts. */
+/** What one voter has put in: the one that counts, and one that no honest voter puts in besides, which proves that the voter lies. Then neither counts. */
 interface Slot<T> {
-  readonly first: T;
+  first: T;
   second: T | undefined;
 }
 
@@ -59,14 +59,15 @@ export class BallotBox {
     return taken;
   }
 
-  /** The signature is checked if nothing else speaks against the expiry, unless it has been. */
+  /** As for a ballot; but an expiry that names all items of the one before, and more, takes its place. */
   addExpiry(signed: SignedExpiry, signature: 'checked' | 'unchecked' = 'unchecked'): Verdict {
     const { expiry } = signed;
     if (!isExpiryFor(this.#motion, expiry)) return rejected('malformed expiry');
     const slot = this.#expiries[expiry.voter];
-    if (slot?.second !== undefined || (slot !== undefined && equalBytes(slot.first.expiry.items, expiry.items))) return ignored;
+    if (slot?.second !== undefined || (slot !== undefined && isWithin(expiry.items, slot.first.expiry.items))) return ignored;
     if (signature === 'unchecked' && !this.#notary.isExpirySigned(signed)) return rejected('expiry not signed by its voter');
     if (slot === undefined) this.#expiries[expiry.voter] = { first: signed, second: undefined };
+    else if (isWithin(slot.first.expiry.items, expiry.items)) slot.first = signed;
     else {
       slot.second = signed;
       const { proposal, voter } = expiry;
@@ -109,11 +110,18 @@ export class BallotBox {
     return this.#afterExpiry;
   }
 
-  /** The items without conclusive ballots, a bit each; undefined when there is none. */
+  /** The items without conclusive ballots, a bit each; undefined when there is none. More of them when a ballot turns out to be one of two. */
   get openItems(): Uint8Array | undefined {
+    if (this.#conclusive !== undefined) return undefined;
     const ballots = this.#countedBallots();
-    const open = bitmapOf(this.#motion.items, (item) => outcomeByBallots(this.#motion, ballots, item) === undefined);
-    return this.#conclusive !== undefined || open.every((byte) => byte === 0) ? undefined : open;
+    return bitmapOf(this.#motion.items, (item) => outcomeByBallots(this.#motion, ballots, item) === undefined);
+  }
+
+  /** Everything in the box, also both ballots of a voter that lies. */
+  get contents(): (SignedBallot | SignedExpiry)[] {
+    return [...this.#ballots, ...this.#expiries].flatMap((slot) =>
+      slot === undefined ? [] : slot.second === undefined ? [slot.first] : [slot.first, slot.second],
+    );
   }
 
   ballotOf(voter: MemberIndex): SignedBallot | undefined {

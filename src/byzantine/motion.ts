@@ -29,6 +29,9 @@ export const isBitmap = (bitmap: Uint8Array, length: number): boolean =>
 
 export const hasBit = (bitmap: Uint8Array, place: number): boolean => (((bitmap[place >> 3] ?? 0) >> (place & 7)) & 1) === 1;
 
+/** Every bit of `part` is set in `whole`, which is as long. */
+export const isWithin = (part: Uint8Array, whole: Uint8Array): boolean => part.every((byte, at) => (byte & ~(whole[at] ?? 0)) === 0);
+
 /** The bits of the places for which `isSet` holds. */
 export function bitmapOf(length: number, isSet: (place: number) => boolean): Uint8Array {
   const bitmap = new Uint8Array(Math.ceil(length / 8));
