@@ -79,7 +79,8 @@ export class VoteWorld implements ProcessListener {
     for (const process of this.#honest) process.start();
     this.#connect(this.#plan.calmReach);
     const untilUs = this.queue.nowUs + limitMs * 1000;
-    while (this.#honest.some((process) => !process.hasDecided)) if (!this.queue.step(untilUs)) return false;
+    const honest = this.#honest;
+    while (honest.some((process) => !process.hasDecided)) if (!this.queue.step(untilUs)) return false;
     return true;
   }
 

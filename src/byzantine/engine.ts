@@ -212,7 +212,7 @@ export class Engine {
     peer.heard(message);
     if (asks && peer.telling === 'nothing' && peer.mayAnswer(nowMs)) peer.telling = 'statement';
     if (this.#isOwed(from, peer)) peer.armIfIdle(nowMs);
-    if (!isNewer(statement, before)) return taken;
+    if (!isNewer(statement, before)) return ignored;
     const lie = before && !peer.hasLied ? regressionOf(before, statement) : undefined;
     if (before !== undefined && lie !== undefined) {
       peer.hasLied = true;

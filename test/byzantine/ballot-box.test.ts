@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { abstain } from '../../src/byzantine/ballot.ts';
 import { BallotBox } from '../../src/byzantine/ballot-box.ts';
-import { faultOf, outcomeOf } from '../../src/byzantine/tally.ts';
+import { faultOf, tallyOf } from '../../src/byzantine/tally.ts';
 import type { Witness } from '../../src/byzantine/witness.ts';
 import { expired, split } from '../../src/byzantine/witness.ts';
 import { motion, Signing } from './support.ts';
@@ -23,7 +23,7 @@ describe('byzantine: what ballots make', () => {
     it(title, () => {
       const ballots = choices.map((choice, voter) => sign.by(voter, choice));
 
-      expect(outcomeOf(motion, ballots, [])?.[0]).to.equal(outcome);
+      expect(tallyOf(motion, ballots, []).conclusive?.[0]).to.equal(outcome);
     });
   }
 
@@ -32,9 +32,9 @@ describe('byzantine: what ballots make', () => {
     const ballots = [0, 1, 2].map((voter) => sign.by(voter, 0, voter === 0 ? 0 : 1, voter === 0 ? 0 : 1));
     const expiries = [1, 2, 3].map((voter) => sign.expiryBy(voter, bundle, 1, 2));
 
-    expect(outcomeOf(bundle, ballots, expiries)).to.deep.equal(Uint8Array.of(0, expired, expired));
-    expect(outcomeOf(bundle, ballots, expiries.slice(1))).to.equal(undefined);
-    expect(outcomeOf(bundle, ballots, [...expiries.slice(1), sign.expiryBy(0, bundle, 1)])).to.equal(undefined);
+    expect(tallyOf(bundle, ballots, expiries).afterExpiry).to.deep.equal(Uint8Array.of(0, expired, expired));
+    expect(tallyOf(bundle, ballots, expiries.slice(1)).afterExpiry).to.equal(undefined);
+    expect(tallyOf(bundle, ballots, [...expiries.slice(1), sign.expiryBy(0, bundle, 1)]).afterExpiry).to.equal(undefined);
   });
 });
 
