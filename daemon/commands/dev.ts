@@ -15,6 +15,7 @@ interface UpFlags extends DirFlags {
   readonly peerPort?: number;
   readonly heartbeatMs?: number;
   readonly electionTimeoutMs?: number;
+  readonly votesAutoApprove?: string;
   readonly detach?: boolean;
 }
 
@@ -34,6 +35,7 @@ export function addDevCommands(program: Command, context: Context): void {
     .option('--peer-port <port>', 'peer port of the first node (default 7501)', port)
     .option('--heartbeat-ms <duration>', 'how often a leader speaks', duration)
     .option('--election-timeout-ms <duration>', 'silence after which a new leader is elected', duration)
+    .option('--votes-auto-approve <kinds>', 'kinds of votes that the nodes approve without asking anyone, divided by commas; * is all')
     .option('--detach', 'return and leave the cluster running')
     .action(async (flags: UpFlags, command: Command) => up(await open(flags.dir), flags, command, context));
 
@@ -63,10 +65,11 @@ export function addDevCommands(program: Command, context: Context): void {
 
 async function up(cluster: DevCluster, flags: UpFlags, command: Command, context: Context): Promise<void> {
   const { printer } = openSession(command, context);
-  const { nodes, httpPort, peerPort, heartbeatMs, electionTimeoutMs, detach = false } = flags;
+  const { nodes, httpPort, peerPort, heartbeatMs, electionTimeoutMs, votesAutoApprove, detach = false } = flags;
   const startFlags = [
     ...(heartbeatMs === undefined ? [] : ['--heartbeat-ms', String(heartbeatMs)]),
     ...(electionTimeoutMs === undefined ? [] : ['--election-timeout-ms', String(electionTimeoutMs)]),
+    ...(votesAutoApprove === undefined ? [] : ['--votes-auto-approve', votesAutoApprove]),
   ];
   const statuses = await cluster.up({ nodes, httpPort, peerPort, startFlags, detach });
   const rows = statuses.map(({ name, nodeId, role, term, members }) => ({

@@ -1,5 +1,7 @@
 import '../core/polyfill.ts';
 import { randomInt } from 'node:crypto';
+import { genesisConfiguration } from '../byzantine/configuration.ts';
+import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
@@ -7,7 +9,8 @@ import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration, SnapshotMeta } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
 import { openNodeStore } from '../storage/node-store.ts';
-import type { RaftStore, StoredState } from '../storage/store.ts';
+import type { OpenedStore } from '../storage/opening.ts';
+import type { RaftStore } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
@@ -41,6 +44,9 @@ import type {
 } from './service.ts';
 import { writeSnapshotFile } from './snapshot-file.ts';
 import { loadState, readChunk } from './snapshot-reading.ts';
+import { isVoteFrame } from './votes/vote-links.ts';
+import type { VoteRequest } from './votes/vote-service.ts';
+import { Votes } from './votes/votes.ts';
 
 export const version = '0.1.0';
 
@@ -66,6 +72,8 @@ export interface NodeConfig {
   /** `lease`: a leader may answer linearizable reads alone, which trusts the clocks of the nodes (docs/raft.md). By default `safe`. */
   readonly readMode?: 'safe' | 'lease';
   readonly requestTimeoutMs?: number;
+  /** Kinds of Byzantine votes that this node approves without asking anyone; `*` is all. By default none: an operator votes. */
+  readonly autoApprove?: readonly string[];
   readonly logger: Logger;
   /** The node can't go on: its disk failed or an invariant broke. The process should end. */
   readonly onFatal: (error: Error) => void;
@@ -80,15 +88,16 @@ export interface NodeConfig {
 export async function startNode(config: NodeConfig): Promise<Node> {
   const { nodeId: id } = loadIdentity(config.privateKey);
   checkKey(config, id);
-  const { store, state } = await openNodeStore({
+  const opened = await openNodeStore({
     dataDir: config.dataDir,
     isAlone: (config.roster?.members.filter(({ voter }) => voter) ?? config.genesis.members).every(({ nodeId }) => nodeId === id),
     nonce: () => randomInt(1, 2 ** 47),
     identity: { clusterId: config.genesis.clusterId, nodeId: id },
     logger: config.logger,
   });
+  const { store, state } = opened;
   try {
-    return await Node.start(config, store, state, await loadState(store, state));
+    return await Node.start(config, opened, await loadState(store, state));
   } catch (error) {
     await store.close();
     throw error;
@@ -100,6 +109,8 @@ export class Node implements NodeService {
   readonly #config: NodeConfig;
   readonly #store: RaftStore;
   readonly #replica: Replica;
+  /** Undefined at a node that is no founding member. */
+  readonly votes: Votes | undefined;
   readonly #metrics: Metrics;
   readonly #addresses: AddressBook;
   #transport: PeerTransport | undefined;
@@ -112,8 +123,10 @@ export class Node implements NodeService {
   #timer: NodeJS.Timeout | undefined;
   readonly #commitAtStart: LogIndex;
 
-  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState) {
+  private constructor(config: NodeConfig, opened: OpenedStore, state: ClusterState) {
+    const { store, state: stored } = opened;
     this.#config = config;
+    this.votes = this.#makeVotes(opened);
     this.#metrics = new Metrics(version);
     this.#store = this.#metrics.timed(store);
     this.#commitAtStart = stored.hardState.commitIndex;
@@ -148,23 +161,33 @@ export class Node implements NodeService {
     );
   }
 
-  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState): Promise<Node> {
-    const node = new Node(config, store, stored, state);
+  static async start(config: NodeConfig, opened: OpenedStore, state: ClusterState): Promise<Node> {
+    const node = new Node(config, opened, state);
+    const { votes } = node;
     const replica = node.#replica;
     const transport = await startLibp2pTransport({
       privateKey: loadIdentity(config.privateKey).privateKey,
       listen: { host: config.peerHost, port: config.peerPort },
       clusterId: config.genesis.clusterId,
       members: node.#peers(),
-      handlers: { onFrame: (from, frame) => replica.onFrame(from, frame), onLink: (peer, up) => replica.onLink(peer, up) },
+      handlers: {
+        onFrame: (from, frame) => (isVoteFrame(frame) ? votes?.onFrame(from, frame) : replica.onFrame(from, frame)),
+        onLink: (peer, up) => {
+          replica.onLink(peer, up);
+          votes?.onLink(peer, up);
+        },
+      },
       logger: config.logger,
     });
     node.#transport = transport;
     node.#linked = node.#peers();
     node.#followMembers();
-    node.#metrics.watch(replica, store, transport.stats);
+    node.#metrics.watch(replica, opened.store, transport.stats);
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
-    node.#timer = setInterval(() => replica.tick(), config.heartbeatMs / ticksPerHeartbeat);
+    node.#timer = setInterval(() => {
+      replica.tick();
+      votes?.tick();
+    }, config.heartbeatMs / ticksPerHeartbeat);
     return node;
   }
 
@@ -172,8 +195,34 @@ export class Node implements NodeService {
     clearInterval(this.#timer);
     clearTimeout(this.#forgetTimer);
     this.#replica.stop();
+    this.votes?.stop();
     await this.#transport?.stop();
     await this.#store.close();
+  }
+
+  #makeVotes({ store, state, votes }: OpenedStore): Votes | undefined {
+    const { genesis, privateKey, autoApprove = [], logger, onFatal } = this.#config;
+    const { nodeId: self, privateKey: key } = loadIdentity(privateKey);
+    const founders = genesis.members.map(({ nodeId }) => nodeId);
+    if (!founders.includes(self)) return undefined;
+    const configuration = genesisConfiguration(genesis.clusterId, founders);
+    return new Votes(
+      { self, configuration, autoApprove, hasLostStore: state.hardState.rejoining !== 0 },
+      {
+        send: (to, frame) => this.#transport?.send(to, frame),
+        store,
+        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+        logger,
+        hashes: nodeHashes,
+        verify: verifySignature,
+        sign: signingKey(key.raw.slice(0, 32)).sign,
+        createKey: createAgreementKey,
+        isReachable: (node) => this.#replica.links.isReachable(node, performance.now()),
+        defer: (job) => void setImmediate(job),
+        onFatal,
+      },
+      votes,
+    );
   }
 
   #peers(): readonly TransportMember[] {
@@ -409,6 +458,37 @@ export class Node implements NodeService {
 
   claim(request: ClaimRequest, options: RequestOptions = {}): Promise<readonly ClaimedTask[]> {
     return settle((done) => this.#replica.claim(request, done), options.signal, false);
+  }
+
+  openVote(request: VoteRequest, options: RequestOptions = {}): Promise<string> {
+    return settle((done) => this.#voting().open(request, done), options.signal, true);
+  }
+
+  castBallot(id: string, option: string, options: RequestOptions = {}): Promise<void> {
+    return settle((done) => this.#voting().cast(id, option, done), options.signal, true);
+  }
+
+  waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
+    this.#voting().seek(id);
+    return new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve();
+      const end = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        giveUp();
+        resolve();
+      };
+      const timer = setTimeout(end, waitMs);
+      const giveUp = this.#voting().onCertified(id, end);
+      signal?.addEventListener('abort', end);
+      return undefined;
+    });
+  }
+
+  #voting(): Votes {
+    if (this.votes === undefined)
+      throw new QuorateError(failure('byzantine_unavailable', 'this node is no member of the epoch that votes'));
+    return this.votes;
   }
 
   async waitForTask(task: TaskId, waitMs: number, signal?: AbortSignal): Promise<Task | undefined> {

@@ -8,6 +8,7 @@ import type { Command, CommandResult, SessionCommand } from '../tasks/commands.t
 import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import type { Task } from '../tasks/task.ts';
+import type { VoteRequest, VoteService } from './votes/vote-service.ts';
 
 export type { ConfigurationChange, MemberChange } from '../raft/configuration-change.ts';
 
@@ -163,6 +164,14 @@ export interface NodeService {
   transferLeadership(to: NodeId | undefined, options?: RequestOptions): Promise<NodeId>;
   /** The state at a linearizable point: it holds every write acknowledged before the request. */
   snapshot(options?: RequestOptions): Promise<SnapshotDownload>;
+  /** The Byzantine votes as this node knows them; undefined at a node that is no member of the epoch. */
+  readonly votes: VoteService | undefined;
+  /** Resolves with the vote's id once it is durable at this node. */
+  openVote(request: VoteRequest, options?: RequestOptions): Promise<string>;
+  /** Gives this node's one ballot; resolves once it is durable. */
+  castBallot(id: string, option: string, options?: RequestOptions): Promise<void>;
+  /** Resolves once the vote has a certificate here, or after `waitMs`. */
+  waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void>;
   /** Waits up to `waitMs` for work; empty when there is none. An aborted claim gives up its place. */
   claim(request: ClaimRequest, options?: RequestOptions): Promise<readonly ClaimedTask[]>;
 
