@@ -68,18 +68,18 @@ export class Liar {
     const { configuration } = network.electorate;
     this.#network = network;
     this.#member = member;
-    this.#authenticator = new Authenticator(({
-	hashes: nodeHashes,
-	verify: verifySignature,
-	configuration,
-	self: member,
-	sign: network.electorate.keyOf(member).sign,
-	boot: 2 ** 31,
-	ownKey: {
-		key: createAgreementKey(),
-		generation: 2 ** 31
-	}
-}));
+    this.#authenticator = new Authenticator({
+      hashes: nodeHashes,
+      verify: verifySignature,
+      configuration,
+      self: member,
+      sign: network.electorate.keyOf(member).sign,
+      boot: 2 ** 31,
+      ownKey: {
+        key: createAgreementKey(),
+        generation: 2 ** 31,
+      },
+    });
   }
 
   onFrame(bytes: Uint8Array): void {
@@ -244,16 +244,16 @@ export class VoteNetwork {
 
   open(member: MemberIndex, request: Partial<VoteRequest> = {}): Asked<string> {
     const asked: Asked<string> = {};
-    const whole: VoteRequest = ({
-	kind: 'decision',
-	subject: 'web@1',
-	payload: new Uint8Array(0),
-	options: ['approve', 'reject'],
-	minSupport: undefined,
-	timeoutMs: 5e3,
-	validMs: 6e4,
-	...request
-});
+    const whole: VoteRequest = {
+      kind: 'decision',
+      subject: 'web@1',
+      payload: new Uint8Array(0),
+      options: ['approve', 'reject'],
+      minSupport: undefined,
+      timeoutMs: 5e3,
+      validMs: 6e4,
+      ...request,
+    };
     this.votes(member).open(whole, (answer) => Object.assign(asked, answer.ok ? { value: answer.value } : { failure: answer.failure }));
     return asked;
   }
