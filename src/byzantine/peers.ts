@@ -7,13 +7,14 @@ const maxReminderMs = 2000;
 /** Answers to one peer in `answersMs`: a small question has a long answer. */
 const maxAnswers = 4;
 const answersMs = 100;
+const noBits = new Uint8Array(0);
 
 /** What this member knows of how far another one has heard it, and when to remind it. */
 class Peer {
   /** The newest of this member's statements that the peer has shown to have. */
   seen: Seen | undefined;
-  ballots = new Uint8Array(0);
-  expiries = new Uint8Array(0);
+  ballots: Uint8Array = noBits;
+  expiries: Uint8Array = noBits;
   /** It is to be sent the statement with the next `Ready`, and perhaps asked for its own. */
   telling: 'nothing' | 'statement' | 'question' = 'nothing';
   /** This member has just started or the link was lost: it may have forgotten what the peer said. */
@@ -34,8 +35,8 @@ class Peer {
   heard({ seen, ballots, expiries }: StatementMessage): void {
     this.mustAsk = false;
     this.seen = seen;
-    this.ballots = new Uint8Array(ballots);
-    this.expiries = new Uint8Array(expiries);
+    this.ballots = ballots;
+    this.expiries = expiries;
   }
 
   hasBallotOf(voter: MemberIndex): boolean {
@@ -82,28 +83,27 @@ export type { Peer };
 
 /** The other members, by index; this member has no entry. */
 export class Peers {
-  readonly #peers: ReadonlyMap<MemberIndex, Peer>;
+  readonly #all: readonly (readonly [MemberIndex, Peer])[];
+  readonly #self: MemberIndex;
 
   /** `firstReminderMs`: how long an answer takes that was not lost. */
   constructor(n: number, self: MemberIndex, firstReminderMs: () => number) {
-    this.#peers = new Map(
-      Array.from({ length: n }, (_, member) => [member, new Peer(() => Math.min(maxReminderMs, firstReminderMs()))] as const).filter(
-        ([member]) => member !== self,
-      ),
-    );
+    const reminderMs = (): number => Math.min(maxReminderMs, firstReminderMs());
+    this.#self = self;
+    this.#all = Array.from({ length: n }, (_, member) => [member, new Peer(reminderMs)] as const).filter(([member]) => member !== self);
   }
 
-  [Symbol.iterator](): IterableIterator<[MemberIndex, Peer]> {
-    return this.#peers.entries();
+  [Symbol.iterator](): IterableIterator<readonly [MemberIndex, Peer]> {
+    return this.#all.values();
   }
 
   get(member: MemberIndex): Peer | undefined {
-    return this.#peers.get(member);
+    return member === this.#self ? undefined : this.#all[member > this.#self ? member - 1 : member]?.[1];
   }
 
   get wakeAtMs(): number {
     let wakeAtMs = Number.POSITIVE_INFINITY;
-    for (const peer of this.#peers.values()) wakeAtMs = Math.min(wakeAtMs, peer.remindAtMs);
+    for (const [, peer] of this.#all) wakeAtMs = Math.min(wakeAtMs, peer.remindAtMs);
     return wakeAtMs;
   }
 }
