@@ -41,6 +41,7 @@ const byFailure: Readonly<Record<string, ExitCode>> = {
   would_lose_quorum: exitCodes.conflict,
   token_refused: exitCodes.denied,
   session_expired: exitCodes.conflict,
+  raft_divergence: exitCodes.unhealthy,
   timeout: exitCodes.timeout,
   outcome_unknown: exitCodes.timeout,
   aborted: exitCodes.interrupted,
@@ -77,6 +78,7 @@ const advice: Readonly<Record<string, string>> = {
   not_caught_up: 'wait a moment and try again; `quorate member list` shows the members',
   token_refused: 'ask for a new one with `quorate member token`',
   would_lose_quorum: 'bring back the nodes that are named, or remove them first',
+  raft_divergence: 'see `quorate status`; the node whose log differs must be repaired',
   unknown_agent: '`quorate agent list` shows the agents',
   unknown_task: '`quorate task list` shows the tasks',
 };

@@ -15,6 +15,7 @@ import { isQuorum } from './invariants/quorums.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 import { calmDisk, type Plan } from './plan.ts';
+import { simulatedKeys } from './simulated-keys.ts';
 import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
 import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
@@ -298,6 +299,7 @@ export class World {
       {
         id: node.id,
         members: this.#nodes.slice(0, this.#options.plan.founders).map(({ id }) => id),
+        clusterId: 'simulated',
         clusterTag: 7,
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,
@@ -320,6 +322,7 @@ export class World {
           unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
         },
         random: node.random,
+        keys: simulatedKeys(node.id),
         logger: silent,
         defer,
         onFatal,

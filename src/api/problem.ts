@@ -19,6 +19,7 @@ const statuses: Readonly<Record<FailureCode, number>> = {
   would_lose_quorum: 409,
   token_refused: 403,
   session_expired: 409,
+  raft_divergence: 503,
   no_quorum: 503,
   no_leader: 503,
   unavailable: 503,

@@ -20,6 +20,7 @@ export const failureCodes = [
   'would_lose_quorum',
   'token_refused',
   'session_expired',
+  'raft_divergence',
   'no_quorum',
   'no_leader',
   'outcome_unknown',

@@ -3,6 +3,7 @@ import type { AgentId, LogIndex, NodeId, TaskId, Term } from '../core/ids.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
+import type { LogChainStatus } from './divergence.ts';
 import type { Genesis, MemberStatus } from './genesis.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
@@ -39,6 +40,7 @@ export interface NodeStatus {
   readonly removed: boolean;
   readonly partition: { readonly state: PartitionState; readonly reachable: readonly string[] };
   readonly durability: 'sync';
+  readonly logChain: LogChainStatus;
 }
 
 /** What an agent reports of itself with a heartbeat: volatile, advisory. */
