@@ -73,6 +73,7 @@ export function formatAction(action: Action): string {
     case 'transfer':
     case 'skew':
     case 'flip':
+    case 'rewrite':
     case 'pause':
     case 'fail':
       return `${action.kind} ${names(action.who)}`;
@@ -169,6 +170,7 @@ function readAction(r: LineReader): Action {
     case 'transfer':
     case 'skew':
     case 'flip':
+    case 'rewrite':
     case 'pause':
     case 'fail':
       return { kind, who: r.targets() };

@@ -93,8 +93,8 @@ export class Divergence {
   }
 
   /** Peers whose logs are not this node's. */
-  get differing(): number {
-    return this.#peers.differences.length;
+  get differing(): readonly NodeId[] {
+    return this.#peers.differences.map(({ head }) => head.node);
   }
 
   /** What a guarded command is answered while `isDiverged`. */
