@@ -1,11 +1,13 @@
 import { toHex } from '../byzantine/bytes.ts';
 import { equalBytes } from '../core/bytes.ts';
+import type { Clock } from '../core/clock.ts';
 import { type Failure, failure } from '../core/errors.ts';
 import type { LogIndex, NodeId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import { members } from '../raft/configuration.ts';
 import type { Configuration } from '../raft/messages.ts';
 import { maxHeads, type SignedHead } from '../wire/frames.ts';
+import type { EventLog } from './event-log.ts';
 import type { ChainHead } from './head-ring.ts';
 import { type Equivocation, HeadWitness } from './head-witness.ts';
 import { genesisChain, LogChain } from './log-chain.ts';
@@ -19,7 +21,9 @@ export interface DivergencePorts {
   readonly keys: NodeKeys;
   readonly logger: Logger;
   readonly configuration: () => Configuration;
+  readonly clock: Pick<Clock, 'unixMs'>;
   readonly outbox: Pick<Outbox, 'frame'>;
+  readonly events: Pick<EventLog, 'append'>;
 }
 
 /** What a node says of its log and of those of its peers. Chains are in hexadecimal digits. */
@@ -29,11 +33,17 @@ export interface LogChainStatus {
   /** Null while no peer's log is known to differ. */
   readonly divergence: {
     readonly odd: Odd;
+    readonly detail: string;
     /** Guarded commands are refused here. */
     readonly isDiverged: boolean;
     readonly agreeing: readonly NodeId[];
     /** The earliest difference that was seen of each; `own` is null where no entry of this node's log ends. */
-    readonly differing: readonly { readonly nodeId: NodeId; readonly index: LogIndex; readonly own: string | null; readonly theirs: string }[];
+    readonly differing: readonly {
+      readonly nodeId: NodeId;
+      readonly index: LogIndex;
+      readonly own: string | null;
+      readonly theirs: string;
+    }[];
   } | null;
   /** Nodes that signed two logs. */
   readonly equivocations: readonly {
@@ -44,8 +54,7 @@ export interface LogChainStatus {
 }
 
 /** Why a head was not heeded. */
-const refusals = ['not_a_member', 'too_far_ahead', 'too_many', 'bad_signature'] as const;
-type Refusal = (typeof refusals)[number];
+type Refusal = 'not_a_member' | 'too_far_ahead' | 'too_many' | 'bad_signature';
 
 /** Peers hear of this node's log at least so often, and at speed not more often than the second: a signature is to be checked by everyone. */
 const maxSilenceMs = 1000;
@@ -121,7 +130,7 @@ export class Divergence {
     return {
       index,
       chain: toHex(chain),
-      divergence: differing.length === 0 ? null : { odd: this.#odd, isDiverged: this.isDiverged, agreeing, differing },
+      divergence: differing.length === 0 ? null : { odd: this.#odd, detail: this.detail, isDiverged: this.isDiverged, agreeing, differing },
       equivocations: this.#witness.equivocations.map(equivocationView),
     };
   }
@@ -210,10 +219,12 @@ export class Divergence {
     const isTold = !isNews && odd === this.#odd;
     this.#odd = odd;
     if (isTold) return;
-    const { differences, agreeing } = this.#peers;
-    const fields = { index, peer: node, odd, agreeing, differing: differences.map((difference) => difference.head.node) };
-    if (differences.length > 0) this.#ports.logger.error(fields, `RAFT_DIVERGENCE: ${this.detail}`);
-    else this.#ports.logger.info(fields, "all peers' logs agree with this one again");
+    const { logger, events, clock } = this.#ports;
+    const { differing, detail } = this;
+    if (differing.length > 0)
+      logger.error({ index, peer: node, odd, differing, agreeing: this.#peers.agreeing }, `RAFT_DIVERGENCE: ${detail}`);
+    else logger.info({ index, peer: node }, detail);
+    events.append([{ kind: 'divergence', index: this.log.head.index, ts: clock.unixMs(), node, odd, differing, detail }]);
   }
 }
 

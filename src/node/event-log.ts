@@ -1,14 +1,30 @@
-import type { LogIndex } from '../core/ids.ts';
+import type { LogIndex, NodeId } from '../core/ids.ts';
 import type { StateEvent } from '../tasks/events.ts';
+import type { Odd } from './peer-logs.ts';
+
+/** A change in what this node finds of its peers' logs: noticed here, not derived from the log. `index`: of the last entry that is applied here. */
+export interface DivergenceEvent {
+  readonly kind: 'divergence';
+  readonly index: LogIndex;
+  readonly ts: number;
+  /** The peer that was compared. */
+  readonly node: NodeId;
+  readonly odd: Odd;
+  /** Nodes whose logs differ from this one's; empty when all is well again. */
+  readonly differing: readonly NodeId[];
+  readonly detail: string;
+}
+
+export type NodeEvent = StateEvent | DivergenceEvent;
 
 /** Events kept for watchers that come back: a few seconds of full load, hours of an ordinary day. */
 const capacity = 20_000;
 
-export type EventListener = (events: readonly StateEvent[]) => void;
+export type EventListener = (events: readonly NodeEvent[]) => void;
 
-/** The newest events of this node's state machine, and who listens. */
+/** The newest events of this node's state machine and of its comparisons with others, and who listens. */
 export class EventLog {
-  #events: StateEvent[] = [];
+  #events: NodeEvent[] = [];
   /** Everything after this index is still here. */
   #completeAfter: LogIndex;
   readonly #listeners = new Set<EventListener>();
@@ -18,7 +34,7 @@ export class EventLog {
     this.#completeAfter = index;
   }
 
-  append(events: readonly StateEvent[]): void {
+  append(events: readonly NodeEvent[]): void {
     // One by one: a node that catches up appends more at once than a call can take as arguments.
     for (const event of events) this.#events.push(event);
     if (this.#events.length > 2 * capacity) {
@@ -34,7 +50,7 @@ export class EventLog {
     this.#completeAfter = index;
   }
 
-  after(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean } {
+  after(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean } {
     let low = 0;
     let high = this.#events.length;
     while (low < high) {

@@ -9,7 +9,6 @@ import type { Agent } from '../registry/agent.ts';
 import { openNodeStore } from '../storage/node-store.ts';
 import type { RaftStore, StoredState } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
-import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
@@ -17,6 +16,7 @@ import { type PeerTransport, startLibp2pTransport, type TransportMember } from '
 import type { Question, Reply } from '../wire/frames.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
+import type { NodeEvent } from './event-log.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import { nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
@@ -444,7 +444,7 @@ export class Node implements NodeService {
   /** Resolves when `condition` holds after an event that `concerns` it, or after `waitMs`. */
   #until(
     condition: () => boolean,
-    concerns: (event: StateEvent) => boolean,
+    concerns: (event: NodeEvent) => boolean,
     waitMs: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -464,7 +464,7 @@ export class Node implements NodeService {
     });
   }
 
-  eventsAfter(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean } {
+  eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean } {
     return this.#replica.events.after(index);
   }
 
@@ -476,7 +476,7 @@ export class Node implements NodeService {
     this.#removalListeners.push(listener);
   }
 
-  subscribe(listener: (events: readonly StateEvent[]) => void): () => void {
+  subscribe(listener: (events: readonly NodeEvent[]) => void): () => void {
     return this.#replica.events.subscribe(listener);
   }
 }

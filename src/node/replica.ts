@@ -123,10 +123,9 @@ export class Replica {
       electionTimeoutMs: options.electionTimeoutMs,
     });
     if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
-    const { clusterId } = options;
-    const { keys, logger } = ports;
-    const configuration = () => this.#raft.configuration;
-    this.divergence = new Divergence({ self: this.id, clusterId, keys, logger, configuration, outbox: this.#outbox }, snapshot);
+    const { id: self, clusterId } = options;
+    const divergencePorts = { ...ports, self, clusterId, outbox: this.#outbox, events: this.events };
+    this.divergence = new Divergence({ ...divergencePorts, configuration: () => this.#raft.configuration }, snapshot);
     this.#applier = this.#makeApplier(state, start);
     this.#snapshots = this.#makeSnapshots(snapshot);
     this.#proposer = new Proposer({

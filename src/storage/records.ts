@@ -163,7 +163,13 @@ export function encodeSnapshot({ meta, chunks, digest }: SnapshotRecord): Uint8A
     w.u32(list.length);
     for (const id of list) w.text(id);
   }
-  return seal(w.u8(autoLeave ? 1 : 0).u32(meta.chain.length).raw(meta.chain), 'snapshot');
+  return seal(
+    w
+      .u8(autoLeave ? 1 : 0)
+      .u32(meta.chain.length)
+      .raw(meta.chain),
+    'snapshot',
+  );
 }
 
 export function decodeSnapshot(record: Uint8Array): SnapshotRecord | undefined {

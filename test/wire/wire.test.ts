@@ -84,7 +84,12 @@ const messages: readonly RaftMessage[] = [
   {
     type: 'InstallSnapshot',
     term: 2,
-    snapshot: { index: 9, term: 2, configuration: { voters: [node], outgoing: [], learners: [], learnersNext: [], autoLeave: false }, chain: new Uint8Array(32) },
+    snapshot: {
+      index: 9,
+      term: 2,
+      configuration: { voters: [node], outgoing: [], learners: [], learnersNext: [], autoLeave: false },
+      chain: new Uint8Array(32),
+    },
     chunk: 0,
     chunks: 2,
     data: new Uint8Array([9]),
