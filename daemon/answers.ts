@@ -18,6 +18,7 @@ export const statusSchema = z.object({
   members: z.array(memberSchema),
   removed: z.boolean().default(false),
   partition: z.object({ state: z.string(), reachable: z.array(z.string()) }),
+  logChain: z.object({ divergence: z.object({ detail: z.string() }).nullable() }).default({ divergence: null }),
 });
 export type Status = z.infer<typeof statusSchema>;
 

@@ -184,6 +184,7 @@ const summed: readonly (readonly [name: keyof RunCounts, words: string])[] = [
   ['diskFailures', 'failed disks'],
   ['lostDisks', 'lost disks'],
   ['bitFlips', 'flipped bits'],
+  ['rewrittenLogs', 'rewritten logs'],
   ['repairedDisks', 'repaired'],
   ['gaveUp', 'histories not judged'],
 ];

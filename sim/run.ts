@@ -55,6 +55,7 @@ export interface RunCounts {
   readonly diskFailures: number;
   readonly lostDisks: number;
   readonly bitFlips: number;
+  readonly rewrittenLogs: number;
   /** Nodes that lost their disk, or noticed that it was damaged, and were taken in again. */
   readonly repairedDisks: number;
   readonly partitions: number;
@@ -127,6 +128,7 @@ function countsOf(world: World): RunCounts {
     diskFailures: counts.diskFailures,
     lostDisks: counts.lostDisks,
     bitFlips: counts.bitFlips,
+    rewrittenLogs: counts.rewrittenLogs,
     repairedDisks: observer.repairedDisks,
     partitions: counts.partitions,
     lostFrames: world.network.lost,
@@ -199,6 +201,8 @@ function notWhole(world: World, core: readonly number[]): string | undefined {
     if (replica.raft.leader !== leader.id) return `${replica.id} does not follow the leader ${leader.id}`;
     replicas.push(replica);
   }
+  const doubter = replicas.find(({ divergence }) => divergence.differing.some((id) => replicas.some((replica) => replica.id === id)));
+  if (doubter !== undefined) return `${doubter.id} says: ${doubter.divergence.detail}`;
   if (isJoint(leader.raft.configuration)) return 'a joint configuration was not left';
   if (!world.workload.isDrained(leader)) return 'tasks are not finished';
   const { appliedIndex } = leader;

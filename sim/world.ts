@@ -15,11 +15,13 @@ import { isQuorum } from './invariants/quorums.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 import { calmDisk, type Plan } from './plan.ts';
+import { simulatedKeys } from './simulated-keys.ts';
 import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
 import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
 import { TlaTrace } from './tla-trace.ts';
 import { type Listeners, Trace } from './trace.ts';
+import { hold } from './violation.ts';
 import { Workload } from './workload.ts';
 
 const heartbeatMs = 100;
@@ -51,6 +53,8 @@ interface SimulatedNode {
   allowance: { left: number; readonly spent: () => void } | undefined;
   /** How far its program's version is from the others'. */
   skew: number;
+  /** Somebody has rewritten its log, and it was not repaired yet: clients keep away from it. */
+  isRewritten: boolean;
   /** What the trace was last told of the node's life: its term, whether it leads, and its snapshots. */
   told: { readonly term: number; readonly isLeader: boolean; readonly snapshots: number };
   readonly random: SeededRandom;
@@ -76,6 +80,7 @@ const streams = {
   asked: 8,
   secondOperator: 9,
   flips: 10,
+  rewrites: 11,
   nodes: 16,
 } as const;
 
@@ -111,6 +116,7 @@ export class World {
     diskFailures: 0,
     lostDisks: 0,
     bitFlips: 0,
+    rewrittenLogs: 0,
   };
   /** Node numbers. */
   readonly indices: readonly number[];
@@ -152,6 +158,7 @@ export class World {
       slowUs: 0,
       allowance: undefined,
       skew: 0,
+      isRewritten: false,
       told: untold,
       random: this.stream(streams.nodes + i),
     }));
@@ -173,7 +180,7 @@ export class World {
     this.workload = new Workload({
       queue: this.queue,
       random: this.stream(streams.clients),
-      replica: (node) => (this.#at(node).paused ? undefined : this.#at(node).replica),
+      replica: (node) => (this.#at(node).paused || this.#at(node).isRewritten ? undefined : this.#at(node).replica),
       nodes,
       history: this.history,
       observer: this.observer,
@@ -296,6 +303,7 @@ export class World {
       {
         id: node.id,
         members: this.#nodes.slice(0, this.#options.plan.founders).map(({ id }) => id),
+        clusterId: 'simulated',
         clusterTag: 7,
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,
@@ -318,6 +326,7 @@ export class World {
           unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
         },
         random: node.random,
+        keys: simulatedKeys(node.id),
         logger: silent,
         defer,
         onFatal,
@@ -373,6 +382,41 @@ export class World {
     this.trace.event('flip', index);
     // Drawn for this moment alone: a plan with a flip less hits the same places with the others.
     node.disk.flip(new SeededRandom(this.#options.seed + streams.flips * 2 ** 32 + this.queue.nowUs));
+  }
+
+  /** Killed, a committed entry on its disk is changed, with right checksums, and started again. */
+  rewriteLog(index: number): void {
+    this.crash(index);
+    const node = this.#at(index);
+    node.isRewritten = node.disk.rewrite(new SeededRandom(this.#options.seed + streams.rewrites * 2 ** 32 + this.queue.nowUs));
+    if (node.isRewritten) {
+      this.counts.rewrittenLogs++;
+      this.trace.event('rewrite', index);
+      this.observer.rewritten(node.id);
+    }
+    this.start(index);
+  }
+
+  /** An operator looks after a node whose log was rewritten some time ago: all must have noticed. */
+  checkLog(index: number): void {
+    const node = this.#at(index);
+    if (!node.isRewritten) return;
+    for (const { replica } of this.#nodes) {
+      if (replica === undefined) continue;
+      const { differing, isDiverged } = replica.divergence;
+      const hasNoticed = replica === node.replica ? isDiverged : differing.includes(node.id) && !isDiverged;
+      hold(hasNoticed, 'rewriting-is-noticed', () => `${replica.id} says of the log of ${node.id}: ${replica.divergence.detail}`);
+    }
+  }
+
+  /** The disk of a node whose log was rewritten is emptied. */
+  repairLog(index: number): void {
+    const node = this.#at(index);
+    if (!node.isRewritten) return;
+    this.loseDisk(index);
+    node.isRewritten = false;
+    this.observer.repaired(node.id);
+    this.start(index);
   }
 
   /** Stopped and started as another version of the program. */
@@ -485,6 +529,7 @@ export class World {
       node.slowUs = 0;
       node.allowance = undefined;
       if (node.skew !== 0) this.restartAs(index, 0);
+      this.repairLog(index);
       if (core.includes(index)) {
         this.resume(index);
         this.start(index);

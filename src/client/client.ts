@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { failure, QuorateError } from '../core/errors.ts';
 import { agentId, taskId } from '../core/ids.ts';
+import type { NodeEvent } from '../node/event-log.ts';
 import type { ClaimedTask, HeartbeatAnswer, TaskHeartbeatAnswer } from '../node/service.ts';
 import type { Command, CommandResult, ResultValue } from '../tasks/commands.ts';
-import type { NodeEvent } from '../node/event-log.ts';
 import { Http } from './http.ts';
 import { Stream } from './stream.ts';
 

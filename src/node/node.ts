@@ -21,6 +21,7 @@ import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
 import type { NodeEvent } from './event-log.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
+import { nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
 import { Replica } from './replica.ts';
 import { ticksPerHeartbeat } from './replica-options.ts';
@@ -134,10 +135,12 @@ export class Node implements NodeService {
     const { genesis, heartbeatMs, electionTimeoutMs, snapshotBytes, logger } = config;
     this.#addresses = new AddressBook(genesis.members, config.roster);
     this.#kept = JSON.stringify((config.roster ?? foundersOf(genesis)).members);
+    const { nodeId: id, privateKey } = loadIdentity(config.privateKey);
     this.#replica = new Replica(
       {
-        id: loadIdentity(config.privateKey).nodeId,
+        id,
         members: genesis.members.map(({ nodeId }) => nodeId),
+        clusterId: genesis.clusterId,
         clusterTag: clusterTag(genesis.clusterId),
         heartbeatMs,
         electionTimeoutMs,
@@ -152,6 +155,7 @@ export class Node implements NodeService {
         store: this.#store,
         clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
         random: { below: (bound) => randomInt(bound) },
+        keys: nodeKeys(privateKey.raw.slice(0, 32)),
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
@@ -295,7 +299,7 @@ export class Node implements NodeService {
 
   status(): NodeStatus {
     const { genesis, name } = this.#config;
-    const { raft, links, appliedIndex, state } = this.#replica;
+    const { raft, links, appliedIndex, state, divergence } = this.#replica;
     const { voters, learners } = raft.configuration;
     const nowMs = performance.now();
     const leader = raft.leader === undefined ? undefined : this.#addresses.all(state.members).get(raft.leader);
@@ -317,11 +321,12 @@ export class Node implements NodeService {
         reachable: members.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
       },
       durability: 'sync',
+      logChain: divergence.status(),
     };
   }
 
   readiness(): Health {
-    const { raft, links, appliedIndex, isInstalling } = this.#replica;
+    const { raft, links, appliedIndex, isInstalling, divergence } = this.#replica;
     const minority = links.isMinority(raft.configuration.voters, performance.now());
     const checks = [
       {
@@ -344,6 +349,7 @@ export class Node implements NodeService {
         ok: !minority,
         detail: minority ? 'only a minority of the voters can be reached' : 'a majority of the voters can be reached',
       },
+      { name: 'divergence', ok: !divergence.isDiverged, detail: divergence.detail },
     ];
     return { ok: checks.every(({ ok }) => ok), checks };
   }

@@ -13,6 +13,7 @@ import type { ClusterState } from '../tasks/state.ts';
 import { decodeFrame, type Frame, type Question, type Reply } from '../wire/frames.ts';
 import { Applier } from './applier.ts';
 import { Claims } from './claims.ts';
+import { Divergence } from './divergence.ts';
 import { EventLog } from './event-log.ts';
 import { Inbox } from './inbox.ts';
 import { LeaderDuties } from './leader-duties.ts';
@@ -52,6 +53,7 @@ export class Replica {
   };
   readonly liveness = new Liveness();
   readonly events: EventLog;
+  readonly divergence: Divergence;
   readonly #options: ReplicaOptions;
   readonly #ports: ReplicaPorts;
   readonly #raft: Raft;
@@ -121,6 +123,9 @@ export class Replica {
       electionTimeoutMs: options.electionTimeoutMs,
     });
     if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
+    const { id: self, clusterId } = options;
+    const divergencePorts = { ...ports, self, clusterId, outbox: this.#outbox, events: this.events };
+    this.divergence = new Divergence({ ...divergencePorts, configuration: () => this.#raft.configuration }, snapshot);
     this.#applier = this.#makeApplier(state, start);
     this.#snapshots = this.#makeSnapshots(snapshot);
     this.#proposer = new Proposer({
@@ -157,7 +162,10 @@ export class Replica {
           this.#onCommand(command, result);
         },
         onConfiguration: (index) => this.#membership.onApplied(index, this.#serving ? this.state.members : undefined),
-        onEntry: (entry) => this.#ports.onApplied?.(entry),
+        onEntry: (entry) => {
+          this.divergence.log.add(entry);
+          this.#ports.onApplied?.(entry);
+        },
         onApplied: (events, membersChanged) => this.#onApplied(events, membersChanged),
       },
       state,
@@ -173,6 +181,7 @@ export class Replica {
         store,
         raft: this.#raft,
         applier: this.#applier,
+        log: this.divergence.log,
         clock,
         counters: this.counters,
         logger,
@@ -477,6 +486,8 @@ export class Replica {
         for (const s of frame.sightings) this.liveness.beat(s.agent, s.generation, s.report, nowMs - s.ageMs);
         this.liveness.takeSightings(nowMs);
         return;
+      case 'heads':
+        return this.divergence.onHeads(from, frame.heads);
       case 'ping':
         return;
     }
@@ -502,6 +513,7 @@ export class Replica {
   #onTick(nowMs: number): void {
     this.#ticks++;
     this.#links.onTick(nowMs);
+    this.divergence.onTick(nowMs);
     const { heartbeatMs, electionTimeoutMs } = this.#options;
     this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
@@ -609,6 +621,7 @@ export class Replica {
     if (this.#serving) this.#duties.onApplied(events, this.state, nowMs);
     this.#claims.onEvents(events, this.state, this.appliedIndex, nowMs);
     if (events.length > 0) this.events.append(events);
+    this.divergence.onApplied();
     this.#reads.onApplied(this.appliedIndex);
   }
 
@@ -616,6 +629,7 @@ export class Replica {
   #onInstalled(state: ClusterState, meta: SnapshotMeta): void {
     this.#ports.onInstalled?.(meta, state);
     this.events.skipTo(meta.index);
+    this.divergence.onInstalled(meta);
     this.#applier.replace(state, meta);
     this.#ports.onMembers?.();
     // Some of what this node waits for is inside the snapshot: asked again, its session answers.

@@ -50,6 +50,8 @@ export interface SnapshotMeta {
   readonly index: LogIndex;
   readonly term: Term;
   readonly configuration: Configuration;
+  /** The hash chain over the log up to `index`, 32 bytes: from here the driver goes on with it. Opaque to Raft. */
+  readonly chain: Uint8Array;
 }
 
 export interface RequestVote {

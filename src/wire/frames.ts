@@ -1,7 +1,7 @@
 import { unreachable } from '../core/assert.ts';
 import { copyBytes } from '../core/bytes.ts';
 import { failure, failureCode, type Failure } from '../core/errors.ts';
-import { agentId, nodeId, taskId, type AgentId, type NodeId, type TaskId } from '../core/ids.ts';
+import { agentId, nodeId, taskId, type AgentId, type LogIndex, type NodeId, type TaskId } from '../core/ids.ts';
 import {
   type ConfigurationChange,
   decodeConfigurationChange,
@@ -30,7 +30,7 @@ import { pack, unpack } from './pack.ts';
 import { FieldReader } from './reader.ts';
 
 /** Version of the frames between nodes. A node drops and counts what it doesn't speak. */
-export const wireVersion = 2;
+export const wireVersion = 3;
 
 /** What an agent says of itself with a heartbeat; every field may be absent. */
 export interface Report {
@@ -74,6 +74,16 @@ export interface Sighting {
   readonly report: Report;
 }
 
+/** Where a node's log was, and the hash chain over it up to there, signed by the node (docs/byzantine.md). */
+export interface SignedHead {
+  readonly node: NodeId;
+  readonly index: LogIndex;
+  /** 32 bytes. */
+  readonly chain: Uint8Array;
+  /** Ed25519, 64 bytes. */
+  readonly signature: Uint8Array;
+}
+
 export type Frame =
   | { readonly kind: 'raft'; readonly messages: readonly RaftMessage[] }
   /** Commands for the leader. There is no reply: the sender sees them applied, or sends them again. */
@@ -81,12 +91,18 @@ export type Frame =
   | { readonly kind: 'ask'; readonly questions: readonly { readonly id: number; readonly question: Question }[] }
   | { readonly kind: 'reply'; readonly replies: readonly { readonly id: number; readonly reply: Reply }[] }
   | { readonly kind: 'sightings'; readonly sightings: readonly Sighting[] }
+  /** The sender's own head, then those of nodes whose logs it found to differ from its own. */
+  | { readonly kind: 'heads'; readonly heads: readonly SignedHead[] }
   /** "I am here": the link is alive in this direction. */
   | { readonly kind: 'ping' };
 
-const kinds = ['raft', 'forward', 'ask', 'reply', 'sightings', 'ping'] as const;
+const kinds = ['raft', 'forward', 'ask', 'reply', 'sightings', 'ping', 'heads'] as const;
 /** Messages or commands of one frame. */
 const maxItems = maxCommandsPerEntry;
+/** Heads of one frame. */
+export const maxHeads = 17;
+const chainBytes = 32;
+const signatureBytes = 64;
 /** Questions of one frame: a new leader is asked everything that is open at a node, at once. */
 const maxQuestions = 16_384;
 
@@ -118,6 +134,8 @@ function frameFields(frame: Frame): readonly unknown[] {
       return [frame.replies.map(({ id, reply }) => [id, ...replyFields(reply)])];
     case 'sightings':
       return [frame.sightings.map((s) => [s.agent, s.generation, s.ageMs, ...reportFields(s.report)])];
+    case 'heads':
+      return [frame.heads.map((head) => [head.node, head.index, head.chain, head.signature])];
     case 'ping':
       return [];
     default:
@@ -137,6 +155,8 @@ function readFrame(kind: Frame['kind'] | undefined, r: FieldReader): Frame | und
       return { kind, replies: r.list(maxQuestions, (i) => ({ id: i.int(), reply: readReply(i) })) };
     case 'sightings':
       return { kind, sightings: r.list(65_536, readSighting) };
+    case 'heads':
+      return { kind, heads: r.list(maxHeads, readHead) };
     case 'ping':
       return { kind };
     case undefined:
@@ -180,6 +200,17 @@ const node = (r: FieldReader) => r.name(nodeId) ?? anyNode;
 
 function readSighting(r: FieldReader): Sighting {
   return { agent: agent(r), generation: r.int(), ageMs: r.int(), report: readReport(r) };
+}
+
+function readHead(r: FieldReader): SignedHead {
+  return { node: node(r), index: r.int(1), chain: readFixed(r, chainBytes), signature: readFixed(r, signatureBytes) };
+}
+
+/** So many bytes, copied out of the frame. */
+function readFixed(r: FieldReader, length: number): Uint8Array {
+  const bytes = copyBytes(r.bytes(length));
+  if (bytes.length !== length) r.reject();
+  return bytes;
 }
 
 function questionFields(question: Question): readonly unknown[] {
@@ -378,13 +409,19 @@ function readConfiguration(r: FieldReader): Configuration {
   return { voters: ids(), outgoing: ids(), learners: ids(), learnersNext: ids(), autoLeave: r.boolean() };
 }
 
-const snapshotFields = (meta: SnapshotMeta): readonly unknown[] => [meta.index, meta.term, ...configurationFields(meta.configuration)];
+const snapshotFields = (meta: SnapshotMeta): readonly unknown[] => [
+  meta.index,
+  meta.term,
+  ...configurationFields(meta.configuration),
+  meta.chain,
+];
 
 function readSnapshot(r: FieldReader): SnapshotMeta {
   const fields = new FieldReader(r.any());
   const index = fields.int(1);
   const term = fields.int(1);
   const configuration = readConfiguration(fields);
+  const chain = readFixed(fields, chainBytes);
   if (!fields.ok) r.reject();
-  return { index, term, configuration };
+  return { index, term, configuration, chain };
 }

@@ -242,7 +242,7 @@ describe('raft: a leader and its log (§5.3, §5.4.2)', () => {
     raft.step(n2, {
       type: 'InstallSnapshot',
       term: raft.term,
-      snapshot: { index: 50, term: raft.term, configuration: raft.configuration },
+      snapshot: { index: 50, term: raft.term, configuration: raft.configuration, chain: new Uint8Array(32) },
       chunk: 0,
       chunks: 1,
       data: new Uint8Array(1),

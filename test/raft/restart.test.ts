@@ -285,6 +285,7 @@ describe('raft: safety in a storm (figure 3)', () => {
           index: fc.integer({ min: 1, max: 12 }),
           term: fc.integer({ min: 1, max: 4 }),
           configuration: fc.constant(configuration),
+          chain: fc.constant(new Uint8Array(32)),
         }),
         chunk: fc.nat(2),
         chunks: fc.integer({ min: 1, max: 2 }),

@@ -55,7 +55,7 @@ interface Story {
 }
 
 const log = [entry(1, 1), entry(2, 1), entry(3, 2)];
-const meta = (index: number, term: number): SnapshotMeta => ({ index, term, configuration: three });
+const meta = (index: number, term: number): SnapshotMeta => ({ index, term, configuration: three, chain: new Uint8Array(32) });
 const [task, one, two] = [taskId('task'), agentId('one'), agentId('two')];
 
 const taskEvent = (index: number, state: TaskState, fence: number, agent = one): StateEvent => ({
