@@ -16,6 +16,7 @@ interface UpFlags extends DirFlags {
   readonly heartbeatMs?: number;
   readonly electionTimeoutMs?: number;
   readonly detach?: boolean;
+  readonly guardMembership: boolean;
 }
 
 /** `dev up`, `down`, `kill`, `restart`, `pause`, `resume`. */
@@ -34,6 +35,7 @@ export function addDevCommands(program: Command, context: Context): void {
     .option('--peer-port <port>', 'peer port of the first node (default 7501)', port)
     .option('--heartbeat-ms <duration>', 'how often a leader speaks', duration)
     .option('--election-timeout-ms <duration>', 'silence after which a new leader is elected', duration)
+    .option('--no-guard-membership', 'let voters come and go without a certificate of the others, also where there are 4 and more')
     .option('--detach', 'return and leave the cluster running')
     .action(async (flags: UpFlags, command: Command) => up(await open(flags.dir), flags, command, context));
 
@@ -63,12 +65,12 @@ export function addDevCommands(program: Command, context: Context): void {
 
 async function up(cluster: DevCluster, flags: UpFlags, command: Command, context: Context): Promise<void> {
   const { printer } = openSession(command, context);
-  const { nodes, httpPort, peerPort, heartbeatMs, electionTimeoutMs, detach = false } = flags;
+  const { nodes, httpPort, peerPort, heartbeatMs, electionTimeoutMs, guardMembership, detach = false } = flags;
   const startFlags = [
     ...(heartbeatMs === undefined ? [] : ['--heartbeat-ms', String(heartbeatMs)]),
     ...(electionTimeoutMs === undefined ? [] : ['--election-timeout-ms', String(electionTimeoutMs)]),
   ];
-  const statuses = await cluster.up({ nodes, httpPort, peerPort, startFlags, detach });
+  const statuses = await cluster.up({ nodes, httpPort, peerPort, guardMembership, startFlags, detach });
   const rows = statuses.map(({ name, nodeId, role, term, members }) => ({
     name,
     url: members.find((member) => member.nodeId === nodeId)?.http ?? '',

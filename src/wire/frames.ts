@@ -1,7 +1,7 @@
 import { unreachable } from '../core/assert.ts';
-import { copyBytes } from '../core/bytes.ts';
+import { copyBytes, emptyBytes } from '../core/bytes.ts';
 import { failure, failureCode, type Failure } from '../core/errors.ts';
-import { agentId, nodeId, taskId, type AgentId, type NodeId, type TaskId } from '../core/ids.ts';
+import { agentId, nodeId, taskId, type AgentId, type LogIndex, type NodeId, type TaskId } from '../core/ids.ts';
 import {
   type ConfigurationChange,
   decodeConfigurationChange,
@@ -9,6 +9,7 @@ import {
   leaveJoint,
 } from '../raft/configuration-change.ts';
 import { type Configuration, type Entry, maxEntriesPerMessage, type RaftMessage, type SnapshotMeta } from '../raft/messages.ts';
+import { decodeGuarded, encodeGuarded, type GuardedEntry } from './guarded.ts';
 import {
   maxCommandBytes,
   maxCommandsPerEntry,
@@ -47,6 +48,8 @@ export type Question =
     }
   /** Answered once the change is applied, and a joint configuration that leaves itself is left. */
   | { readonly kind: 'members'; readonly change: ConfigurationChange }
+  /** Carry out what the members decided. Answered once it is applied; a repeat is told where it was. */
+  | { readonly kind: 'enact'; readonly action: Pick<GuardedEntry, 'kind' | 'subject' | 'payload'>; readonly certificate: Uint8Array }
   /** "Leadership shall leave `from`", for `to` or for whoever is fit. */
   | { readonly kind: 'transfer'; readonly from: NodeId; readonly to: NodeId | undefined };
 
@@ -57,6 +60,7 @@ export type Reply =
   | { readonly kind: 'claim'; readonly index: number }
   | { readonly kind: 'members'; readonly configuration: Configuration }
   | { readonly kind: 'transfer'; readonly leader: NodeId }
+  | { readonly kind: 'enacted'; readonly index: LogIndex }
   | { readonly kind: 'failure'; readonly failure: Failure };
 
 /** One agent's newest sign of life, as the leader tells its followers. Advisory. */
@@ -187,13 +191,15 @@ function questionFields(question: Question): readonly unknown[] {
       return ['members', encodeConfigurationChange(question.change)];
     case 'transfer':
       return ['transfer', question.from, question.to ?? null];
+    case 'enact':
+      return ['enact', encodeGuarded({ ts: 0, certificate: question.certificate, ...question.action })];
     default:
       return unreachable(question);
   }
 }
 
 function readQuestion(r: FieldReader): Question {
-  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer']) ?? 'beat';
+  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer', 'enact']) ?? 'beat';
   switch (kind) {
     case 'beat':
       return { kind, agent: agent(r), generation: r.int(), report: readReport(r) };
@@ -211,9 +217,18 @@ function readQuestion(r: FieldReader): Question {
       return { kind, change: readChange(r) };
     case 'transfer':
       return { kind, from: node(r), to: r.optional(() => node(r)) };
+    case 'enact':
+      return readEnact(r);
     default:
       return unreachable(kind);
   }
+}
+
+function readEnact(r: FieldReader): Question {
+  const entry = decodeGuarded(r.bytes(maxEntryBytes));
+  if (entry === undefined) r.reject();
+  const { ts: _ts, certificate, ...action } = entry ?? { ts: 0, certificate: emptyBytes, kind: '', subject: '', payload: '' };
+  return { kind: 'enact', action, certificate };
 }
 
 function readChange(r: FieldReader): ConfigurationChange {
@@ -234,6 +249,8 @@ function replyFields(reply: Reply): readonly unknown[] {
       return ['members', ...configurationFields(reply.configuration)];
     case 'transfer':
       return ['transfer', reply.leader];
+    case 'enacted':
+      return ['enacted', reply.index];
     case 'failure':
       return ['failure', reply.failure.code, reply.failure.detail, reply.failure.data ?? null];
     default:
@@ -242,7 +259,7 @@ function replyFields(reply: Reply): readonly unknown[] {
 }
 
 function readReply(r: FieldReader): Reply {
-  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer', 'failure']) ?? 'claim';
+  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer', 'enacted', 'failure']) ?? 'claim';
   switch (kind) {
     case 'beat':
       return { kind, ttlMs: r.int(), cancelled: r.names(10_000, taskId) };
@@ -254,6 +271,8 @@ function readReply(r: FieldReader): Reply {
       return { kind, configuration: readConfiguration(r) };
     case 'transfer':
       return { kind, leader: node(r) };
+    case 'enacted':
+      return { kind, index: r.int() };
     case 'failure': {
       const code = failureCode(r.text(maxNameLength));
       const detail = r.text(maxErrorLength);
@@ -279,7 +298,7 @@ const types = [
   'ReadIndexResponse',
 ] as const satisfies readonly RaftMessage['type'][];
 const typeNumbers = new Map<RaftMessage['type'], number>(types.map((type, number) => [type, number]));
-const entryKinds = ['noop', 'command', 'configuration', 'rejoin'] as const;
+const entryKinds = ['noop', 'command', 'configuration', 'rejoin', 'guarded'] as const;
 
 function messageFields(m: RaftMessage): readonly unknown[] {
   const head = [typeNumbers.get(m.type), m.term];

@@ -17,6 +17,8 @@ const commands: readonly Command[] = [
   { op: 'PutKey', key: 'k', value: 'v', ifVersion: undefined },
   { op: 'PutKey', key: 'k', value: 'ünï', ifVersion: 0 },
   { op: 'DeleteKey', key: 'k', ifVersion: 7 },
+  { op: 'PutSecret', name: 's', value: 'v' },
+  { op: 'DeleteSecret', name: 's' },
   {
     op: 'RegisterAgent',
     agent,
