@@ -9,7 +9,7 @@ import { CliError, interrupted, messageOf } from './cli-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { readGenesis } from './genesis.ts';
 import { Http, pause } from './http.ts';
-import { initCluster, type ClusterPlan } from './init-cluster.ts';
+import { initCluster } from './init-cluster.ts';
 import { checkFree } from './ports.ts';
 
 const recordSchema = z.strictObject({
@@ -32,6 +32,7 @@ export interface UpOptions {
   /** As given by the user, if at all; an existing cluster keeps its own. */
   readonly httpPort: number | undefined;
   readonly peerPort: number | undefined;
+  readonly guardMembership: boolean;
   readonly startFlags: readonly string[];
   /** Whether the daemons outlive this process. */
   readonly detach: boolean;
@@ -186,11 +187,11 @@ export class DevCluster {
     return text.trimEnd().split('\n').at(-1)?.slice(0, 500) ?? '';
   }
 
-  async #genesis({ nodes, httpPort, peerPort }: UpOptions): Promise<Genesis> {
+  async #genesis({ nodes, httpPort, peerPort, guardMembership }: UpOptions): Promise<Genesis> {
     const path = join(this.#directory, 'genesis.json');
     if (!existsSync(path)) {
-      const plan: ClusterPlan = { nodes, directory: this.#directory, httpPort: httpPort ?? 7401, peerPort: peerPort ?? 7501 };
-      return await initCluster(plan);
+      const ports = { httpPort: httpPort ?? 7401, peerPort: peerPort ?? 7501 };
+      return await initCluster({ nodes, directory: this.#directory, ...ports, guardMembership });
     }
     const genesis = await readGenesis(path);
     const remove = `use another --dir, or remove ${this.#directory} if its data is not needed`;

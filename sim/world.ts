@@ -1,6 +1,7 @@
 import { type NodeId, nodeId } from '../src/core/ids.ts';
 import type { Logger } from '../src/core/logger.ts';
 import { SeededRandom } from '../src/core/random.ts';
+import type { Guard } from '../src/node/guarding/guard.ts';
 import { Replica } from '../src/node/replica.ts';
 import { ticksPerHeartbeat } from '../src/node/replica-options.ts';
 import { restoreState } from '../src/node/snapshots.ts';
@@ -10,6 +11,7 @@ import { ClientHistory } from './client-history.ts';
 import { DriftingClock } from './drifting-clock.ts';
 import { EventQueue } from './event-queue.ts';
 import { Canary } from './invariants/all.ts';
+import type { Invariant } from './invariants/invariant.ts';
 import { type Checks, Observer } from './invariants/observer.ts';
 import { isQuorum } from './invariants/quorums.ts';
 import { VirtualNetwork } from './network.ts';
@@ -90,6 +92,12 @@ export interface WorldOptions extends Listeners {
     Plan,
     'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'reads' | 'network' | 'disk' | 'storage' | 'clients'
   >;
+  /** Ids of the nodes; by default n1, n2 and so on. */
+  readonly ids?: readonly NodeId[];
+  /** What a node verifies certificates by; none by default. A new one for every start. */
+  readonly guardOf?: (id: NodeId) => Guard;
+  /** Invariants for this world alone. */
+  readonly invariants?: readonly Invariant[];
   /** One invariant more, which no run can keep. */
   readonly canary?: boolean | undefined;
 }
@@ -144,9 +152,10 @@ export class World {
     this.#crashRandom = this.stream(streams.crash);
     this.#operatorRandom = this.stream(streams.asked);
     this.ambushRandom = this.stream(streams.ambush);
-    this.#nodes = Array.from({ length: nodes }, (_, i) => ({
-      id: nodeId(`n${i + 1}`),
-      disk: options.plan.storage === 'level' ? new LevelDisk(nodeId(`n${i + 1}`), this.#crashRandom) : new MemoryDisk(this.#crashRandom),
+    const names = options.ids ?? Array.from({ length: nodes }, (_, i) => nodeId(`n${i + 1}`));
+    this.#nodes = names.map((id, i) => ({
+      id,
+      disk: options.plan.storage === 'level' ? new LevelDisk(id, this.#crashRandom) : new MemoryDisk(this.#crashRandom),
       replica: undefined,
       isStarting: false,
       paused: false,
@@ -164,9 +173,10 @@ export class World {
     }));
     this.indices = this.#nodes.map((_, i) => i);
     const ids = this.#nodes.map(({ id }) => id);
-    const { canary, onTla } = options;
+    const { canary, onTla, invariants = [] } = options;
     this.observer = new Observer(ids, ids.slice(0, founders), [
       this.history,
+      ...invariants,
       ...(canary === true ? [new Canary()] : []),
       ...(onTla === undefined ? [] : [new TlaTrace(() => this.queue.nowUs, onTla)]),
     ]);
@@ -311,6 +321,7 @@ export class World {
         chunkBytes: snapshotChunkBytes,
         readMode: this.#options.plan.reads,
         requestTimeoutMs: 5000,
+        guard: this.#options.guardOf?.(node.id),
       },
       {
         send: (to, frame) => {

@@ -87,6 +87,8 @@ export interface Invariant {
   /** The node's commit index has moved to here. */
   onCommitted?(node: NodeView, index: LogIndex): void;
   onCommand?(node: NodeView, deed: Deed): void;
+  /** A guarded entry was carried out, or not, before the node is told of the entry itself. */
+  onGuarded?(node: NodeView, entry: Entry, result: CommandResult): void;
   onApplied?(node: NodeView, entry: Entry, isFirst: boolean): void;
   /** The configuration entry at this index is in force; entries before it may still wait to be applied. `isFirst`: nowhere before. */
   onConfiguration?(node: NodeView, index: LogIndex, configuration: Configuration, isFirst: boolean): void;

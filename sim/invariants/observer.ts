@@ -32,7 +32,7 @@ class Watched implements NodeView {
 }
 
 /** What a replica tells on its way. */
-export type Checks = Required<Pick<ReplicaPorts, 'onApplied' | 'onConfiguration' | 'onCommand' | 'onStep' | 'onInstalled'>>;
+export type Checks = Required<Pick<ReplicaPorts, 'onApplied' | 'onConfiguration' | 'onCommand' | 'onGuarded' | 'onStep' | 'onInstalled'>>;
 
 /**
  * Sees everything that happens in a world and tells those invariants that ask for it. It keeps the facts that they share: what is on the disks, and the log as it
@@ -91,7 +91,7 @@ export class Observer {
 
   checks(id: NodeId): Checks {
     const node = this.#at(id);
-    const { onApplied, onConfiguration, onCommand, onMessage, onStep, onSnapshotInstalled } = this.#tell;
+    const { onApplied, onConfiguration, onCommand, onGuarded, onMessage, onStep, onSnapshotInstalled } = this.#tell;
     return {
       onApplied: (entry) => {
         if (node.isRewritten) return;
@@ -107,6 +107,9 @@ export class Observer {
         if (node.isRewritten) return;
         const deed = { index, command, result, effects, isFirst: index > this.#agreed.lastIndex };
         for (const each of onCommand) each.onCommand?.(node, deed);
+      },
+      onGuarded: (entry, result) => {
+        for (const each of onGuarded) each.onGuarded?.(node, entry, result);
       },
       onStep: (from, message, roleBefore) => {
         this.transitions.add(roleBefore, message, node.replica.raft.role);
@@ -241,6 +244,7 @@ function audiences(all: readonly Invariant[]) {
     onStep: of('onStep'),
     onCommitted: of('onCommitted'),
     onCommand: of('onCommand'),
+    onGuarded: of('onGuarded'),
     onApplied: of('onApplied'),
     onConfiguration: of('onConfiguration'),
     onSnapshotTaken: of('onSnapshotTaken'),

@@ -13,7 +13,7 @@ const maxRecent = 2048;
 const maxCheckpoints = 1024;
 
 // Part of what is hashed: a number never changes its meaning.
-const kindNumbers: Readonly<Record<EntryKind, number>> = { noop: 0, command: 1, configuration: 2, rejoin: 3 };
+const kindNumbers: Readonly<Record<EntryKind, number>> = { noop: 0, command: 1, configuration: 2, rejoin: 3, guarded: 4 };
 const headerBytes = hashBytes + 8 + 8 + 1 + 4;
 const two32 = 2 ** 32;
 

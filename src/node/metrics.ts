@@ -65,6 +65,12 @@ export class Metrics {
     counter('quorate_raft_leader_changes_total', 'Changes of the leader this node has seen', () => replica.counters.leaderChanges);
     counter('quorate_raft_snapshots_taken_total', 'Snapshots of the state written here', () => replica.counters.snapshotsTaken);
     counter('quorate_raft_snapshots_installed_total', 'Snapshots received from a leader', () => replica.counters.snapshotsInstalled);
+    counter(
+      'quorate_bad_guard_total',
+      'Messages of a leader dropped for an entry that no certificate permits',
+      () => replica.counters.badGuards,
+    );
+    gauge('quorate_epoch', 'The epoch whose members vote', () => replica.guard?.current.epoch ?? 0);
     counter('quorate_turns_total', 'Turns of the replica', () => replica.counters.turns);
     gauge('quorate_storage_log_bytes', 'Bytes of log since the last compaction', () => store.logBytes);
     counter('quorate_peer_frames_sent_total', 'Frames sent to peers', () => transport.framesSent);

@@ -1,7 +1,9 @@
 import '../core/polyfill.ts';
 import { randomInt } from 'node:crypto';
 import { genesisConfiguration } from '../byzantine/configuration.ts';
+import { publicKeyOf } from '../byzantine/peer-id.ts';
 import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
+import { defined } from '../core/assert.ts';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
@@ -21,6 +23,9 @@ import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
 import type { NodeEvent } from './event-log.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
+import type { BadGuard } from './guarding/door.ts';
+import { Guard } from './guarding/guard.ts';
+import { changeContext, enactment } from './guarding/requests.ts';
 import { nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
 import { Replica } from './replica.ts';
@@ -148,6 +153,7 @@ export class Node implements NodeService {
         chunkBytes: snapshotChunkBytes,
         appendBytes: maxEntryBytes,
         readMode: config.readMode ?? 'safe',
+        guard: guardOf(genesis),
         requestTimeoutMs: config.requestTimeoutMs ?? 5000,
       },
       {
@@ -445,10 +451,28 @@ export class Node implements NodeService {
     );
   }
 
-  changeMembers(change: ConfigurationChange, options: RequestOptions = {}): Promise<Configuration> {
+  async changeMembers(change: ConfigurationChange, options: RequestOptions = {}): Promise<Configuration> {
     const bad = change.changes.find(({ type, node }) => type !== 'remove' && !isPeerId(node));
-    if (bad !== undefined) return Promise.reject(new QuorateError(failure('invalid_argument', `${bad.node} is not a peer id`)));
-    return settle((done) => this.#replica.changeMembers(change, options.timeoutMs, done), options.signal, true);
+    if (bad !== undefined) throw new QuorateError(failure('invalid_argument', `${bad.node} is not a peer id`));
+    const certified = { ...change, context: changeContext(nodeHashes, change.context) };
+    return await settle((done) => this.#replica.changeMembers(certified, options.timeoutMs, done), options.signal, true);
+  }
+
+  async enact(
+    bytes: Uint8Array,
+    what: { readonly subject: string | undefined; readonly payload: string },
+    options: RequestOptions = {},
+  ): Promise<LogIndex> {
+    const { action, certificate } = enactment(nodeHashes, bytes, what);
+    return await settle((done) => this.#replica.enact(action, certificate, options.timeoutMs, done), options.signal, true);
+  }
+
+  get guard(): Guard {
+    return defined(this.#replica.guard, 'a daemon verifies certificates');
+  }
+
+  get badGuards(): readonly BadGuard[] {
+    return this.#replica.badGuards;
   }
 
   transferLeadership(to: NodeId | undefined, options: RequestOptions = {}): Promise<NodeId> {
@@ -578,6 +602,16 @@ function checkKey({ genesis, roster, name, dataDir }: NodeConfig, id: NodeId): v
   const named = genesis.members.find((member) => member.name === name);
   if (named === undefined) throw new Error(`the genesis of cluster ${genesis.clusterId} has no member named ${name}`);
   throw new Error(`the key in ${dataDir} is of node ${id}, but the cluster says that ${name} is ${named.nodeId}`);
+}
+
+/** What certificates are verified by. */
+function guardOf({ clusterId, members, votes }: Genesis): Guard {
+  const founding = genesisConfiguration(
+    clusterId,
+    members.map(({ nodeId }) => nodeId),
+  );
+  const guardMembership = votes?.guardMembership ?? true;
+  return new Guard({ founding, rules: { hashes: nodeHashes, verify: verifySignature, keyOf: publicKeyOf, guardMembership } });
 }
 
 const refused = (reply: Reply): QuorateError => {

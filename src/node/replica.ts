@@ -1,3 +1,4 @@
+import type { GuardedAction } from '../byzantine/guard.ts';
 import { assert } from '../core/assert.ts';
 import { failure } from '../core/errors.ts';
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
@@ -13,8 +14,13 @@ import type { ClusterState } from '../tasks/state.ts';
 import { decodeFrame, type Frame, type Question, type Reply } from '../wire/frames.ts';
 import { Applier } from './applier.ts';
 import { Claims } from './claims.ts';
+import { Desk } from './desk.ts';
 import { Divergence } from './divergence.ts';
 import { EventLog } from './event-log.ts';
+import { type BadGuard, Door } from './guarding/door.ts';
+import { Enactments } from './guarding/enactments.ts';
+import type { Guard } from './guarding/guard.ts';
+import { GuardedLog } from './guarding/guarded-log.ts';
 import { Inbox } from './inbox.ts';
 import { LeaderDuties } from './leader-duties.ts';
 import { Links } from './links.ts';
@@ -30,9 +36,6 @@ import { Replies } from './replies.ts';
 import { raftOptions, type ReplicaCounters, type ReplicaOptions, type ReplicaPorts, ticksPerHeartbeat } from './replica-options.ts';
 import type { Answer, ClaimedTask, ClaimRequest, Consistency, ReadPoint } from './service.ts';
 import { Snapshots } from './snapshots.ts';
-
-/** Questions that wait until this leader serves; more are asked again. */
-const maxEarly = 16_384;
 
 /**
  * One node's part in the cluster, without its sockets, files and clocks: Raft, the replicated state machine and the requests that wait for them.
@@ -50,15 +53,22 @@ export class Replica {
     leaderChanges: 0,
     snapshotsTaken: 0,
     snapshotsInstalled: 0,
+    badGuards: 0,
   };
   readonly liveness = new Liveness();
   readonly events: EventLog;
   readonly divergence: Divergence;
+  /** What this node has verified of the epochs; undefined where there are none. */
+  readonly guard: Guard | undefined;
   readonly #options: ReplicaOptions;
   readonly #ports: ReplicaPorts;
   readonly #raft: Raft;
   readonly #duties = new LeaderDuties(this.liveness);
   readonly #membership: Membership;
+  readonly #guarded: GuardedLog;
+  readonly #door: Door;
+  readonly #enactments: Enactments;
+  readonly #desk: Desk;
   readonly #links: Links;
   readonly #outbox: Outbox;
   readonly #proposals = new Proposals();
@@ -82,8 +92,6 @@ export class Replica {
   #leader: NodeId | undefined;
   #serving = false;
   #leaderHeardMs: number;
-  /** Asked before this leader serves. */
-  #early: { readonly from: NodeId; readonly id: number; readonly question: Question }[] = [];
 
   constructor(options: ReplicaOptions, ports: ReplicaPorts, stored: StoredState, state: ClusterState) {
     this.id = options.id;
@@ -116,11 +124,27 @@ export class Replica {
       entries: stored.entries,
       appliedIndex: start.index,
     });
+    const raft = this.#raft;
+    const { guard } = options;
+    guard?.restore(state.epochs.all(), raft.configuration);
+    const { logger, clock } = ports;
+    this.guard = guard;
+    this.#guarded = new GuardedLog({ raft, guard, logger });
+    this.#door = new Door({ raft, guard, counters: this.counters, clock, logger });
+    this.#enactments = new Enactments({ raft, guard, now: () => this.#proposer.now() });
     this.#membership = new Membership({
-      raft: this.#raft,
+      raft,
+      forbids: (change) => guard?.refusalOf(change),
       isReachable: (node, nowMs) => this.#links.isReachable(node, nowMs),
       propose: (command) => this.#proposer.proposeNow(command),
       electionTimeoutMs: options.electionTimeoutMs,
+    });
+    this.#desk = new Desk({
+      duties: this.#duties,
+      membership: this.#membership,
+      enactments: this.#enactments,
+      state: () => this.state,
+      respond: (to, id, reply) => (to === this.id ? this.#questions.onReply(id, reply) : this.#replies.add(to, id, reply)),
     });
     if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
     const { id: self, clusterId } = options;
@@ -144,7 +168,7 @@ export class Replica {
       {
         raft: {
           applyConfigChange: (entry) => {
-            const configuration = this.#raft.applyConfigChange(entry);
+            const configuration = this.#guarded.applyConfigChange(entry);
             this.#ports.onConfiguration?.(entry.index, configuration);
             return configuration;
           },
@@ -161,7 +185,15 @@ export class Replica {
           this.#ports.onCommand?.(index, command, result, events.slice(from));
           this.#onCommand(command, result);
         },
-        onConfiguration: (index) => this.#membership.onApplied(index, this.#serving ? this.state.members : undefined),
+        applyGuarded: (entry, guardedEvents) => {
+          const result = this.#guarded.apply(entry, this.state, guardedEvents);
+          this.#ports.onGuarded?.(entry, result);
+          this.#enactments.onApplied(entry.index, result);
+        },
+        onConfiguration: (index) => {
+          this.#guarded.onConfiguration(index, this.state);
+          this.#membership.onApplied(index, this.#serving ? this.state.members : undefined);
+        },
         onEntry: (entry) => {
           this.divergence.log.add(entry);
           this.#ports.onApplied?.(entry);
@@ -300,6 +332,14 @@ export class Replica {
     return this.#claims.open(request, this.#ports.clock.monotonicMs(), done);
   }
 
+  /** Has an approved action carried out by the log; answers with the index of the entry that did. */
+  enact(action: GuardedAction, certificate: Uint8Array, timeoutMs: number | undefined, done: (answer: Answer<LogIndex>) => void): void {
+    this.ask({ kind: 'enact', action, certificate }, timeoutMs, (reply) => {
+      if (reply.kind === 'enacted') done({ ok: true, value: reply.index });
+      else done({ ok: false, failure: failureOf(reply) });
+    });
+  }
+
   /** Calls back once a snapshot of `index` or later is durable here; undefined when it can't be. */
   freshSnapshot(index: LogIndex, done: (meta: SnapshotMeta | undefined) => void): void {
     if (this.#stopped) return done(undefined);
@@ -341,6 +381,11 @@ export class Replica {
 
   get links(): Links {
     return this.#links;
+  }
+
+  /** What leaders tried to have acknowledged here without the certificate that it takes, oldest first. */
+  get badGuards(): readonly BadGuard[] {
+    return this.#door.badGuards;
   }
 
   get pendingCommands(): number {
@@ -476,7 +521,10 @@ export class Replica {
         for (const command of frame.commands) if (!this.#proposer.takeForwarded(command)) this.counters.framesDropped++;
         return;
       case 'ask':
-        for (const { id, question } of frame.questions) this.#hear(from, id, question, nowMs);
+        for (const { id, question } of frame.questions) {
+          if (this.#serving) this.#desk.answer(from, id, question, nowMs);
+          else if (this.#raft.role === 'leader') this.#desk.keep(from, id, question);
+        }
         return;
       case 'reply':
         for (const { id, reply } of frame.replies) this.#questions.onReply(id, reply);
@@ -491,21 +539,6 @@ export class Replica {
       case 'ping':
         return;
     }
-  }
-
-  /** A new leader is asked as soon as it is known, and that is before it may answer. */
-  #hear(from: NodeId, id: number, question: Question, nowMs: number): void {
-    if (this.#serving) this.#answer(from, id, question, nowMs);
-    else if (this.#raft.role === 'leader' && this.#early.length < maxEarly) this.#early.push({ from, id, question });
-  }
-
-  #answer(from: NodeId, id: number, question: Question, nowMs: number): void {
-    const respond = (reply: Reply): void => {
-      if (from === this.id) this.#questions.onReply(id, reply);
-      else this.#replies.add(from, id, reply);
-    };
-    if (question.kind === 'members' || question.kind === 'transfer') this.#membership.answer(question, nowMs, respond);
-    else this.#duties.answer(question, from, this.state, nowMs, respond);
   }
 
   // Time.
@@ -552,17 +585,17 @@ export class Replica {
       if (serving) {
         this.#duties.begin(this.state, nowMs);
         this.#membership.begin(nowMs);
-        for (const { from, id, question } of this.#early) this.#answer(from, id, question, nowMs);
-        this.#early = [];
+        this.#desk.answerEarly(nowMs);
       } else {
         this.#duties.end();
         this.#membership.end();
+        this.#enactments.end();
       }
     } else if (leader === this.#leader) {
       return;
     }
     if (leader !== this.#leader) {
-      if (leader !== this.id) this.#early = [];
+      if (leader !== this.id) this.#desk.dropEarly();
       this.#leader = leader;
       this.counters.leaderChanges++;
       this.#ports.logger.info({ leader, term: this.#raft.term, role: this.#raft.role }, leader === undefined ? 'no leader' : 'leader');
@@ -587,7 +620,7 @@ export class Replica {
     if (this.#leader !== this.id) {
       this.#outbox.frame(this.#leader, { kind: 'ask', questions: this.#questions.takeUnsent() });
     } else if (this.#serving) {
-      for (const { id, question } of this.#questions.takeUnsent()) this.#answer(this.id, id, question, nowMs);
+      for (const { id, question } of this.#questions.takeUnsent()) this.#desk.answer(this.id, id, question, nowMs);
     }
   }
 
@@ -598,8 +631,7 @@ export class Replica {
 
   #step(from: NodeId, message: RaftMessage): void {
     const { role } = this.#raft;
-    this.#raft.step(from, message);
-    this.#ports.onStep?.(from, message, role);
+    if (this.#door.step(from, message)) this.#ports.onStep?.(from, message, role);
   }
 
   // Applying.
@@ -627,6 +659,11 @@ export class Replica {
 
   /** A snapshot of the leader has taken the place of the state. */
   #onInstalled(state: ClusterState, meta: SnapshotMeta): void {
+    this.#guarded.restore(
+      state,
+      meta.configuration,
+      this.#applier.waiting.filter(({ kind }) => kind === 'configuration'),
+    );
     this.#ports.onInstalled?.(meta, state);
     this.events.skipTo(meta.index);
     this.divergence.onInstalled(meta);

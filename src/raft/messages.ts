@@ -2,9 +2,9 @@ import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 
 /**
  * `noop`: a new leader's first entry (Raft §8). `configuration`: a change of the members. `command`: opaque bytes for the state machine.
- * `rejoin`: a member that lost its disk may vote again (see rejoin.ts).
+ * `rejoin`: a member that lost its disk may vote again (see rejoin.ts). `guarded`: as `command`, of a kind that the driver checks before it acknowledges one.
  */
-export type EntryKind = 'noop' | 'command' | 'configuration' | 'rejoin';
+export type EntryKind = 'noop' | 'command' | 'configuration' | 'rejoin' | 'guarded';
 
 /**
  * What the log holds. An entry carries `count` commands encoded together and covers the indices (index - count, index], so every command has an

@@ -138,7 +138,12 @@ export class RaftLog {
 
   /** Committed entries that were not handed out yet. */
   peekCommitted(): readonly Entry[] {
-    return this.#applied === this.#committed ? [] : this.#entries.slice(this.#at(this.#applied + 1), this.#at(this.#committed) + 1);
+    return this.unapplied(this.#committed);
+  }
+
+  /** Entries that were not handed out yet, up to the one that ends at the index. */
+  unapplied(index: LogIndex): readonly Entry[] {
+    return index <= this.#applied ? [] : this.#entries.slice(this.#at(this.#applied + 1), this.#at(index) + 1);
   }
 
   takeCommitted(): readonly Entry[] {

@@ -49,7 +49,7 @@ export interface SnapshotRecord {
 }
 
 const entryHeaderBytes = 25;
-const entryKinds: readonly EntryKind[] = ['noop', 'command', 'configuration', 'rejoin'];
+const entryKinds: readonly EntryKind[] = ['noop', 'command', 'configuration', 'rejoin', 'guarded'];
 
 /** Where each checksum begins, so that a record that has got into the place of one of another kind is no record there. An entry's begins with its predecessor's. */
 const seeds = { identity: 1, head: 2, snapshot: 3, chunk: 4, vote: 5 } as const;

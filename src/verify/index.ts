@@ -1,5 +1,5 @@
 import { checkCertificate, decodeCertificate, type Flaw, maxCertificateBytes } from '../byzantine/certificate.ts';
-import type { EpochConfiguration, MemberIndex } from '../byzantine/epoch.ts';
+import { flawText } from '../byzantine/flaw-text.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
 import { configurationOf, isRecord, parse } from './genesis.ts';
 import { certificateDocument, type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
@@ -60,7 +60,7 @@ export function verifyCertificate(certificate: string, genesis: string, expected
   const { allowNoFaultTolerance = false } = expected;
   const flaws = checkCertificate(decoded, { hashes: nodeHashes, verify: verifySignature, configuration, allowNoFaultTolerance });
   if (flaws.length > 0)
-    return { valid: false, objections: flaws.map((flaw) => ({ code: flaw.code, detail: sentence(flaw, configuration) })) };
+    return { valid: false, objections: flaws.map((flaw) => ({ code: flaw.code, detail: flawText(flaw, configuration) })) };
   const rebuilt = certificateDocument(decoded, configuration);
   const field = firstDifference(document, rebuilt);
   if (field !== undefined) return invalid('altered', `the field ${field} is not what the signed bytes say`);
@@ -89,36 +89,6 @@ function objectionsOf(document: CertificateDocument, expected: Expectation): rea
 
 const subjects = (items: readonly DecidedItem[]): string =>
   items.length === 1 ? (items[0]?.subject ?? '') : `${items.length} other subjects`;
-
-function sentence(flaw: Flaw, { members }: EpochConfiguration): string {
-  const name = (member: MemberIndex): string => members[member]?.nodeId ?? `member ${member}, who does not exist`;
-  switch (flaw.code) {
-    case 'wrong_cluster':
-      return `it is of the cluster ${flaw.found}, the genesis is of ${flaw.expected}`;
-    case 'wrong_epoch':
-      return `it is of epoch ${flaw.found}, the members of epoch ${flaw.expected} are known`;
-    case 'wrong_configuration':
-      return 'its members are not those of the genesis';
-    case 'no_fault_tolerance':
-      return `the cluster has ${flaw.members} members: with fewer than 4, one liar decides`;
-    case 'wrong_proposal':
-      return `the signatures are about the proposal ${flaw.attested}, enclosed is ${flaw.enclosed}`;
-    case 'invalid_proposal':
-      return `the proposal is not valid: ${flaw.field}`;
-    case 'bad_proposal_signature':
-      return `the signature of the proposer ${name(flaw.proposer)} is not right`;
-    case 'invalid_outcome':
-      return `the outcome of item ${flaw.item} is none that the proposal allows`;
-    case 'bad_signature':
-      return `the signature of ${name(flaw.member)} is not right`;
-    case 'quorum_short':
-      return `${flaw.signatures} right signatures, ${flaw.quorum - flaw.signatures} short of the quorum of ${flaw.quorum}`;
-    case 'bad_ballot':
-      return `the ballot of ${name(flaw.member)}: ${flaw.detail}`;
-    case 'unsupported':
-      return `the outcome of item ${flaw.item} has ${flaw.ballots} of the ${flaw.minSupport} ballots that it needs`;
-  }
-}
 
 const invalid = (code: Objection['code'], detail: string): Verdict => ({ valid: false, objections: [{ code, detail }] });
 

@@ -1,5 +1,5 @@
 import { unreachable } from '../core/assert.ts';
-import { copyBytes } from '../core/bytes.ts';
+import { copyBytes, emptyBytes } from '../core/bytes.ts';
 import { failure, failureCode, type Failure } from '../core/errors.ts';
 import { agentId, nodeId, taskId, type AgentId, type LogIndex, type NodeId, type TaskId } from '../core/ids.ts';
 import {
@@ -16,6 +16,7 @@ import {
   type RaftMessage,
   type SnapshotMeta,
 } from '../raft/messages.ts';
+import { decodeGuarded, encodeGuarded, type GuardedEntry } from './guarded.ts';
 import {
   maxCommandBytes,
   maxCommandsPerEntry,
@@ -54,6 +55,8 @@ export type Question =
     }
   /** Answered once the change is applied, and a joint configuration that leaves itself is left. */
   | { readonly kind: 'members'; readonly change: ConfigurationChange }
+  /** Carry out what the members decided. Answered once it is applied; a repeat is told where it was. */
+  | { readonly kind: 'enact'; readonly action: Pick<GuardedEntry, 'kind' | 'subject' | 'payload'>; readonly certificate: Uint8Array }
   /** "Leadership shall leave `from`", for `to` or for whoever is fit. */
   | { readonly kind: 'transfer'; readonly from: NodeId; readonly to: NodeId | undefined };
 
@@ -64,6 +67,7 @@ export type Reply =
   | { readonly kind: 'claim'; readonly index: number }
   | { readonly kind: 'members'; readonly configuration: Configuration }
   | { readonly kind: 'transfer'; readonly leader: NodeId }
+  | { readonly kind: 'enacted'; readonly index: LogIndex }
   | { readonly kind: 'failure'; readonly failure: Failure };
 
 /** One agent's newest sign of life, as the leader tells its followers. Advisory. */
@@ -225,13 +229,15 @@ function questionFields(question: Question): readonly unknown[] {
       return ['members', encodeConfigurationChange(question.change)];
     case 'transfer':
       return ['transfer', question.from, question.to ?? null];
+    case 'enact':
+      return ['enact', encodeGuarded({ ts: 0, certificate: question.certificate, ...question.action })];
     default:
       return unreachable(question);
   }
 }
 
 function readQuestion(r: FieldReader): Question {
-  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer']) ?? 'beat';
+  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer', 'enact']) ?? 'beat';
   switch (kind) {
     case 'beat':
       return { kind, agent: agent(r), generation: r.int(), report: readReport(r) };
@@ -249,9 +255,18 @@ function readQuestion(r: FieldReader): Question {
       return { kind, change: readChange(r) };
     case 'transfer':
       return { kind, from: node(r), to: r.optional(() => node(r)) };
+    case 'enact':
+      return readEnact(r);
     default:
       return unreachable(kind);
   }
+}
+
+function readEnact(r: FieldReader): Question {
+  const entry = decodeGuarded(r.bytes(maxEntryBytes));
+  if (entry === undefined) r.reject();
+  const { ts: _ts, certificate, ...action } = entry ?? { ts: 0, certificate: emptyBytes, kind: '', subject: '', payload: '' };
+  return { kind: 'enact', action, certificate };
 }
 
 function readChange(r: FieldReader): ConfigurationChange {
@@ -272,6 +287,8 @@ function replyFields(reply: Reply): readonly unknown[] {
       return ['members', ...configurationFields(reply.configuration)];
     case 'transfer':
       return ['transfer', reply.leader];
+    case 'enacted':
+      return ['enacted', reply.index];
     case 'failure':
       return ['failure', reply.failure.code, reply.failure.detail, reply.failure.data ?? null];
     default:
@@ -280,7 +297,7 @@ function replyFields(reply: Reply): readonly unknown[] {
 }
 
 function readReply(r: FieldReader): Reply {
-  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer', 'failure']) ?? 'claim';
+  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer', 'enacted', 'failure']) ?? 'claim';
   switch (kind) {
     case 'beat':
       return { kind, ttlMs: r.int(), cancelled: r.names(10_000, taskId) };
@@ -292,6 +309,8 @@ function readReply(r: FieldReader): Reply {
       return { kind, configuration: readConfiguration(r) };
     case 'transfer':
       return { kind, leader: node(r) };
+    case 'enacted':
+      return { kind, index: r.int() };
     case 'failure': {
       const code = failureCode(r.text(maxNameLength));
       const detail = r.text(maxErrorLength);
@@ -304,7 +323,7 @@ function readReply(r: FieldReader): Reply {
 }
 
 const typeNumbers = new Map<RaftMessage['type'], number>(messageTypes.map((type, number) => [type, number]));
-const entryKinds = ['noop', 'command', 'configuration', 'rejoin'] as const;
+const entryKinds = ['noop', 'command', 'configuration', 'rejoin', 'guarded'] as const;
 
 function messageFields(m: RaftMessage): readonly unknown[] {
   const head = [typeNumbers.get(m.type), m.term];

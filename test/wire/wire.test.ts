@@ -17,6 +17,8 @@ const commands: readonly Command[] = [
   { op: 'PutKey', key: 'k', value: 'v', ifVersion: undefined },
   { op: 'PutKey', key: 'k', value: 'ünï', ifVersion: 0 },
   { op: 'DeleteKey', key: 'k', ifVersion: 7 },
+  { op: 'PutSecret', name: 's', value: 'v' },
+  { op: 'DeleteSecret', name: 's' },
   {
     op: 'RegisterAgent',
     agent,
@@ -234,7 +236,10 @@ describe('wire: frames between nodes', () => {
       { kind: 'heads', heads: [{ ...head, signature: short }] },
       { kind: 'heads', heads: [{ ...head, index: 0 }] },
       { kind: 'heads', heads: Array.from({ length: maxHeads + 1 }, () => head) },
-      { kind: 'raft', messages: snapshot?.type === 'InstallSnapshot' ? [{ ...snapshot, snapshot: { ...snapshot.snapshot, chain: short } }] : [] },
+      {
+        kind: 'raft',
+        messages: snapshot?.type === 'InstallSnapshot' ? [{ ...snapshot, snapshot: { ...snapshot.snapshot, chain: short } }] : [],
+      },
     ];
 
     for (const frame of broken) expect(decodeFrame(1, encodeFrame(1, frame))).to.equal('malformed');
