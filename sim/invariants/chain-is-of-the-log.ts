@@ -5,7 +5,7 @@ import type { Entry, SnapshotMeta } from '../../src/raft/messages.ts';
 import { hold } from '../violation.ts';
 import type { Facts, Invariant, NodeView } from './invariant.ts';
 
-const kinds = ['noop', 'command', 'configuration', 'rejoin'];
+const kinds = ['noop', 'command', 'configuration', 'rejoin', 'guarded'];
 
 /**
  * A node's chain is the hash of all that was applied up to there, entry by entry (protocol design 1.9), computed here a second time and otherwise: so chains are
