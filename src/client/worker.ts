@@ -37,7 +37,7 @@ export const createWorker = (options: WorkerOptions): Worker => new Worker(optio
 interface Running {
   readonly task: ClaimedTask;
   readonly abort: AbortController;
-  /** By the monotonic clock: when the worker must have stopped. Counted from the sending of the last renewal; none is certain before the first. */
+  /** By the monotonic clock: when the worker must have stopped, counted from the sending of the last renewal; before the first, how long to try. */
   leaseEndsMs: number;
   progress: number | undefined;
   /** Why what the handler does no longer counts. */
@@ -97,7 +97,7 @@ export class Worker {
     return this.#generation;
   }
 
-  /** Registers and begins to claim. */
+  /** Registers and begins to claim. @throws QuorateError when that fails or the signal ends it; it may be called again. */
   async start(signal?: AbortSignal): Promise<void> {
     await this.#register(signal);
     this.#timers.push(setInterval(() => void this.#beat(), this.#heartbeatMs / 2));
