@@ -57,21 +57,5 @@ export type TaskAnswer = z.infer<typeof taskSchema>;
 
 export const submittedSchema = z.object({ id: z.string(), state: z.string() });
 
-export const claimsSchema = z.object({
-  items: z.array(
-    z.object({
-      taskId: z.string(),
-      type: z.string(),
-      payload: z.unknown().optional(),
-      attempt: z.number(),
-      fence: z.number(),
-      leaseMs: z.number(),
-    }),
-  ),
-});
-export type Claim = z.infer<typeof claimsSchema>['items'][number];
-
-export const renewedSchema = z.object({ leaseMs: z.number(), cancelRequested: z.boolean() });
-
 /** A page of a listing. */
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().nullish() });

@@ -57,6 +57,7 @@ export function formatPlan(plan: Plan): string {
 
 export function formatAction(action: Action): string {
   const names = (targets: readonly Target[]): string => targets.map((t) => (typeof t === 'number' ? `n${t + 1}` : t)).join(' ');
+  if (isPlain(action)) return `${action.kind} ${names(action.who)}`;
   switch (action.kind) {
     case 'shatter':
       return 'shatter';
@@ -73,10 +74,11 @@ export function formatAction(action: Action): string {
       return `${action.kind} ${names(action.who)} ${action.ms}ms`;
     case 'drift':
       return `drift ${names(action.who)} ${action.percent}%`;
-    default:
-      return `${action.kind} ${names(action.who)}`;
   }
 }
+
+const isPlain = (action: Action): action is Extract<Action, { readonly kind: (typeof plainKinds)[number] }> =>
+  plainKinds.some((kind) => kind === action.kind);
 
 const targetsOf = (action: Action): readonly Target[] => {
   if ('who' in action) return action.who;

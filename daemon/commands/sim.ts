@@ -9,7 +9,7 @@ import { chosen, runSeeds, save, type SimFlags } from '../sim-runs.ts';
 import { addByzantineCommand } from './sim-byzantine.ts';
 import { addMutantsCommand } from './sim-mutants.ts';
 
-const seed = ['<seed>', 'the seed of a run', seedNumber] as const;
+const seedArgument = ['<seed>', 'the seed of a run', seedNumber] as const;
 const milliseconds = wholeNumber(1, 86_400_000);
 
 const withWorld = (command: Command): Command =>
@@ -40,7 +40,7 @@ export function addSimCommands(program: Command, context: Context): void {
     .option('--trace', 'print every event')
     .action((name: string, flags: SimFlags, command: Command) => runSeeds(context, name, flags, wantsJson(command, context)));
   withPictures(withWorld(sim.command('replay')))
-    .argument(...seed)
+    .argument(...seedArgument)
     .argument('[scenario]', 'its scenario', 'random')
     .description('run one seed again and print every event')
     .option('--tla <file>', "the steps of every node's Raft as lines of JSON, for validation against a TLA+ specification")
@@ -48,7 +48,7 @@ export function addSimCommands(program: Command, context: Context): void {
       runSeeds(context, name, { ...flags, seed, seeds: 1, jobs: 1, trace: true }, wantsJson(command, context)),
     );
   withWorld(sim.command('shrink'))
-    .argument(...seed)
+    .argument(...seedArgument)
     .argument('[scenario]', 'its scenario', 'random')
     .description('make a failing run small: fewer faults, clients, nodes, less time; writes the scenario that is left')
     .option('--budget <seconds>', 'seconds that it may take', seconds, 60)
