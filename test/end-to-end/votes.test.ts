@@ -1,9 +1,6 @@
 import { expect } from 'chai';
 import { join } from 'node:path';
-import { DevCluster, json, quorate, until } from './dev-cluster.ts';
-
-const post = (url: string, body: unknown): Promise<Record<string, unknown> | undefined> =>
-  json(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+import { DevCluster, json, post, quorate, until } from './dev-cluster.ts';
 
 /** Reads server-sent events until the text has come so many times. */
 async function eventsOf(url: string, text: string, times: number): Promise<string> {

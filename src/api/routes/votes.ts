@@ -16,9 +16,12 @@ export const voteRoutes = (node: NodeService): Route[] => [
     summary: 'Put something to the vote of the members; wait: milliseconds to wait for the certificate',
     query: noQuery,
     body: voteBody,
-    handle: async ({ body: { wait, payload, ...request }, signal }) => {
+    handle: async ({ body: { wait, payload, ...request }, header, signal }) => {
       const votes = votesOf(node);
-      const id = await node.openVote({ ...request, minSupport: request.minSupport, payload: bytesOf(payload) }, { signal });
+      const id = await node.openVote(
+        { ...request, minSupport: request.minSupport, payload: bytesOf(payload) },
+        { signal, idempotencyKey: header('idempotency-key') },
+      );
       if (wait !== undefined) await node.waitForVote(id, wait, signal);
       return { status: 201, body: viewOf(votes, id) };
     },

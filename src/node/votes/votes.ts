@@ -203,9 +203,12 @@ export class Votes implements VoteService {
 
   // What is asked of it.
 
-  /** Puts a proposal to the members. Answers with its id once it is durable here; at once, and with nothing sent, when a quorum can't be reached. */
-  open(request: VoteRequest, done: (answer: Answer<ProposalId>) => void): void {
-    this.#newVotes.open(request, done);
+  /**
+   * Puts a proposal to the members. Answers with its id once it is durable here; at once, and with nothing sent, when a quorum can't be reached. A repeat under
+   * the same `key` names the same vote.
+   */
+  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<ProposalId>) => void): void {
+    this.#newVotes.open(request, key, done);
     this.#deferTurn();
   }
 
