@@ -2,6 +2,7 @@ import { failure, QuorateError } from '../../core/errors.ts';
 import type { NodeService } from '../../node/service.ts';
 import type { VoteService, VoteView } from '../../node/votes/vote-service.ts';
 import { certificateDocument } from '../../verify/document.ts';
+import { evidenceDocument } from '../../verify/evidence-document.ts';
 import { route, type Route } from '../route.ts';
 import { ballotBody, noQuery, voteBody, voteParams, voteQuery, votesQuery } from '../schemas.ts';
 
@@ -36,7 +37,10 @@ export const voteRoutes = (node: NodeService): Route[] => [
     path: '/v1/votes/evidence',
     summary: 'What this node saw members do that no honest one does',
     query: noQuery,
-    handle: () => ({ body: { items: node.votes?.evidence() ?? [] } }),
+    handle: () => {
+      const votes = votesOf(node);
+      return { body: { items: votes.evidence().map((each) => evidenceDocument(each, votes.configuration)) } };
+    },
   }),
   route({
     method: 'GET',

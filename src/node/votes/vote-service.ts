@@ -1,5 +1,6 @@
 import type { Certificate } from '../../byzantine/certificate.ts';
 import type { EpochConfiguration } from '../../byzantine/epoch.ts';
+import type { Evidence } from '../../byzantine/evidence.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 
 /** What a caller wants decided. */
@@ -66,21 +67,12 @@ export interface VoteQuestion {
   readonly options: readonly string[];
 }
 
-/** What this node saw a member do that no honest one does. */
-export interface EvidenceView {
-  readonly kind: string;
-  readonly node: string;
-  readonly proposal: string;
-  readonly detail: string;
-  /** It convinces others too, by the member's own signatures. */
-  readonly isTransferable: boolean;
-}
-
 /** The votes of a node, for its front doors. */
 export interface VoteService {
   readonly configuration: EpochConfiguration;
   /** Newest first, open ones before those with a certificate. */
   list(limit: number): readonly VoteView[];
   view(id: string): VoteView | undefined;
-  evidence(): readonly EvidenceView[];
+  /** What this node saw members do that no honest one does, oldest first. */
+  evidence(): readonly Evidence[];
 }

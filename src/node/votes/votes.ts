@@ -1,6 +1,7 @@
 import { Authenticator } from '../../byzantine/authenticator.ts';
 import type { AgreementKey, Hashes, Sign, VerifySignature } from '../../byzantine/crypto.ts';
 import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
+import type { Evidence } from '../../byzantine/evidence.ts';
 import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 import { assert } from '../../core/assert.ts';
@@ -24,8 +25,8 @@ import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
 import { readVotes } from './vote-records.ts';
-import type { EvidenceView, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
-import { certifiedView, eventOf, evidenceView, openView } from './vote-views.ts';
+import type { VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
+import { certifiedView, eventOf, openView } from './vote-views.ts';
 
 /** Frames that wait for the turn, and their bytes; more are dropped, and said again. */
 const maxInboxFrames = 8192;
@@ -247,8 +248,8 @@ export class Votes implements VoteService {
     this.#deferTurn();
   }
 
-  evidence(): readonly EvidenceView[] {
-    return this.#evidence.all().map((each) => evidenceView(each, this.configuration));
+  evidence(): readonly Evidence[] {
+    return this.#evidence.all();
   }
 
   /** Calls back, later, once the vote has a certificate; returns what takes the wish back. */
