@@ -112,9 +112,13 @@ export function verifyBatched(
   thing: Signable,
   { signature, index, path }: BatchSignature,
 ): boolean {
-  if (path.length > maxPath || index >= 2 ** path.length || path.some(({ length }) => length !== hashBytes)) return false;
+  if (path.length > maxPath || index >= 2 ** path.length) return false;
   let hash = leafOf(hashes, thing, index);
-  for (const [height, sibling] of path.entries())
-    hash = ((index >> height) & 1) === 0 ? nodeOf(hashes, hash, sibling) : nodeOf(hashes, sibling, hash);
+  let place = index;
+  for (const sibling of path) {
+    if (sibling.length !== hashBytes) return false;
+    hash = place % 2 === 0 ? nodeOf(hashes, hash, sibling) : nodeOf(hashes, sibling, hash);
+    place >>= 1;
+  }
   return verify(publicKey, rootMessage(hash), signature);
 }

@@ -134,6 +134,11 @@ export class ByteReader {
     return this.#ok && this.#offset === this.#bytes.length;
   }
 
+  /** How many bytes were read. */
+  get offset(): number {
+    return this.#offset;
+  }
+
   /** Marks the input as malformed. */
   fail(): void {
     this.#ok = false;

@@ -6,10 +6,17 @@ export type Digest = string & { readonly [brand]: 'Digest' };
 const pattern = /^[0-9a-f]{64}$/;
 const digits = Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 
+/** Serves every digest: as many are made as things are read. */
+const digestCodes = Array.from({ length: 64 }, () => 0);
+
 /** Lower-case hexadecimal digits. */
 export function toHex(bytes: Uint8Array): string {
-  const codes: number[] = [];
-  for (const byte of bytes) codes.push(digits[byte >> 4] ?? 0, digits[byte & 15] ?? 0);
+  const codes = 2 * bytes.length === digestCodes.length ? digestCodes : Array.from({ length: 2 * bytes.length }, () => 0);
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
+    codes[2 * i] = digits[byte >> 4] ?? 0;
+    codes[2 * i + 1] = digits[byte & 15] ?? 0;
+  }
   return String.fromCharCode(...codes);
 }
 

@@ -35,24 +35,46 @@ function writeFields(writer: ByteWriter, statement: Statement): void {
 }
 
 export function readStatement(reader: ByteReader): Statement {
-  const [boot, revision, view, viewChange] = [reader.u32(), reader.u32(), reader.u32(), reader.u32()];
-  const values = reader.list(reader.u8(0, maxValues), () => reader.digest());
-  let used = 0;
-  const value = (): Value | undefined => {
-    const place = reader.u8();
-    if (place === used) used++;
-    else if (place !== none && place > used) reader.fail();
-    return values[place];
-  };
-  const vote = (): Vote | undefined => {
-    const of = value();
-    return of === undefined ? undefined : { value: of, view: reader.u32() };
-  };
-  const frozen: OfPhase<Vote | undefined> = [vote(), vote(), vote(), vote()];
-  const previous: readonly [Vote | undefined, Vote | undefined] = [vote(), vote()];
-  const current: OfPhase<Value | undefined> = [value(), value(), value(), value()];
-  const [proposed, decided] = [value(), value()];
-  // There is one encoding only: with each value once, in the order of their first use.
-  if (used !== values.length || new Set(values).size !== used) reader.fail();
+  const boot = reader.u32();
+  const revision = reader.u32();
+  const view = reader.u32();
+  const viewChange = reader.u32();
+  const values = new ValueList(reader);
+  const frozen: OfPhase<Vote | undefined> = [values.vote(), values.vote(), values.vote(), values.vote()];
+  const previous: readonly [Vote | undefined, Vote | undefined] = [values.vote(), values.vote()];
+  const current: OfPhase<Value | undefined> = [values.value(), values.value(), values.value(), values.value()];
+  const proposed = values.value();
+  const decided = values.value();
+  values.end();
   return { boot, revision, view, viewChange, frozen, previous, current, proposed, decided };
+}
+
+/** The values of a statement that is being read. There is one encoding only: each is there once, in the order of their first use. */
+class ValueList {
+  readonly #reader: ByteReader;
+  readonly #values: readonly Value[];
+  #used = 0;
+
+  constructor(reader: ByteReader) {
+    this.#reader = reader;
+    this.#values = reader.list(reader.u8(0, maxValues), () => reader.digest());
+  }
+
+  value(): Value | undefined {
+    const place = this.#reader.u8();
+    if (place === none) return undefined;
+    if (place === this.#used) this.#used++;
+    else if (place > this.#used) this.#reader.fail();
+    return this.#values[place];
+  }
+
+  vote(): Vote | undefined {
+    const value = this.value();
+    return value === undefined ? undefined : { value, view: this.#reader.u32() };
+  }
+
+  end(): void {
+    const { length } = this.#values;
+    if (this.#used !== length || (length > 1 && new Set(this.#values).size !== length)) this.#reader.fail();
+  }
 }

@@ -4,10 +4,7 @@ import { encodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes, Sign } from '../../byzantine/crypto.ts';
 import { encodeSignedProposal } from '../../byzantine/encoding.ts';
 import type { MemberIndex } from '../../byzantine/epoch.ts';
-import type { ByzantineMessage } from '../../byzantine/messages.ts';
-import type { ProposalId } from '../../byzantine/proposal.ts';
 import type { Memory, Ready } from '../../byzantine/ready.ts';
-import type { FrameRecord } from '../../byzantine/records.ts';
 import { defined } from '../../core/assert.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Certificates, Certified } from './certificates.ts';
@@ -98,7 +95,7 @@ export class Engines {
   /** What is to be signed for the engine. */
   #obey(instance: Instance, { toSign, messages, evidence, decided, breach }: Ready): Signable[] {
     const { id } = instance.proposal;
-    for (const { to, message } of messages) this.#parts.links.push(to, message, () => recordOf(id, message));
+    for (const { to, message } of messages) this.#parts.links.say(to, id, message);
     for (const lie of evidence) this.#parts.evidence.add(lie);
     if (breach !== undefined)
       this.#parts.logger.error({ vote: id }, 'two outcomes of a vote have both been decided: more members lie than may');
@@ -145,7 +142,7 @@ export class Engines {
     const spreads = this.#spread(instance);
     const others = links.others();
     const asked = others[instance.reminders % others.length];
-    for (const payload of missing) if (asked !== undefined) links.push(asked, {}, () => ({ type: 'get', digest: payload }));
+    for (const payload of missing) if (asked !== undefined) links.push(asked, { type: 'get', digest: payload });
     if (attested !== undefined) links.pushToAll({ type: 'attestation', attestation: attested });
     if (attested !== undefined || instance.engine === undefined) links.pushToAll({ type: 'get', digest: instance.proposal.id });
     else if (missing.length === 0 && !instance.hasAttestations && !spreads) instance.remindAtMs = Number.POSITIVE_INFINITY;
@@ -156,13 +153,10 @@ export class Engines {
     const { self, links } = this.#parts;
     if (proposal.proposal.proposer !== self || reminders > maxSpreads) return false;
     const silent = links.others().filter((member) => !heard.has(member));
-    for (const member of silent) links.push(member, proposal, () => ({ type: 'proposal', bytes: encodeSignedProposal(proposal) }));
+    for (const member of silent) links.push(member, { type: 'proposal', bytes: encodeSignedProposal(proposal) });
     return silent.length > 0;
   }
 }
 
 const signableOf = (thing: Ballot | Expiry): Signable =>
   'choices' in thing ? { type: 'ballot', ballot: thing } : { type: 'expiry', expiry: thing };
-
-const recordOf = (proposal: ProposalId, message: ByzantineMessage): FrameRecord =>
-  message.type === 'statement' || message.type === 'want' ? { ...message, proposal } : message;

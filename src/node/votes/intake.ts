@@ -82,7 +82,7 @@ export class Intake {
     const { early, links } = this.#parts;
     early.tick(nowMs, (members, id) => {
       const record = { type: 'get', digest: id } as const;
-      for (const member of members) links.push(member, record, () => record);
+      for (const member of members) links.push(member, record);
     });
   }
 
