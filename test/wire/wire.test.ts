@@ -234,7 +234,10 @@ describe('wire: frames between nodes', () => {
       { kind: 'heads', heads: [{ ...head, signature: short }] },
       { kind: 'heads', heads: [{ ...head, index: 0 }] },
       { kind: 'heads', heads: Array.from({ length: maxHeads + 1 }, () => head) },
-      { kind: 'raft', messages: snapshot?.type === 'InstallSnapshot' ? [{ ...snapshot, snapshot: { ...snapshot.snapshot, chain: short } }] : [] },
+      {
+        kind: 'raft',
+        messages: snapshot?.type === 'InstallSnapshot' ? [{ ...snapshot, snapshot: { ...snapshot.snapshot, chain: short } }] : [],
+      },
     ];
 
     for (const frame of broken) expect(decodeFrame(1, encodeFrame(1, frame))).to.equal('malformed');
