@@ -25,7 +25,7 @@ const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => 
 describe('node: the chain over the log (protocols 1.9)', () => {
   it('is SHA-256 over the chain before, index, term, kind, count and data, little endian', () => {
     const one: Entry = { index: 2 ** 32 + 5, term: 2 ** 33 + 7, count: 3, kind: 'configuration', data: Uint8Array.of(1, 2) };
-    const numbers = '0500000001000000' + '0700000002000000' + '02' + '03000000';
+    const numbers = '050000000100000007000000020000000203000000';
 
     expect(hex(nextChain(nodeHashes, genesis, one))).to.equal(hex(nobleHashes.sha256(Buffer.from(`${hex(genesis)}${numbers}0102`, 'hex'))));
   });
