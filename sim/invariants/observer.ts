@@ -15,7 +15,7 @@ class Watched implements NodeView {
   readonly id: NodeId;
   readonly disk = new Disk();
   current: ReplicaView | undefined;
-  /** What it applies is not what was agreed on, by no fault of its own. */
+  /** Its log is not the one that was agreed on, by no fault of its own. */
   isRewritten = false;
   configurations: Configuration[] = [];
   commitIndex: LogIndex = 0;
@@ -64,7 +64,7 @@ export class Observer {
 
   // Nodes.
 
-  /** Somebody has rewritten the node's log: what it carries out from now on is not held against it. */
+  /** Somebody rewrites the node's log, or lies to it: what it writes and carries out from now on is not held against it. */
   rewritten(id: NodeId): void {
     this.#rewritten.add(id);
     this.#at(id).isRewritten = true;
@@ -130,7 +130,7 @@ export class Observer {
     const { onSaving, onSnapshotTaken, onSnapshotWritten } = this.#tell;
     return {
       save: (batch, done) => {
-        for (const each of onSaving) each.onSaving?.(node, batch);
+        if (!node.isRewritten) for (const each of onSaving) each.onSaving?.(node, batch);
         for (const { kind, index } of batch.entries ?? [])
           if (kind === 'configuration' && index > this.changeIndex) this.changeIndex = index;
         disk.inFlight = batch;
