@@ -6,11 +6,13 @@ import { CliError, messageOf } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { openSession } from '../session.ts';
+import { addDecisionCommands } from './decision.ts';
 
 /** `vote …`: decisions that stay right when members lie. */
 export function addVoteCommands(program: Command, context: Context): void {
   const vote = program.command('vote').description('decisions that stay right when members lie');
 
+  addDecisionCommands(vote, context);
   vote
     .command('verify')
     .description('say whether a certificate is valid, or exactly why not; needs no cluster. Exit code 0: valid, 7: not')
@@ -20,6 +22,8 @@ export function addVoteCommands(program: Command, context: Context): void {
     .option('--subject <subject>', 'refuse it if it is about something else')
     .option('--payload <file>', 'refuse it if it is about another payload than the bytes of this file')
     .option('--option <option>', 'refuse it if another option was decided, for example --option approve')
+    .option('--chain <file>', 'epochs after the founding, from `quorate vote epoch FILE` of any node; each is checked')
+    .option('--allow-uncertified', 'believe members of the chain that no certificate proves; then it must come from a source you trust')
     .option('--at-present', 'refuse it if its time to be acted on is over')
     .option('--allow-no-fault-tolerance', 'accept clusters of fewer than 4 members, where one liar decides')
     .action(async (file: string, flags: VerifyFlags, command: Command) => {
@@ -41,6 +45,8 @@ interface VerifyFlags {
   readonly subject?: string;
   readonly payload?: string;
   readonly option?: string;
+  readonly chain?: string;
+  readonly allowUncertified?: boolean;
   readonly atPresent?: boolean;
   readonly allowNoFaultTolerance?: boolean;
 }
@@ -59,6 +65,8 @@ async function verify(file: string, flags: VerifyFlags): Promise<Verdict> {
             .update(await read(flags.payload))
             .digest('hex'),
         }),
+    ...(flags.chain === undefined ? {} : { chain: (await read(flags.chain)).toString('utf8') }),
+    allowUncertified: flags.allowUncertified === true,
     ...(flags.atPresent === true ? { nowMs: Date.now() } : {}),
     allowNoFaultTolerance: flags.allowNoFaultTolerance === true,
   };

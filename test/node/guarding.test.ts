@@ -27,7 +27,15 @@ class LyingGuard extends Guard {
   }
 
   override admit({ ts }: GuardedEntry) {
-    const command = { ...deployment, proposal: '', payloadDigest: '', epoch: 0, proposer: 0, proposerSeq: 0, notAfterMs: Number.MAX_SAFE_INTEGER };
+    const command = {
+      ...deployment,
+      proposal: '',
+      payloadDigest: '',
+      epoch: 0,
+      proposer: 0,
+      proposerSeq: 0,
+      notAfterMs: Number.MAX_SAFE_INTEGER,
+    };
     return { ok: true, ts, command } as const;
   }
 }
@@ -39,13 +47,16 @@ class Cluster {
   readonly ids: readonly NodeId[];
   readonly founding: EpochConfiguration;
 
-  constructor(nodes: number, founders: number, { liars = [], snapshotBytes = 1_000_000 }: { readonly liars?: readonly number[]; readonly snapshotBytes?: number } = {}) {
+  constructor(
+    nodes: number,
+    founders: number,
+    { liars = [], snapshotBytes = 1_000_000 }: { readonly liars?: readonly number[]; readonly snapshotBytes?: number } = {},
+  ) {
     this.seeds = fixedSeeds(nodes);
     this.ids = new Electorate(nodes).configuration.members.map(({ nodeId }) => nodeId);
     const all = new Electorate(nodes).configuration;
     this.founding = { ...all, members: all.members.slice(0, founders) };
-    const guardOf = (id: NodeId) =>
-      new (liars.includes(this.ids.indexOf(id)) ? LyingGuard : Guard)({ rules, founding: this.founding });
+    const guardOf = (id: NodeId) => new (liars.includes(this.ids.indexOf(id)) ? LyingGuard : Guard)({ rules, founding: this.founding });
     this.world = new World({ seed: 7, ids: this.ids, guardOf, plan: { ...calmPlan, nodes, founders, snapshotBytes } });
     for (let i = 0; i < nodes; i++) this.world.start(i);
     this.pass(3);

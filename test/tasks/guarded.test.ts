@@ -32,7 +32,8 @@ const approved = (fields: Partial<GuardedCommand> = {}): GuardedCommand => ({
   ...fields,
 });
 
-const unlocking = (fields: Partial<GuardedCommand> = {}): GuardedCommand => approved({ kind: 'secret-unlock', subject: 'secret:s', ...fields });
+const unlocking = (fields: Partial<GuardedCommand> = {}): GuardedCommand =>
+  approved({ kind: 'secret-unlock', subject: 'secret:s', ...fields });
 const withSecret = (limits: Partial<StateLimits> = {}): GuardedLog => {
   const log = new GuardedLog(limits);
   log.must({ op: 'PutSecret', name: 's', value: 'hush' });
@@ -47,7 +48,10 @@ describe('tasks: decisions that the log carries out', () => {
 
     const results = [log.enact(command), log.enact(command)];
 
-    expect(results.map((result) => result.ok && result.value)).to.deep.equal([{ kind: 'decision', index: 1 }, { kind: 'decision', index: 1 }]);
+    expect(results.map((result) => result.ok && result.value)).to.deep.equal([
+      { kind: 'decision', index: 1 },
+      { kind: 'decision', index: 1 },
+    ]);
     expect([...log.state.decisions.all()]).to.have.length(1);
     expect(log.events).to.deep.equal([
       { kind: 'vote', index: 1, ts: startTs, proposal: command.proposal, decided: 'deployment-approve', subject: 'deploy:web', epoch: 0 },
@@ -57,7 +61,9 @@ describe('tasks: decisions that the log carries out', () => {
   it('carries each item of a bundle out by itself', () => {
     const log = new GuardedLog();
 
-    expect([approved({ proposal: 'b', subject: 'x' }), approved({ proposal: 'b', subject: 'y' })].map((each) => log.code(each))).to.deep.equal(['done', 'done']);
+    expect(
+      [approved({ proposal: 'b', subject: 'x' }), approved({ proposal: 'b', subject: 'y' })].map((each) => log.code(each)),
+    ).to.deep.equal(['done', 'done']);
     expect([...log.state.decisions.all()]).to.have.length(2);
   });
 
