@@ -456,7 +456,7 @@ export class World {
     if (leader === undefined || target === undefined) return;
     this.counts.transfers++;
     this.trace.event('transfer', leader, target);
-    this.#at(leader).replica?.transferLeadership(this.#at(target).id, 2000, () => {});
+    this.#at(leader).replica?.requests.transferLeadership(this.#at(target).id, 2000, () => {});
   }
 
   pause(index: number): void {

@@ -122,14 +122,8 @@ const without = ({ members }: EpochConfiguration, other: EpochConfiguration): re
 
 /** A sentence for people. `current`: the members who would have had to certify it. */
 export function linkFlawText(flaw: LinkFlaw, current: EpochConfiguration): string {
-  switch (flaw.code) {
-    case 'not_the_next':
-      return `these are not members that can follow those of epoch ${current.epoch}`;
-    case 'too_many_removals':
-      return `${flaw.removed} members would leave; one at a time may`;
-    case 'certificate_required':
-      return `it takes a certificate of the members of epoch ${current.epoch}: of the kind ${flaw.action.kind}, about ${flaw.action.subject}`;
-    default:
-      return guardFlawText(flaw, current);
-  }
+  if (flaw.code === 'not_the_next') return `these are not members that can follow those of epoch ${current.epoch}`;
+  if (flaw.code === 'too_many_removals') return `${flaw.removed} members would leave; one at a time may`;
+  if (flaw.code !== 'certificate_required') return guardFlawText(flaw, current);
+  return `it takes a certificate of the members of epoch ${current.epoch}: of the kind ${flaw.action.kind}, about ${flaw.action.subject}`;
 }

@@ -66,18 +66,10 @@ function outcomeText(options: readonly string[], choice: number | undefined): st
 
 /** A sentence for people. */
 export function guardFlawText(flaw: GuardFlaw, configuration: EpochConfiguration): string {
-  switch (flaw.code) {
-    case 'malformed':
-      return 'it is not a certificate';
-    case 'other_kind':
-      return `it is of the kind ${flaw.found}`;
-    case 'other_subject':
-      return `it is about ${flaw.found}`;
-    case 'other_payload':
-      return `it is about another payload, with the SHA-256 ${flaw.found}`;
-    case 'not_approved':
-      return `what was decided is: ${flaw.outcome}`;
-    default:
-      return flawText(flaw, configuration);
-  }
+  if (flaw.code === 'malformed') return 'it is not a certificate';
+  if (flaw.code === 'other_kind') return `it is of the kind ${flaw.found}`;
+  if (flaw.code === 'other_subject') return `it is about ${flaw.found}`;
+  if (flaw.code === 'other_payload') return `it is about another payload, with the SHA-256 ${flaw.found}`;
+  if (flaw.code === 'not_approved') return `what was decided is: ${flaw.outcome}`;
+  return flawText(flaw, configuration);
 }

@@ -455,7 +455,7 @@ export class Node implements NodeService {
     const bad = change.changes.find(({ type, node }) => type !== 'remove' && !isPeerId(node));
     if (bad !== undefined) throw new QuorateError(failure('invalid_argument', `${bad.node} is not a peer id`));
     const certified = { ...change, context: changeContext(nodeHashes, change.context) };
-    return await settle((done) => this.#replica.changeMembers(certified, options.timeoutMs, done), options.signal, true);
+    return await settle((done) => this.#replica.requests.changeMembers(certified, options.timeoutMs, done), options.signal, true);
   }
 
   async enact(
@@ -464,7 +464,7 @@ export class Node implements NodeService {
     options: RequestOptions = {},
   ): Promise<LogIndex> {
     const { action, certificate } = enactment(nodeHashes, bytes, what);
-    return await settle((done) => this.#replica.enact(action, certificate, options.timeoutMs, done), options.signal, true);
+    return await settle((done) => this.#replica.requests.enact(action, certificate, options.timeoutMs, done), options.signal, true);
   }
 
   get guard(): Guard {
@@ -476,7 +476,7 @@ export class Node implements NodeService {
   }
 
   transferLeadership(to: NodeId | undefined, options: RequestOptions = {}): Promise<NodeId> {
-    return settle((done) => this.#replica.transferLeadership(to, options.timeoutMs, done), options.signal, true);
+    return settle((done) => this.#replica.requests.transferLeadership(to, options.timeoutMs, done), options.signal, true);
   }
 
   async snapshot(options: RequestOptions = {}): Promise<SnapshotDownload> {

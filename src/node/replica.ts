@@ -1,10 +1,8 @@
-import type { GuardedAction } from '../byzantine/guard.ts';
 import { assert } from '../core/assert.ts';
 import { failure } from '../core/errors.ts';
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import { configurationOf, members } from '../raft/configuration.ts';
-import type { ConfigurationChange } from '../raft/configuration-change.ts';
-import type { Configuration, RaftMessage, SnapshotMeta } from '../raft/messages.ts';
+import type { RaftMessage, SnapshotMeta } from '../raft/messages.ts';
 import { Raft } from '../raft/raft.ts';
 import type { Ready } from '../raft/ready.ts';
 import type { StoredState } from '../storage/store.ts';
@@ -23,6 +21,7 @@ import type { Guard } from './guarding/guard.ts';
 import { GuardedLog } from './guarding/guarded-log.ts';
 import { Inbox } from './inbox.ts';
 import { LeaderDuties } from './leader-duties.ts';
+import { LeaderRequests } from './leader-requests.ts';
 import { Links } from './links.ts';
 import { Liveness } from './liveness.ts';
 import { Membership } from './membership.ts';
@@ -58,6 +57,7 @@ export class Replica {
   readonly liveness = new Liveness();
   readonly events: EventLog;
   readonly divergence: Divergence;
+  readonly requests: LeaderRequests;
   /** What this node has verified of the epochs; undefined where there are none. */
   readonly guard: Guard | undefined;
   readonly #options: ReplicaOptions;
@@ -101,14 +101,8 @@ export class Replica {
     this.#replies = new Replies(this.#outbox);
     this.#links = new Links(options.id, options.electionTimeoutMs, ports.clock.monotonicMs());
     this.#leaderHeardMs = ports.clock.monotonicMs();
-    this.#session = new NodeSession(this.#proposals, () =>
-      Array.from({ length: 4 }, () =>
-        ports.random
-          .below(2 ** 32)
-          .toString(16)
-          .padStart(8, '0'),
-      ).join(''),
-    );
+    this.requests = new LeaderRequests({ ask: (...question) => this.ask(...question), leader: () => this.#leader });
+    this.#session = new NodeSession(this.#proposals, ports.random);
     this.#claims = new Claims({
       ask: (question, done) => this.#ask(question, done),
       started: (task) => this.#propose({ op: 'StartTask', task: task.id, fence: task.fence }),
@@ -304,24 +298,6 @@ export class Replica {
     this.#deferTurn();
   }
 
-  /** Changes the members; answers with the configuration once the change is applied and a joint one that leaves itself is left. */
-  changeMembers(change: ConfigurationChange, timeoutMs: number | undefined, done: (answer: Answer<Configuration>) => void): void {
-    this.ask({ kind: 'members', change }, timeoutMs, (reply) => {
-      if (reply.kind === 'members') done({ ok: true, value: reply.configuration });
-      else done({ ok: false, failure: failureOf(reply) });
-    });
-  }
-
-  /** Hands leadership to a voter, by default to the one that is furthest; answers with the new leader. */
-  transferLeadership(to: NodeId | undefined, timeoutMs: number | undefined, done: (answer: Answer<NodeId>) => void): void {
-    if (this.#leader === undefined) return done({ ok: false, failure: failure('no_leader', 'there is no leader to hand over') });
-    this.ask({ kind: 'transfer', from: this.#leader, to }, timeoutMs, (reply) => {
-      if (reply.kind === 'transfer') done({ ok: true, value: reply.leader });
-      else done({ ok: false, failure: failureOf(reply) });
-    });
-    return undefined;
-  }
-
   /** Returns a function that gives up the claim. */
   claim(request: ClaimRequest, done: (answer: Answer<readonly ClaimedTask[]>) => void): () => void {
     const refused = this.#refusal();
@@ -330,14 +306,6 @@ export class Replica {
       return () => {};
     }
     return this.#claims.open(request, this.#ports.clock.monotonicMs(), done);
-  }
-
-  /** Has an approved action carried out by the log; answers with the index of the entry that did. */
-  enact(action: GuardedAction, certificate: Uint8Array, timeoutMs: number | undefined, done: (answer: Answer<LogIndex>) => void): void {
-    this.ask({ kind: 'enact', action, certificate }, timeoutMs, (reply) => {
-      if (reply.kind === 'enacted') done({ ok: true, value: reply.index });
-      else done({ ok: false, failure: failureOf(reply) });
-    });
   }
 
   /** Calls back once a snapshot of `index` or later is durable here; undefined when it can't be. */
@@ -645,11 +613,7 @@ export class Replica {
   #onApplied(events: readonly StateEvent[], membersChanged: boolean): void {
     const nowMs = this.#ports.clock.monotonicMs();
     if (membersChanged) this.#ports.onMembers?.();
-    for (const event of events) {
-      if (event.kind !== 'agent') continue;
-      if (event.state === 'gone') this.liveness.forget(event.agent);
-      else if (event.state === 'up') this.liveness.beat(event.agent, event.generation, undefined, nowMs);
-    }
+    this.liveness.onEvents(events, nowMs);
     if (this.#serving) this.#duties.onApplied(events, this.state, nowMs);
     this.#claims.onEvents(events, this.state, this.appliedIndex, nowMs);
     if (events.length > 0) this.events.append(events);
@@ -708,6 +672,3 @@ const minorityDetail = 'this node can reach only a minority of the cluster; ask 
 const removedDetail = 'this node was removed from the cluster; ask another';
 
 const isLastChunk = ({ snapshotChunk: chunk }: Ready): boolean => chunk !== undefined && chunk.chunk === chunk.chunks - 1;
-
-const failureOf = (reply: Reply) =>
-  reply.kind === 'failure' ? reply.failure : failure('internal', 'the leader answered another question');

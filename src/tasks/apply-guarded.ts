@@ -18,7 +18,7 @@ const unlockMs = { usual: 60_000, most: 3_600_000 };
 /** Carries out what was approved, once. Refused, it has changed nothing, and may be tried again while its time lasts. */
 export function enact(machine: Machine, command: GuardedCommand): Outcome {
   const { decisions, index, ts } = machine;
-  const { payload, notAfterMs, ...approved } = command;
+  const { payload: _payload, notAfterMs, ...approved } = command;
   const known = decisions.get(approved.proposal, approved.subject);
   if (known !== undefined) return accepted({ kind: 'decision', index: known.index });
   if (decisions.isForgotten(approved))

@@ -180,9 +180,10 @@ export class ClusterState {
   #advance(index: LogIndex, ts: number): void {
     assert(index > this.#index, 'entries are applied once, in the order of the log');
     this.#index = index;
-    if (ts <= this.#ts) return;
-    this.#ts = ts;
-    this.tasks.advance(ts);
+    if (ts > this.#ts) {
+      this.#ts = ts;
+      this.tasks.advance(ts);
+    }
   }
 
   #machine(events: StateEvent[]): Machine {

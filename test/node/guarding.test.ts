@@ -98,7 +98,7 @@ class Cluster {
 
   enact(at: number, action: GuardedAction, certificate: Uint8Array): Answer<LogIndex> | undefined {
     let answer: Answer<LogIndex> | undefined;
-    this.replica(at).enact(action, certificate, 2000, (given) => {
+    this.replica(at).requests.enact(action, certificate, 2000, (given) => {
       answer = given;
     });
     this.pass(3);
@@ -107,7 +107,7 @@ class Cluster {
 
   change(at: number, context: string, ...changes: MemberChange[]): Answer<Configuration> | undefined {
     let answer: Answer<Configuration> | undefined;
-    this.replica(at).changeMembers({ transition: 'auto', changes, context }, 2000, (given) => {
+    this.replica(at).requests.changeMembers({ transition: 'auto', changes, context }, 2000, (given) => {
       answer = given;
     });
     this.pass(3);
@@ -115,7 +115,7 @@ class Cluster {
   }
 
   leadBy(node: number): void {
-    this.replica(this.leader).transferLeadership(this.id(node), 2000, () => {});
+    this.replica(this.leader).requests.transferLeadership(this.id(node), 2000, () => {});
     this.pass(2);
   }
 }
@@ -216,10 +216,10 @@ describe('node: certified epochs (protocol design 1.8)', () => {
     const both = [4, 5].map((node) => cluster.permit(cluster.founding, [0, 1, 2, 3, node]));
 
     const first = cluster.change(0, both[0] ?? '', { type: 'add-voter', node: cluster.id(4) });
-    const second_ = cluster.change(0, both[1] ?? '', { type: 'add-voter', node: cluster.id(5) });
+    const later = cluster.change(0, both[1] ?? '', { type: 'add-voter', node: cluster.id(5) });
 
     expect(first).to.deep.include({ ok: true });
-    expect(codeOf(second_)).to.equal('bad_certificate');
+    expect(codeOf(later)).to.equal('bad_certificate');
   });
 
   it('a node that was away catches up over changes of the members and decisions of their epochs, by log or by snapshot', () => {

@@ -160,15 +160,10 @@ export class Guard {
     const step = this.#change(this.#place, change);
     if (step.ok) return undefined;
     const detail = linkFlawText(step.flaw, this.#place.epoch);
-    switch (step.flaw.code) {
-      case 'certificate_required':
-        return failure('certificate_required', detail, { ...step.flaw.action });
-      case 'not_the_next':
-      case 'too_many_removals':
-        return failure('invalid_argument', detail);
-      default:
-        return failure('bad_certificate', `the certificate does not permit this change: ${detail}`, { flaw: step.flaw.code });
-    }
+    const { flaw } = step;
+    if (flaw.code === 'certificate_required') return failure('certificate_required', detail, { ...flaw.action });
+    if (flaw.code === 'not_the_next' || flaw.code === 'too_many_removals') return failure('invalid_argument', detail);
+    return failure('bad_certificate', `the certificate does not permit this change: ${detail}`, { flaw: flaw.code });
   }
 
   /** Whether a guarded entry may enter the log now. */
