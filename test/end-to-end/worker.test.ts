@@ -55,7 +55,7 @@ describe('end to end: agent run', function () {
 
   it('kills the command of a cancelled task before it says so', async () => {
     work('sleep', `echo $$ > ${cluster.directory}/sleeping; sleep 1000`);
-    await submit('endless', 'sleep', { leaseMs: 900 });
+    await submit('endless', 'sleep', { leaseMs: 6000 });
     await inState('endless', 'running');
 
     await json(`${cluster.endpoints[0]}/v1/tasks/endless`, { method: 'DELETE' });
