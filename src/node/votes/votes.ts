@@ -89,7 +89,6 @@ export class Votes implements VoteService {
   readonly configuration: EpochConfiguration;
   readonly #ports: VotePorts;
   readonly #flush = new Flush();
-  readonly #early = new EarlyRecords();
   readonly #boot: Boot;
   readonly #authenticator: Authenticator;
   readonly #links: VoteLinks;
@@ -122,7 +121,8 @@ export class Votes implements VoteService {
     const trust = { hashes, verify, configuration };
     const notary = memberNotary(hashes, verify, configuration);
     const stored = readVotes(hashes, records);
-    const [flush, early] = [this.#flush, this.#early];
+    const flush = this.#flush;
+    const early = new EarlyRecords(configuration.members.length);
     const nowMs = (): number => clock.monotonicMs();
     const boot = new Boot(stored.boot, configuration, hasLostStore, clock.unixMs(), flush);
     const ownKey = { key: ports.createKey(), generation: boot.generation };
