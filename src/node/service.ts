@@ -8,7 +8,7 @@ import type { Command, CommandResult, SessionCommand } from '../tasks/commands.t
 import type { NodeEvent } from './event-log.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import type { Task } from '../tasks/task.ts';
-import type { VoteRequest, VoteService } from './votes/vote-service.ts';
+import type { OpenedVote, VoteRequest, VoteService } from './votes/vote-service.ts';
 
 export type { ConfigurationChange, MemberChange } from '../raft/configuration-change.ts';
 
@@ -166,8 +166,8 @@ export interface NodeService {
   snapshot(options?: RequestOptions): Promise<SnapshotDownload>;
   /** The Byzantine votes as this node knows them; undefined at a node that is no member of the epoch. */
   readonly votes: VoteService | undefined;
-  /** Resolves with the vote's id once it is durable at this node. */
-  openVote(request: VoteRequest, options?: RequestOptions): Promise<string>;
+  /** Resolves once the vote is durable at this node. */
+  openVote(request: VoteRequest, options?: RequestOptions): Promise<OpenedVote>;
   /** Gives this node's one ballot; resolves once it is durable. */
   castBallot(id: string, option: string, options?: RequestOptions): Promise<void>;
   /** Resolves once the vote has a certificate here, or after `waitMs`. */

@@ -3,9 +3,10 @@ import type { Trust } from '../../byzantine/certificate.ts';
 import type { Sign } from '../../byzantine/crypto.ts';
 import { encodeSignedProposal, proposalId, proposalMessage } from '../../byzantine/encoding.ts';
 import type { MemberIndex } from '../../byzantine/epoch.ts';
-import { type Proposal, type ProposalId, proposalLimits, type SignedProposal } from '../../byzantine/proposal.ts';
+import { type Proposal, proposalLimits, type SignedProposal } from '../../byzantine/proposal.ts';
 import { invalidField } from '../../byzantine/proposal-validity.ts';
 import { byzantineQuorum, faultTolerance } from '../../byzantine/quorum.ts';
+import { defined } from '../../core/assert.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type Failure, failure } from '../../core/errors.ts';
 import type { NodeId } from '../../core/ids.ts';
@@ -15,7 +16,7 @@ import type { Flush } from './flush.ts';
 import type { OpenVotes } from './open-votes.ts';
 import type { Opinions } from './opinions.ts';
 import type { VoteLinks } from './vote-links.ts';
-import type { VoteRequest } from './vote-service.ts';
+import type { OpenedVote, VoteRequest } from './vote-service.ts';
 
 /** A payload up to this size travels with its proposal; a larger one is asked for. */
 const sentAlongBytes = 4096;
@@ -43,11 +44,12 @@ export class NewVotes {
     this.#proposerSeq = parts.boot.forgottenOf({ proposer: parts.self });
   }
 
-  open(request: VoteRequest, done: (answer: Answer<ProposalId>) => void): void {
-    const refused = this.#refusal(request);
+  /** One vote about all of the requests, which are alike but for subject and payload. Answers once it is durable here. */
+  open(requests: readonly VoteRequest[], done: (answer: Answer<OpenedVote>) => void): void {
+    const refused = this.refusal(requests);
     if (refused !== undefined) return done({ ok: false, failure: refused });
     const { trust, sign, clock, open, opinions, links, flush } = this.#parts;
-    const proposal = this.#proposalOf(request);
+    const proposal = this.#proposalOf(requests);
     const id = proposalId(trust.hashes, proposal);
     const signed: SignedProposal = { id, proposal, signature: sign(proposalMessage(id)) };
     const field = invalidField(signed, trust.configuration, trust.verify);
@@ -57,15 +59,18 @@ export class NewVotes {
         failure: failure('invalid_argument', `body ${field}: not valid in this cluster`, { path: field, in: 'body' }),
       });
     const instance = open.begin(signed);
-    open.hold(request.payload);
     links.pushToAll({ type: 'proposal', bytes: encodeSignedProposal(signed) });
-    if (request.payload.length > 0 && request.payload.length <= sentAlongBytes) links.pushToAll({ type: 'blob', bytes: request.payload });
+    for (const { payload } of requests) {
+      open.hold(payload);
+      if (payload.length > 0 && payload.length <= sentAlongBytes) links.pushToAll({ type: 'blob', bytes: payload });
+    }
     instance.arm(clock.monotonicMs());
     opinions.consider(instance);
-    return flush.afterSave(() => done({ ok: true, value: id }));
+    return flush.afterSave(() => done({ ok: true, value: { id, item: 0 } }));
   }
 
-  #refusal({ payload }: VoteRequest): Failure | undefined {
+  /** Why nothing of it is sent; undefined when it may be. */
+  refusal(requests: readonly VoteRequest[]): Failure | undefined {
     const { self, trust, open, links, isReachable } = this.#parts;
     const { members } = trust.configuration;
     const n = members.length;
@@ -77,13 +82,15 @@ export class NewVotes {
         reachable,
         needed,
       });
-    if (payload.length > proposalLimits.payloadBytes)
+    if (requests.some(({ payload }) => payload.length > proposalLimits.payloadBytes))
       return failure('too_large', `body payload: at most ${proposalLimits.payloadBytes} bytes`, { path: 'payload', in: 'body' });
-    return open.hasRoomFor(self, payload.length) ? undefined : failure('overloaded', 'too many votes are open at this node');
+    const payloadBytes = requests.reduce((sum, { payload }) => sum + payload.length, 0);
+    return open.hasRoomFor(self, payloadBytes) ? undefined : failure('overloaded', 'too many votes are open at this node');
   }
 
-  #proposalOf({ kind, subject, payload, options, minSupport, timeoutMs, validMs }: VoteRequest): Proposal {
+  #proposalOf(requests: readonly VoteRequest[]): Proposal {
     const { self, trust, clock } = this.#parts;
+    const { kind, options, minSupport, timeoutMs, validMs } = defined(requests[0], 'a vote is about something');
     const { cluster, epoch, members } = trust.configuration;
     const unixMs = clock.unixMs();
     this.#proposerSeq = Math.max(this.#proposerSeq + 1, unixMs);
@@ -91,7 +98,7 @@ export class NewVotes {
       cluster,
       epoch,
       kind,
-      items: [{ subject, payloadDigest: digestOf(trust.hashes.sha256(payload)) }],
+      items: requests.map(({ subject, payload }) => ({ subject, payloadDigest: digestOf(trust.hashes.sha256(payload)) })),
       options: options.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
       minSupport: minSupport ?? byzantineQuorum(members.length),
       proposer: self,

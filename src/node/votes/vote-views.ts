@@ -10,15 +10,17 @@ const nameOf = ({ members }: EpochConfiguration, member: MemberIndex): string =>
 
 type Asked = Omit<VoteView, 'state' | 'payload' | 'outcome' | 'ballots' | 'certificate'>;
 
-function asked({ id, proposal }: SignedProposal, configuration: EpochConfiguration): Asked {
+function asked({ id, proposal }: SignedProposal, configuration: EpochConfiguration, item: number): Asked {
   const { kind, items, options, minSupport, timeoutMs, notAfterMs, proposer } = proposal;
   const n = configuration.members.length;
-  const [item] = items;
+  const { subject = '', payloadDigest = '' } = items[item] ?? {};
   return {
     id,
+    item,
+    items: items.length,
     kind,
-    subject: item?.subject ?? '',
-    payloadDigest: item?.payloadDigest ?? '',
+    subject,
+    payloadDigest,
     options,
     minSupport,
     proposer: nameOf(configuration, proposer),
@@ -31,33 +33,33 @@ function asked({ id, proposal }: SignedProposal, configuration: EpochConfigurati
 }
 
 /** A vote without a certificate: whatever its ballots say, nobody may act on it. */
-export function openView(instance: Instance, configuration: EpochConfiguration): VoteView {
+export function openView(instance: Instance, configuration: EpochConfiguration, item = 0): VoteView {
   const { options, items } = instance.proposal.proposal;
-  const [item] = items;
+  const about = items[item];
   return {
-    ...asked(instance.proposal, configuration),
+    ...asked(instance.proposal, configuration, item),
     state: 'open',
-    payload: item && instance.payloads.get(item.payloadDigest),
+    payload: about && instance.payloads.get(about.payloadDigest),
     outcome: undefined,
     ballots: instance.ballots.flatMap((ballot) =>
-      ballot === undefined ? [] : [{ node: nameOf(configuration, ballot.voter), choice: optionName(options, ballot.choices[0]) }],
+      ballot === undefined ? [] : [{ node: nameOf(configuration, ballot.voter), choice: optionName(options, ballot.choices[item]) }],
     ),
     certificate: undefined,
   };
 }
 
-export function certifiedView(certificate: Certificate, configuration: EpochConfiguration): VoteView {
+export function certifiedView(certificate: Certificate, configuration: EpochConfiguration, item = 0): VoteView {
   const { options } = certificate.proposal.proposal;
-  const [choice] = certificate.attestation.outcome;
+  const choice = certificate.attestation.outcome[item];
   const isDecided = choice !== split && choice !== expired;
   return {
-    ...asked(certificate.proposal, configuration),
+    ...asked(certificate.proposal, configuration, item),
     state: isDecided ? 'decided' : 'no_consensus',
     payload: undefined,
     outcome: isDecided ? (optionName(options, choice) ?? undefined) : choice === split ? 'split' : 'expired',
     ballots: certificate.ballots.map(({ ballot }) => ({
       node: nameOf(configuration, ballot.voter),
-      choice: optionName(options, ballot.choices[0]),
+      choice: optionName(options, ballot.choices[item]),
     })),
     certificate,
   };

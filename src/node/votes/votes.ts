@@ -3,7 +3,6 @@ import type { AgreementKey, Hashes, Sign, VerifySignature } from '../../byzantin
 import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
 import type { Evidence } from '../../byzantine/evidence.ts';
 import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.ts';
-import type { ProposalId } from '../../byzantine/proposal.ts';
 import { assert } from '../../core/assert.ts';
 import { copyBytes } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -12,6 +11,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { VoteRecord, VoteStore } from '../../storage/vote-store.ts';
 import type { Answer } from '../service.ts';
 import { Boot } from './boot.ts';
+import { Bundler } from './bundler.ts';
 import { Certificates, digestIn } from './certificates.ts';
 import { EarlyRecords } from './early-records.ts';
 import { Engines } from './engines.ts';
@@ -25,7 +25,7 @@ import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
 import { readVotes } from './vote-records.ts';
-import type { VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
+import type { OpenedVote, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
 import { certifiedView, eventOf, openView } from './vote-views.ts';
 
 /** Frames that wait for the turn, and their bytes; more are dropped, and said again. */
@@ -100,6 +100,7 @@ export class Votes implements VoteService {
   readonly #engines: Engines;
   readonly #intake: Intake;
   readonly #newVotes: NewVotes;
+  readonly #bundler: Bundler;
   #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
   #inboxBytes = 0;
   #keyMs: number;
@@ -163,6 +164,8 @@ export class Votes implements VoteService {
       flush,
       isReachable: (member) => ports.isReachable(member),
     });
+    const defer = (job: () => void, ms: number): void => ports.defer(() => this.#guard(() => this.#inTurn(job)), ms);
+    this.#bundler = new Bundler({ opinions, newVotes: this.#newVotes, defer });
     for (const each of stored.instances) {
       const instance = open.resume(each);
       instance.arm(nowMs());
@@ -203,9 +206,10 @@ export class Votes implements VoteService {
 
   // What is asked of it.
 
-  /** Puts a proposal to the members. Answers with its id once it is durable here; at once, and with nothing sent, when a quorum can't be reached. */
-  open(request: VoteRequest, done: (answer: Answer<ProposalId>) => void): void {
-    this.#newVotes.open(request, done);
+  /** Puts a proposal to the members. Answers once it is durable here; at once, and with nothing sent, when a quorum can't be reached. */
+  open(request: VoteRequest, done: (answer: Answer<OpenedVote>) => void): void {
+    if (request.mayBundle === true) this.#bundler.add(request, done);
+    else this.#newVotes.open([request], done);
     this.#deferTurn();
   }
 
@@ -230,19 +234,19 @@ export class Votes implements VoteService {
     ];
   }
 
-  view(id: string): VoteView | undefined {
+  view(id: string, item = 0): VoteView | undefined {
     const digest = digestIn(id);
     if (digest === undefined) return undefined;
     const certificate = this.#certificates.get(digest);
-    if (certificate !== undefined) return certifiedView(certificate, this.configuration);
+    if (certificate !== undefined) return certifiedView(certificate, this.configuration, item);
     const instance = this.#open.get(digest);
-    return instance && openView(instance, this.configuration);
+    return instance && openView(instance, this.configuration, item);
   }
 
   /** Asks the other members for a vote that isn't known here: it may have been decided while this node was away. */
   seek(id: string): void {
     const digest = digestIn(id);
-    if (digest === undefined || this.view(id) !== undefined) return;
+    if (digest === undefined || this.#certificates.has(digest) || this.#open.has(digest)) return;
     this.#certificates.seek(digest);
     this.#links.pushToAll({ type: 'get', digest });
     this.#deferTurn();
@@ -286,6 +290,12 @@ export class Votes implements VoteService {
       this.#turnDeferred = false;
       if (!this.#saving) this.#guard(() => this.#turn(askedMs));
     }, this.#pace.pauseMs);
+  }
+
+  /** Does something that the next turn is to save and send. */
+  #inTurn(job: () => void): void {
+    job();
+    this.#deferTurn();
   }
 
   #guard(job: () => void): void {

@@ -256,7 +256,7 @@ export class VoteNetwork {
       validMs: 6e4,
       ...request,
     };
-    this.votes(member).open(whole, (answer) => Object.assign(asked, answer.ok ? { value: answer.value } : { failure: answer.failure }));
+    this.votes(member).open(whole, (answer) => Object.assign(asked, answer.ok ? { value: answer.value.id } : { failure: answer.failure }));
     return asked;
   }
 
@@ -279,8 +279,8 @@ export class VoteNetwork {
     this.settle();
   }
 
-  view(member: MemberIndex, id: string): VoteView | undefined {
-    return this.votes(member).view(id);
+  view(member: MemberIndex, id: string, item?: number): VoteView | undefined {
+    return this.votes(member).view(id, item);
   }
 
   /** What each member that is up knows as decided. */
