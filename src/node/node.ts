@@ -471,8 +471,8 @@ export class Node implements NodeService {
     return settle((done) => this.#replica.claim(request, done), options.signal, false);
   }
 
-  openVote(request: VoteRequest, options: RequestOptions = {}): Promise<OpenedVote> {
-    return settle((done) => this.#voting().open(request, done), options.signal, true);
+  openVote(request: VoteRequest, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<OpenedVote> {
+    return settle((done) => this.#voting().open(request, options.idempotencyKey, done), options.signal, true);
   }
 
   castBallot(id: string, option: string, options: RequestOptions = {}): Promise<void> {

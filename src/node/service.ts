@@ -167,7 +167,7 @@ export interface NodeService {
   /** The Byzantine votes as this node knows them; undefined at a node that is no member of the epoch. */
   readonly votes: VoteService | undefined;
   /** Resolves once the vote is durable at this node. */
-  openVote(request: VoteRequest, options?: RequestOptions): Promise<OpenedVote>;
+  openVote(request: VoteRequest, options?: RequestOptions & { readonly idempotencyKey?: string | undefined }): Promise<OpenedVote>;
   /** Gives this node's one ballot; resolves once it is durable. */
   castBallot(id: string, option: string, options?: RequestOptions): Promise<void>;
   /** Resolves once the vote has a certificate here, or after `waitMs`. */

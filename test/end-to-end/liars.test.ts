@@ -58,7 +58,13 @@ describe('end to end: Byzantine votes among seven real processes of which some l
       );
       writeFileSync(certificate, JSON.stringify(votes[4]?.['certificate']));
       const verified = await quorate(
-        'vote', 'verify', certificate, '--genesis', join(cluster.directory, 'genesis.json'), '--option', 'approve',
+        'vote',
+        'verify',
+        certificate,
+        '--genesis',
+        join(cluster.directory, 'genesis.json'),
+        '--option',
+        'approve',
       );
 
       expect(votes.map((vote) => vote['outcome'])).to.deep.equal(Array.from({ length: 5 }, () => 'approve'));

@@ -16,10 +16,11 @@ export const voteRoutes = (node: NodeService): Route[] => [
     summary: 'Put something, or up to 1000 things, to the vote of the members; wait: milliseconds to wait for the certificate',
     query: noQuery,
     body: votesBody,
-    handle: async ({ body, signal }) => {
+    handle: async ({ body, header, signal }) => {
       const votes = votesOf(node);
-      if (Array.isArray(body)) return { body: await openMany(node, votes, body, signal) };
-      const { id, item } = await open(node, body, signal);
+      const key = header('idempotency-key');
+      if (Array.isArray(body)) return { body: await openMany(node, votes, body, { signal, idempotencyKey: key }) };
+      const { id, item } = await open(node, body, { signal, idempotencyKey: key });
       return { status: 201, body: viewOf(votes, id, item) };
     },
   }),
@@ -76,17 +77,24 @@ function votesOf({ votes }: NodeService): VoteService {
   return votes;
 }
 
+interface OpenOptions {
+  readonly signal: AbortSignal;
+  readonly idempotencyKey: string | undefined;
+}
+
 /** Resolves once the vote is durable, or, with `wait`, over. */
-async function open(node: NodeService, { wait, payload, bundle, ...request }: VoteBody, signal: AbortSignal): Promise<OpenedVote> {
+async function open(node: NodeService, { wait, payload, bundle, ...request }: VoteBody, options: OpenOptions): Promise<OpenedVote> {
   const { minSupport } = request;
-  const opened = await node.openVote({ ...request, minSupport, payload: bytesOf(payload), mayBundle: bundle === true }, { signal });
-  if (wait !== undefined) await node.waitForVote(opened.id, wait, signal);
+  const opened = await node.openVote({ ...request, minSupport, payload: bytesOf(payload), mayBundle: bundle === true }, options);
+  if (wait !== undefined) await node.waitForVote(opened.id, wait, options.signal);
   return opened;
 }
 
 /** Each in its place, as it is or why it was refused, and each certificate once: those of a bundle share theirs. */
-async function openMany(node: NodeService, votes: VoteService, bodies: readonly VoteBody[], signal: AbortSignal) {
-  const opened = await Promise.all(bodies.map((body) => open(node, body, signal).catch(refusalOf)));
+async function openMany(node: NodeService, votes: VoteService, bodies: readonly VoteBody[], { signal, idempotencyKey: key }: OpenOptions) {
+  const opened = await Promise.all(
+    bodies.map((body, i) => open(node, body, { signal, idempotencyKey: key && `${key}/${i}` }).catch(refusalOf)),
+  );
   const certificates = new Map<string, CertificateDocument>();
   const items = opened.map((each) => {
     if ('code' in each) return each;

@@ -31,7 +31,7 @@ export class Bundler {
   /** Answers once the proposal is durable here, or at once with a refusal. */
   add(request: VoteRequest, done: Waiting['done']): void {
     const { opinions, newVotes, defer } = this.#parts;
-    if (!opinions.approves(request)) return newVotes.open([request], done);
+    if (!opinions.approves(request)) return newVotes.open(request, undefined, done);
     const refused = newVotes.refusal([request]);
     if (refused !== undefined) return done({ ok: false, failure: refused });
     const { kind, options, minSupport, timeoutMs, validMs } = request;
@@ -48,7 +48,7 @@ export class Bundler {
     const waiting = this.#waiting.get(terms);
     if (waiting === undefined) return;
     this.#waiting.delete(terms);
-    this.#parts.newVotes.open(
+    this.#parts.newVotes.openBundle(
       waiting.map(({ request }) => request),
       (answer) => {
         for (const [item, { done }] of waiting.entries()) done(answer.ok ? { ok: true, value: { ...answer.value, item } } : answer);

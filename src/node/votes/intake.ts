@@ -12,6 +12,7 @@ import type { Engines } from './engines.ts';
 import type { EvidenceBook } from './evidence-book.ts';
 import type { OpenVotes } from './open-votes.ts';
 import type { Opinions } from './opinions.ts';
+import { Patience } from './patience.ts';
 import type { VoteLinks } from './vote-links.ts';
 
 export interface IntakeParts {
@@ -32,12 +33,20 @@ export class Intake {
   readonly #parts: IntakeParts;
   /** What members said that no honest one says. */
   refused = 0;
+  readonly #patience = new Patience();
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
   }
 
   take(from: MemberIndex, record: FrameRecord): void {
+    if (this.#patience.isOverWith(from, this.#parts.nowMs())) return;
+    const before = this.refused;
+    this.#sort(from, record);
+    if (this.refused > before) this.#patience.spend(from);
+  }
+
+  #sort(from: MemberIndex, record: FrameRecord): void {
     switch (record.type) {
       case 'proposal':
         return this.#onProposal(record.bytes);

@@ -3,7 +3,7 @@ import type { Trust } from '../../byzantine/certificate.ts';
 import type { Sign } from '../../byzantine/crypto.ts';
 import { encodeSignedProposal, proposalId, proposalMessage } from '../../byzantine/encoding.ts';
 import type { MemberIndex } from '../../byzantine/epoch.ts';
-import { type Proposal, proposalLimits, type SignedProposal } from '../../byzantine/proposal.ts';
+import { type Proposal, type ProposalId, proposalLimits, type SignedProposal } from '../../byzantine/proposal.ts';
 import { invalidField } from '../../byzantine/proposal-validity.ts';
 import { byzantineQuorum, faultTolerance } from '../../byzantine/quorum.ts';
 import { defined } from '../../core/assert.ts';
@@ -15,6 +15,7 @@ import type { Boot } from './boot.ts';
 import type { Flush } from './flush.ts';
 import type { OpenVotes } from './open-votes.ts';
 import type { Opinions } from './opinions.ts';
+import { Repeats } from './repeats.ts';
 import type { VoteLinks } from './vote-links.ts';
 import type { OpenedVote, VoteRequest } from './vote-service.ts';
 
@@ -37,27 +38,41 @@ export interface NewVotesParts {
 /** Puts what clients want decided to the members, or refuses it at once, with nothing sent. */
 export class NewVotes {
   readonly #parts: NewVotesParts;
+  readonly #repeats: Repeats;
   #proposerSeq: number;
 
   constructor(parts: NewVotesParts) {
     this.#parts = parts;
+    this.#repeats = new Repeats(parts.trust.hashes);
     this.#proposerSeq = parts.boot.forgottenOf({ proposer: parts.self });
   }
 
-  /** One vote about all of the requests, which are alike but for subject and payload. Answers once it is durable here. */
-  open(requests: readonly VoteRequest[], done: (answer: Answer<OpenedVote>) => void): void {
+  /** One vote about this request alone. Answers once it is durable here. */
+  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<OpenedVote>) => void): void {
+    const opened = (key === undefined ? undefined : this.#repeats.find(key, request)) ?? this.#propose([request]);
+    if (key !== undefined && typeof opened === 'string') this.#repeats.keep(key, request, opened);
+    this.#answer(opened, done);
+  }
+
+  /** One vote about all of the requests, which are alike but for subject and payload. */
+  openBundle(requests: readonly VoteRequest[], done: (answer: Answer<OpenedVote>) => void): void {
+    this.#answer(this.#propose(requests), done);
+  }
+
+  #answer(opened: ProposalId | Failure, done: (answer: Answer<OpenedVote>) => void): void {
+    if (typeof opened !== 'string') return done({ ok: false, failure: opened });
+    return this.#parts.flush.afterSave(() => done({ ok: true, value: { id: opened, item: 0 } }));
+  }
+
+  #propose(requests: readonly VoteRequest[]): ProposalId | Failure {
+    const { trust, sign, clock, open, opinions, links } = this.#parts;
     const refused = this.refusal(requests);
-    if (refused !== undefined) return done({ ok: false, failure: refused });
-    const { trust, sign, clock, open, opinions, links, flush } = this.#parts;
+    if (refused !== undefined) return refused;
     const proposal = this.#proposalOf(requests);
     const id = proposalId(trust.hashes, proposal);
     const signed: SignedProposal = { id, proposal, signature: sign(proposalMessage(id)) };
     const field = invalidField(signed, trust.configuration, trust.verify);
-    if (field !== undefined)
-      return done({
-        ok: false,
-        failure: failure('invalid_argument', `body ${field}: not valid in this cluster`, { path: field, in: 'body' }),
-      });
+    if (field !== undefined) return failure('invalid_argument', `body ${field}: not valid in this cluster`, { path: field, in: 'body' });
     const instance = open.begin(signed);
     links.pushToAll({ type: 'proposal', bytes: encodeSignedProposal(signed) });
     for (const { payload } of requests) {
@@ -66,7 +81,7 @@ export class NewVotes {
     }
     instance.arm(clock.monotonicMs());
     opinions.consider(instance);
-    return flush.afterSave(() => done({ ok: true, value: { id, item: 0 } }));
+    return id;
   }
 
   /** Why nothing of it is sent; undefined when it may be. */

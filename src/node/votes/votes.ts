@@ -206,10 +206,13 @@ export class Votes implements VoteService {
 
   // What is asked of it.
 
-  /** Puts a proposal to the members. Answers once it is durable here; at once, and with nothing sent, when a quorum can't be reached. */
-  open(request: VoteRequest, done: (answer: Answer<OpenedVote>) => void): void {
-    if (request.mayBundle === true) this.#bundler.add(request, done);
-    else this.#newVotes.open([request], done);
+  /**
+   * Puts a proposal to the members. Answers once it is durable here; at once, and with nothing sent, when a quorum can't be reached. A repeat under the same
+   * `key` names the same vote, which is then no part of a bundle.
+   */
+  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<OpenedVote>) => void): void {
+    if (request.mayBundle === true && key === undefined) this.#bundler.add(request, done);
+    else this.#newVotes.open(request, key, done);
     this.#deferTurn();
   }
 

@@ -19,7 +19,7 @@ function openAll(network: VoteNetwork, requests: readonly Partial<VoteRequest>[]
       mayBundle: true,
       ...request,
     };
-    network.votes(0).open(whole, (answer) => answers.push(answer));
+    network.votes(0).open(whole, undefined, (answer) => answers.push(answer));
   }
   network.settle();
   return answers.flatMap((answer) => (answer.ok ? [answer.value] : []));

@@ -244,7 +244,7 @@ export class VoteNetwork {
     this.#nowMs += ms;
   }
 
-  open(member: MemberIndex, request: Partial<VoteRequest> = {}): Asked<string> {
+  open(member: MemberIndex, request: Partial<VoteRequest> = {}, key?: string): Asked<string> {
     const asked: Asked<string> = {};
     const whole: VoteRequest = {
       kind: 'decision',
@@ -256,7 +256,9 @@ export class VoteNetwork {
       validMs: 6e4,
       ...request,
     };
-    this.votes(member).open(whole, (answer) => Object.assign(asked, answer.ok ? { value: answer.value.id } : { failure: answer.failure }));
+    this.votes(member).open(whole, key, (answer) =>
+      Object.assign(asked, answer.ok ? { value: answer.value.id } : { failure: answer.failure }),
+    );
     return asked;
   }
 

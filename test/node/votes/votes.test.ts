@@ -200,6 +200,22 @@ describe('node: what a member asks of its node', () => {
     expect(network.open(0, { payload: new Uint8Array(64 * 1024 + 1) }).failure?.code).to.equal('too_large');
   });
 
+  it('opens one vote for a request that is sent again under the same key, and refuses another under it', () => {
+    const network = new VoteNetwork(4);
+
+    const [first, atOnce] = [network.open(0, { subject: 'web' }, 'key'), network.open(0, { subject: 'web' }, 'key')];
+    const other = network.open(0, { subject: 'other' }, 'other key');
+    network.settle();
+    const repeated = network.open(0, { subject: 'web' }, 'key');
+    const conflict = network.open(0, { subject: 'db' }, 'key');
+    network.settle();
+
+    expect([atOnce.value, repeated.value]).to.deep.equal([first.value, first.value]);
+    expect(other.value).to.be.a('string').and.not.equal(first.value);
+    expect(conflict.failure?.code).to.equal('idempotency_conflict');
+    expect(network.votes(0).counters.open).to.equal(2);
+  });
+
   it('refuses a second, different ballot for ever, and answers the same one alike', () => {
     const network = new VoteNetwork(4);
     const id = network.begin(0);
@@ -578,6 +594,27 @@ describe('node: members that lie', () => {
     network.settle();
 
     expect(network.votes(0).counters).to.include({ open: 0, recordsRefused: 1 });
+  });
+
+  it('are not listened to any more in a second in which they said too much that is wrong', () => {
+    const network = new VoteNetwork(4);
+    const liar = network.corrupt(3);
+    const forged = Array.from({ length: 100 }, (_, i) => network.electorate.proposal({ proposer: 3, proposerSeq: i + 1, kind: 'x' })).map(
+      (signed) => ({ type: 'proposal' as const, bytes: encodeSignedProposal({ ...signed, signature: new Uint8Array(64) }) }),
+    );
+    const refused = () => network.votes(0).counters.recordsRefused;
+
+    liar.say(0, ...forged);
+    network.settle();
+    const first = refused();
+    const id = network.begin(0);
+    network.castAll([0, 1, 2], id, 'approve');
+    network.pass(1000);
+    liar.say(0, ...forged);
+    network.settle();
+
+    expect([first, refused()]).to.deep.equal([20, 40]);
+    expect(network.view(0, id)?.outcome).to.equal('approve');
   });
 
   it('do not end a vote by a certificate that lacks signatures', () => {
