@@ -1,5 +1,6 @@
-import { checkCertificate, decodeCertificate, type Flaw, maxCertificateBytes } from '../byzantine/certificate.ts';
+import { checkCertificate, decodeCertificate, type Flaw, maxCertificateBytes, type Trust } from '../byzantine/certificate.ts';
 import type { EpochConfiguration, MemberIndex } from '../byzantine/epoch.ts';
+import { rememberSignatures } from '../byzantine/member-notary.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
 import { configurationOf, isRecord, parse } from './genesis.ts';
 import { certificateDocument, type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
@@ -50,7 +51,25 @@ const maxFileCharacters = 4 * maxCertificateBytes;
  * @throws RangeError if the genesis is unusable. Whatever is wrong with the certificate is in the verdict.
  */
 export function verifyCertificate(certificate: string, genesis: string, expected: Expectation = {}): Verdict {
-  const configuration = configurationOf(genesis);
+  return verdictOn(certificate, { hashes: nodeHashes, verify: verifySignature, configuration: configurationOf(genesis) }, expected);
+}
+
+/** Signatures that were right: votes of the same moment share them. */
+const rememberedSignatures = 4096;
+
+/**
+ * `verifyCertificate` for who checks many certificates of one cluster: the genesis is read once, and a signature that several certificates share is checked once.
+ *
+ * @throws RangeError if the genesis is unusable.
+ */
+export function certificateVerifier(genesis: string): (certificate: string, expected?: Expectation) => Verdict {
+  const verify = rememberSignatures(verifySignature, rememberedSignatures);
+  const trust = { hashes: nodeHashes, verify, configuration: configurationOf(genesis) };
+  return (certificate, expected = {}) => verdictOn(certificate, trust, expected);
+}
+
+function verdictOn(certificate: string, trust: Trust, expected: Expectation): Verdict {
+  const { configuration } = trust;
   const document = certificate.length > maxFileCharacters ? undefined : parse(certificate);
   const encoded = isRecord(document) && typeof document['certificate'] === 'string' ? document['certificate'] : undefined;
   if (encoded === undefined) return invalid('malformed', 'it is not a certificate file: JSON with the field certificate');
@@ -58,7 +77,7 @@ export function verifyCertificate(certificate: string, genesis: string, expected
   const decoded = decodeCertificate(nodeHashes, new Uint8Array(Buffer.from(encoded, 'base64')));
   if (decoded === undefined) return invalid('malformed', "the field certificate is not the base64 of a certificate's bytes");
   const { allowNoFaultTolerance = false } = expected;
-  const flaws = checkCertificate(decoded, { hashes: nodeHashes, verify: verifySignature, configuration, allowNoFaultTolerance });
+  const flaws = checkCertificate(decoded, { ...trust, allowNoFaultTolerance });
   if (flaws.length > 0)
     return { valid: false, objections: flaws.map((flaw) => ({ code: flaw.code, detail: sentence(flaw, configuration) })) };
   const rebuilt = certificateDocument(decoded, configuration);
