@@ -19,12 +19,13 @@ import { EvidenceBook } from './evidence-book.ts';
 import { Flush } from './flush.ts';
 import type { Instance } from './instance.ts';
 import { Intake } from './intake.ts';
+import { Journal } from './journal.ts';
 import { NewVotes } from './new-votes.ts';
 import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
-import { readVotes } from './vote-records.ts';
+import { isShortLived, readVotes } from './vote-records.ts';
 import type { OpenedVote, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
 import { certifiedView, eventOf, openView } from './vote-views.ts';
 
@@ -101,6 +102,7 @@ export class Votes implements VoteService {
   readonly #intake: Intake;
   readonly #newVotes: NewVotes;
   readonly #bundler: Bundler;
+  readonly #journal: Journal;
   #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
   #inboxBytes = 0;
   #keyMs: number;
@@ -122,7 +124,8 @@ export class Votes implements VoteService {
     const verify = rememberSignatures(ports.verify, rememberedSignatures);
     const trust = { hashes, verify, configuration };
     const notary = memberNotary(hashes, verify, configuration);
-    const stored = readVotes(hashes, records);
+    this.#journal = new Journal(records, isShortLived);
+    const stored = readVotes(hashes, [...records, ...this.#journal.records()]);
     const [flush, early] = [this.#flush, this.#early];
     const nowMs = (): number => clock.monotonicMs();
     const boot = new Boot(stored.boot, configuration, hasLostStore, clock.unixMs(), flush);
@@ -334,7 +337,7 @@ export class Votes implements VoteService {
     };
     if (changes.length === 0) return finish();
     this.#saving = true;
-    this.#ports.store.saveVotes(changes, (error) => {
+    this.#ports.store.saveVotes(this.#journal.pack(changes), (error) => {
       if (this.#stopped) return;
       if (error !== undefined) return this.#fail(error);
       this.#guard(() => {
