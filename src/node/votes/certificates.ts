@@ -2,6 +2,7 @@ import { type Digest, digest } from '../../byzantine/digest.ts';
 import { type Certificate, decodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes } from '../../byzantine/crypto.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
+import { copyBytes } from '../../core/bytes.ts';
 import type { Boot } from './boot.ts';
 import type { Flush } from './flush.ts';
 import { certificateChange, forgetCertificate } from './vote-records.ts';
@@ -65,7 +66,7 @@ export class Certificates {
   add({ certificate, bytes }: Certified): void {
     const { id } = certificate.proposal;
     this.#sought.delete(id);
-    this.#certificates.set(id, bytes);
+    this.#certificates.set(id, copyBytes(bytes));
     this.#flush.save(certificateChange(id, bytes));
     const [oldest] = this.#certificates.keys();
     if (this.#certificates.size > maxCertificates && oldest !== undefined) this.#forget(oldest);

@@ -48,15 +48,22 @@ export function openView(instance: Instance, configuration: EpochConfiguration, 
   };
 }
 
+/** How a vote ended for one of its items. */
+type VoteResult = Pick<VoteView, 'state' | 'outcome'>;
+
+export function resultOf({ proposal, attestation }: Certificate, item = 0): VoteResult {
+  const choice = attestation.outcome[item];
+  if (choice === split) return { state: 'no_consensus', outcome: 'split' };
+  if (choice === expired) return { state: 'no_consensus', outcome: 'expired' };
+  return { state: 'decided', outcome: optionName(proposal.proposal.options, choice) ?? undefined };
+}
+
 export function certifiedView(certificate: Certificate, configuration: EpochConfiguration, item = 0): VoteView {
   const { options } = certificate.proposal.proposal;
-  const choice = certificate.attestation.outcome[item];
-  const isDecided = choice !== split && choice !== expired;
   return {
     ...asked(certificate.proposal, configuration, item),
-    state: isDecided ? 'decided' : 'no_consensus',
+    ...resultOf(certificate, item),
     payload: undefined,
-    outcome: isDecided ? (optionName(options, choice) ?? undefined) : choice === split ? 'split' : 'expired',
     ballots: certificate.ballots.map(({ ballot }) => ({
       node: nameOf(configuration, ballot.voter),
       choice: optionName(options, ballot.choices[item]),
@@ -65,12 +72,8 @@ export function certifiedView(certificate: Certificate, configuration: EpochConf
   };
 }
 
-/** For watchers. */
-export const eventOf = ({ id, kind, subject, state, outcome }: VoteView): VoteEvent => ({
-  kind: 'vote',
-  vote: id,
-  type: kind,
-  subject,
-  state,
-  outcome,
-});
+/** For watchers; of a bundle, about its first item. */
+export function eventOf({ id, proposal }: SignedProposal, result?: VoteResult): VoteEvent {
+  const [item] = proposal.items;
+  return { kind: 'vote', vote: id, type: proposal.kind, subject: item?.subject ?? '', state: 'open', outcome: undefined, ...result };
+}

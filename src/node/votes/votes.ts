@@ -1,4 +1,5 @@
 import { Authenticator } from '../../byzantine/authenticator.ts';
+import type { Certificate } from '../../byzantine/certificate.ts';
 import type { AgreementKey, Hashes, Sign, VerifySignature } from '../../byzantine/crypto.ts';
 import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
 import type { Evidence } from '../../byzantine/evidence.ts';
@@ -27,7 +28,7 @@ import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
 import { isShortLived, readVotes } from './vote-records.ts';
 import type { OpenedVote, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
-import { certifiedView, eventOf, openView } from './vote-views.ts';
+import { certifiedView, eventOf, openView, resultOf } from './vote-views.ts';
 
 /** Frames that wait for the turn, and their bytes; more are dropped, and said again. */
 const maxInboxFrames = 8192;
@@ -138,11 +139,9 @@ export class Votes implements VoteService {
       send: (to, frame) => ports.send(to, frame),
       onMet: (member) => this.#meet(member),
     });
-    const onBegun = (instance: Instance): void => this.#tell(openView(instance, configuration));
+    const onBegun = (instance: Instance): void => ports.onEvent(eventOf(instance.proposal));
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
-    const certificates = new Certificates(hashes, stored.certificates, boot, flush, (certificate) =>
-      this.#tell(certifiedView(certificate, configuration)),
-    );
+    const certificates = new Certificates(hashes, stored.certificates, boot, flush, (certificate) => this.#tellEnd(certificate));
     const evidence = new EvidenceBook(stored.evidence, configuration, logger, flush);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
@@ -276,10 +275,11 @@ export class Votes implements VoteService {
     return { ...this.#ended, open: this.#open.size, framesRefused, recordsRefused: this.#intake.refused, lies: this.#evidence.noticed };
   }
 
-  #tell(view: VoteView): void {
-    if (view.state === 'decided') this.#ended.decided++;
-    if (view.state === 'no_consensus') this.#ended.noConsensus++;
-    this.#ports.onEvent(eventOf(view));
+  #tellEnd(certificate: Certificate): void {
+    const result = resultOf(certificate);
+    if (result.state === 'decided') this.#ended.decided++;
+    else this.#ended.noConsensus++;
+    this.#ports.onEvent(eventOf(certificate.proposal, result));
   }
 
   // Turns.
