@@ -3,7 +3,7 @@ const viewMs = { least: 150, delays: 9 };
 /** A node that was held up for longer was paused, and is not slow. */
 const maxDelayMs = 200;
 /** How long a turn waits for more, for each vote that the last one was about, and at most. */
-const pauseMs = { perVote: 0.1, most: 4 };
+const pauseMs = { perVote: 0.2, most: 10 };
 
 /** How fast this node is at present, and what follows from that for the times of its votes. */
 export class Pace {
