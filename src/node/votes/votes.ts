@@ -329,8 +329,9 @@ export class Votes implements VoteService {
     const votes = this.#engines.run();
     const { changes, afterSave } = this.#flush.take();
     const outgoing = this.#links.takeOutgoing();
+    this.#pace.worked(this.#nowMs - startedMs, votes);
     const finish = (): void => {
-      this.#pace.took(this.#nowMs - askedMs, votes);
+      this.#pace.took(this.#nowMs - askedMs);
       if (this.#hasBooted) this.#links.send(outgoing);
       else this.#booted();
       for (const job of afterSave) job();
