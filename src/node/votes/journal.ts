@@ -1,4 +1,4 @@
-import { ByteReader, encode, toHex } from '../../byzantine/bytes.ts';
+import { ByteReader, encode } from '../../byzantine/bytes.ts';
 import type { VoteChange, VoteRecord } from '../../storage/vote-store.ts';
 
 /** A page's key is this letter and its number in six bytes, big endian; no record's own key begins so. */
@@ -54,7 +54,7 @@ export class Journal {
   pack(changes: readonly VoteChange[]): readonly VoteChange[] {
     const packed = changes.filter(({ key }) => !this.#isShortLived(key));
     const latest = new Map<string, VoteChange>();
-    for (const change of changes) if (this.#isShortLived(change.key)) latest.set(toHex(change.key), change);
+    for (const change of changes) if (this.#isShortLived(change.key)) latest.set(nameOf(change.key), change);
     for (const [name, { value }] of latest) if (value === undefined && !this.#entries.has(name)) latest.delete(name);
     if (latest.size === 0) return packed;
     for (const [name, entry] of this.#overdue()) if (!latest.has(name)) latest.set(name, entry);
@@ -111,6 +111,9 @@ export class Journal {
   }
 }
 
+/** A string of a character a byte, for a map. */
+const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
+
 const sizeOf = ({ key, value }: Entry): number => key.length + value.length;
 
 const isPageKey = (key: Uint8Array): boolean => key[0] === pageLetter && key.length === pageKeyBytes;
@@ -134,7 +137,7 @@ function readPage(bytes: Uint8Array): ReadonlyMap<string, VoteChange> {
   const reader = new ByteReader(bytes);
   while (reader.ok && !reader.done) {
     const key = reader.bytes8(maxKeyBytes);
-    changes.set(toHex(key), { key, value: reader.flag() ? reader.bytes32(maxValueBytes) : undefined });
+    changes.set(nameOf(key), { key, value: reader.flag() ? reader.bytes32(maxValueBytes) : undefined });
   }
   if (!reader.ok) throw new Error('a stored page of the votes is not one that this program writes');
   return changes;
