@@ -3,6 +3,7 @@ import { CliError, messageOf } from './cli-error.ts';
 import type { Environment } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
 import { ApiError, pause, type Http } from './http.ts';
+import { beatSchema, type Judge } from './judge.ts';
 import { Subprocess, type SubprocessResult } from './subprocess.ts';
 
 export interface WorkerOptions {
@@ -13,8 +14,10 @@ export interface WorkerOptions {
     readonly concurrency: number;
     readonly ttlMs?: number;
   };
-  /** Run by `sh -c` for each task. */
-  readonly exec: string;
+  /** Run by `sh -c` for each task; without it no tasks are claimed. */
+  readonly exec: string | undefined;
+  /** Gives the node's opinion on votes. */
+  readonly judge: Judge | undefined;
   /** Its life is longer than the worker's. */
   readonly http: Http;
   readonly env: Environment;
@@ -78,12 +81,14 @@ export class Worker {
     if (this.#generation > 0) this.#options.log(`agent ${this.#options.id} registered, generation ${this.#generation}`);
     const beatsEnd = new AbortController();
     const beats = this.#beat(beatsEnd.signal);
-    await this.#claimLoop();
+    if (this.#options.exec !== undefined) await this.#claimLoop(this.#options.exec);
+    else await ended(this.#stopping.signal);
     await Promise.race([Promise.all(this.#jobs.values()), pause(drainMs)]);
     for (const job of this.#processes) {
       this.#giveUp(job, 'lost');
       job.process.killNow();
     }
+    this.#options.judge?.stop();
     beatsEnd.abort();
     await beats;
     // Whatever still ran goes to others at once.
@@ -120,11 +125,12 @@ export class Worker {
       const status = this.#stopping.signal.aborted ? 'draining' : this.#freeSlots() > 0 ? 'available' : 'busy';
       const load = this.#jobs.size / this.#options.registration.concurrency;
       try {
-        await this.#options.http.request('POST', `${this.#path}/heartbeat`, {
+        const answer = await this.#options.http.request('POST', `${this.#path}/heartbeat`, {
           body: { generation, status, load },
           isRepeatable: true,
           signal: end,
         });
+        this.#options.judge?.hear(beatSchema.parse(answer).commands);
       } catch (error) {
         await this.#onAgentFailure(error, generation);
       }
@@ -136,7 +142,7 @@ export class Worker {
     return this.#options.registration.concurrency - this.#jobs.size;
   }
 
-  async #claimLoop(): Promise<void> {
+  async #claimLoop(exec: string): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       const free = this.#freeSlots();
@@ -155,7 +161,7 @@ export class Worker {
           isRepeatable: true,
           signal,
         });
-        for (const claim of claimsSchema.parse(answer).items) this.#begin(claim);
+        for (const claim of claimsSchema.parse(answer).items) this.#begin(claim, exec);
       } catch (error) {
         if (signal.aborted) return;
         await this.#onAgentFailure(error, generation);
@@ -176,10 +182,10 @@ export class Worker {
     } else log(`agent ${id}: ${messageOf(error)}`);
   }
 
-  #begin(claim: Claim): void {
+  #begin(claim: Claim, exec: string): void {
     const name = `${claim.taskId}/${claim.fence}`;
     if (this.#jobs.has(name)) return;
-    const job = this.#work(claim)
+    const job = this.#work(claim, exec)
       .catch((error: unknown) => this.#options.log(`task ${claim.taskId}: ${messageOf(error)}`))
       .finally(() => {
         this.#jobs.delete(name);
@@ -188,11 +194,11 @@ export class Worker {
     this.#jobs.set(name, job);
   }
 
-  async #work(claim: Claim): Promise<void> {
+  async #work(claim: Claim, exec: string): Promise<void> {
     // The claim waited at the node for a time not known here, so the lease is counted from a renewal before anything runs.
     const leaseEndsMs = await this.#firstRenewal(claim);
     if (leaseEndsMs === undefined) return;
-    const { exec, env, log } = this.#options;
+    const { env, log } = this.#options;
     const process = new Subprocess({
       command: exec,
       stdin: JSON.stringify(claim.payload ?? null),
@@ -316,3 +322,9 @@ function jsonOrText(text: string): unknown {
     return text;
   }
 }
+
+const ended = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { DevCluster, json, post, quorate, until } from './dev-cluster.ts';
+import { DevCluster, executable, json, post, quorate, until } from './dev-cluster.ts';
 
 /** Reads server-sent events until the text has come so many times. */
 async function eventsOf(url: string, text: string, times: number): Promise<string> {
@@ -89,6 +90,46 @@ describe('end to end: Byzantine votes among four real processes', function () {
     expect(elsewhere).to.equal(undefined);
     expect(cast.map(({ code }) => code)).to.deep.equal([0, 0]);
     expect(vote).to.include({ state: 'decided', outcome: 'reject' });
+  });
+
+  it('asks a command that judges for a node', async () => {
+    const endpoint = cluster.endpoints[3] ?? '';
+    const choose = 'test "$QUORATE_VOTE_KIND" = audit && grep -q ledger && echo approve';
+    const run = [
+      'agent',
+      'run',
+      '--id',
+      'auditor',
+      '--capabilities',
+      'opinion:audit',
+      '--ttl-ms',
+      '1s',
+      '--judge',
+      choose,
+      '--endpoints',
+      endpoint,
+    ];
+    const auditor = spawn(process.execPath, [executable, ...run], { stdio: 'ignore' });
+    try {
+      const opened = await post(`${cluster.endpoints[0]}/v1/votes`, {
+        subject: 'books',
+        kind: 'audit',
+        payload: 'the ledger',
+        timeoutMs: 60_000,
+      });
+      const id = String(opened?.['id']);
+
+      const ballots = await until('the ballot', async () => {
+        const vote = await json(`${cluster.endpoints[0]}/v1/votes/${id}`);
+        const found = (vote?.['ballots'] ?? []) as readonly { readonly node: string; readonly choice: string }[];
+        return found.length === 0 ? undefined : found;
+      });
+      const status = await json(`${endpoint}/v1/status`);
+
+      expect(ballots).to.deep.equal([{ node: status?.['nodeId'], choice: 'approve' }]);
+    } finally {
+      auditor.kill('SIGKILL');
+    }
   });
 
   it('ends a wait for an outcome that did not come with 7, and says what did', async () => {

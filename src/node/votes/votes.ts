@@ -91,7 +91,6 @@ export class Votes implements VoteService {
   readonly configuration: EpochConfiguration;
   readonly #ports: VotePorts;
   readonly #flush = new Flush();
-  readonly #early = new EarlyRecords();
   readonly #boot: Boot;
   readonly #authenticator: Authenticator;
   readonly #links: VoteLinks;
@@ -127,7 +126,8 @@ export class Votes implements VoteService {
     const notary = memberNotary(hashes, verify, configuration);
     this.#journal = new Journal(records, isShortLived);
     const stored = readVotes(hashes, [...records, ...this.#journal.records()]);
-    const [flush, early] = [this.#flush, this.#early];
+    const flush = this.#flush;
+    const early = new EarlyRecords(configuration.members.length);
     const nowMs = (): number => clock.monotonicMs();
     const boot = new Boot(stored.boot, configuration, hasLostStore, clock.unixMs(), flush);
     const ownKey = { key: ports.createKey(), generation: boot.generation };
