@@ -3,11 +3,7 @@ import { agentSchema, pageOf, registeredSchema } from '../answers.ts';
 import { duration, list, wholeNumber } from '../arguments.ts';
 import { interrupted, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
-<<<<<<< HEAD
-=======
-import { Http } from '../http.ts';
 import { Judge } from '../judge.ts';
->>>>>>> bftnode
 import { openSession, type Session } from '../session.ts';
 import { runCommands } from '../worker.ts';
 
@@ -152,26 +148,12 @@ function addRun(agent: Command, context: Context): void {
     .option('--swarms <names>', 'swarms it belongs to', list)
     .option('--ttl-ms <duration>', 'silence after which it counts as down', duration)
     .action(async ({ id, exec, judge: opinion, ...registration }: RunFlags, command: Command) => {
-      const { settings, printer } = openSession(command, context);
-<<<<<<< HEAD
-      const log = (text: string): void => printer.note(text);
-      await runCommands({ settings, agent: { id, ...registration }, exec, env: context.env, log }, context.interrupt);
-=======
+      const { settings, http, printer } = openSession(command, context);
       if (exec === undefined && opinion === undefined) throw usageError('there is nothing to run', 'give --exec or --judge a command');
       if (opinion !== undefined && settings.endpoints.length > 1) throw usageError('an opinion is that of one node', 'name one endpoint');
-      // A client of its own, which the interruption does not end: what runs is still to be reported.
-      const end = new AbortController();
-      const http = new Http({
-        endpoints: settings.endpoints,
-        token: settings.token,
-        timeoutMs: settings.givenTimeoutMs ?? 3_000 * settings.endpoints.length,
-        signal: end.signal,
-      });
       const log = (text: string): void => printer.note(text);
       const judge = opinion === undefined ? undefined : new Judge({ exec: opinion, http, log, env: context.env });
-      await new Worker({ id, exec, judge, registration, http, log, env: context.env }).run(context.interrupt);
-      end.abort();
->>>>>>> bftnode
+      await runCommands({ settings, agent: { id, ...registration }, exec, judge, env: context.env, log }, context.interrupt);
       if (context.interrupt.reason === 'SIGINT') throw interrupted();
     });
 }

@@ -9,7 +9,6 @@ import { textOf } from '../payload.ts';
 import { openSession, type Session } from '../session.ts';
 import { voteSchema, voteText } from '../vote-text.ts';
 import { addDecisionCommands } from './decision.ts';
-import { addDecisionCommands } from './decision.ts';
 import { addEvidence } from './vote-evidence.ts';
 import { addVerify } from './vote-verify.ts';
 
@@ -19,7 +18,6 @@ export function addVoteCommands(program: Command, context: Context): void {
 
   addOpening(vote, context);
   addReading(vote, context);
-  addDecisionCommands(vote, context);
   addVerify(vote, context);
   addEvidence(vote, context);
   addDecisionCommands(vote, context);

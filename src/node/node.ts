@@ -52,7 +52,7 @@ import { writeSnapshotFile } from './snapshot-file.ts';
 import { loadState, readChunk } from './snapshot-reading.ts';
 import { settle } from './settle.ts';
 import { isVoteFrame } from './votes/vote-links.ts';
-import type { VoteQuestion, VoteRequest } from './votes/vote-service.ts';
+import type { OpenedVote, VoteQuestion, VoteRequest } from './votes/vote-service.ts';
 import { Votes } from './votes/votes.ts';
 
 export const version = '0.1.0';
@@ -501,7 +501,7 @@ export class Node implements NodeService {
     return settle((done) => this.#replica.claim(request, done), options.signal, false);
   }
 
-  openVote(request: VoteRequest, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<string> {
+  openVote(request: VoteRequest, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<OpenedVote> {
     return settle((done) => this.#voting().open(request, options.idempotencyKey, done), options.signal, true);
   }
 

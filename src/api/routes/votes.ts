@@ -1,10 +1,10 @@
 import { failure, QuorateError } from '../../core/errors.ts';
 import type { NodeService } from '../../node/service.ts';
-import type { VoteService, VoteView } from '../../node/votes/vote-service.ts';
-import { certificateDocument } from '../../verify/document.ts';
+import type { OpenedVote, VoteService, VoteView } from '../../node/votes/vote-service.ts';
+import { certificateDocument, type CertificateDocument } from '../../verify/document.ts';
 import { evidenceDocument } from '../../verify/evidence-document.ts';
 import { route, type Route } from '../route.ts';
-import { ballotBody, noQuery, voteBody, voteParams, voteQuery, votesQuery } from '../schemas.ts';
+import { ballotBody, noQuery, type VoteBody, voteParams, voteQuery, votesBody, votesQuery } from '../schemas.ts';
 
 /** How long other nodes have to tell of a vote that this one has not heard of. */
 const seekMs = 500;
@@ -13,17 +13,15 @@ export const voteRoutes = (node: NodeService): Route[] => [
   route({
     method: 'POST',
     path: '/v1/votes',
-    summary: 'Put something to the vote of the members; wait: milliseconds to wait for the certificate',
+    summary: 'Put something, or up to 1000 things, to the vote of the members; wait: milliseconds to wait for the certificate',
     query: noQuery,
-    body: voteBody,
-    handle: async ({ body: { wait, payload, ...request }, header, signal }) => {
+    body: votesBody,
+    handle: async ({ body, header, signal }) => {
       const votes = votesOf(node);
-      const id = await node.openVote(
-        { ...request, minSupport: request.minSupport, payload: bytesOf(payload) },
-        { signal, idempotencyKey: header('idempotency-key') },
-      );
-      if (wait !== undefined) await node.waitForVote(id, wait, signal);
-      return { status: 201, body: viewOf(votes, id) };
+      const key = header('idempotency-key');
+      if (Array.isArray(body)) return { body: await openMany(node, votes, body, { signal, idempotencyKey: key }) };
+      const { id, item } = await open(node, body, { signal, idempotencyKey: key });
+      return { status: 201, body: viewOf(votes, id, item) };
     },
   }),
   route({
@@ -51,11 +49,11 @@ export const voteRoutes = (node: NodeService): Route[] => [
     summary: 'A vote, with its certificate once there is one; wait for it with wait',
     params: voteParams,
     query: voteQuery,
-    handle: async ({ params: { id }, query: { wait }, signal }) => {
+    handle: async ({ params: { id }, query: { wait, item }, signal }) => {
       const votes = votesOf(node);
       if (votes.view(id) === undefined) await node.waitForVote(id, seekMs, signal);
       if (votes.view(id) !== undefined && wait !== undefined) await node.waitForVote(id, wait, signal);
-      return { body: viewOf(votes, id) };
+      return { body: viewOf(votes, id, item) };
     },
   }),
   route({
@@ -79,9 +77,49 @@ function votesOf({ votes }: NodeService): VoteService {
   return votes;
 }
 
-function viewOf(votes: VoteService, id: string): unknown {
-  const view = votes.view(id);
+interface OpenOptions {
+  readonly signal: AbortSignal;
+  readonly idempotencyKey: string | undefined;
+}
+
+/** Resolves once the vote is durable, or, with `wait`, over. */
+async function open(node: NodeService, { wait, payload, bundle, ...request }: VoteBody, options: OpenOptions): Promise<OpenedVote> {
+  const { minSupport } = request;
+  const opened = await node.openVote({ ...request, minSupport, payload: bytesOf(payload), mayBundle: bundle === true }, options);
+  if (wait !== undefined) await node.waitForVote(opened.id, wait, options.signal);
+  return opened;
+}
+
+/** Each in its place, as it is or why it was refused, and each certificate once: those of a bundle share theirs. */
+async function openMany(node: NodeService, votes: VoteService, bodies: readonly VoteBody[], { signal, idempotencyKey: key }: OpenOptions) {
+  const opened = await Promise.all(
+    bodies.map((body, i) => open(node, body, { signal, idempotencyKey: key && `${key}/${i}` }).catch(refusalOf)),
+  );
+  const certificates = new Map<string, CertificateDocument>();
+  const items = opened.map((each) => {
+    if ('code' in each) return each;
+    const { certificate, ...view } = known(votes, each.id, each.item);
+    if (certificate !== undefined && !certificates.has(each.id))
+      certificates.set(each.id, certificateDocument(certificate, votes.configuration));
+    return shown(view);
+  });
+  return { items, certificates: [...certificates.values()] };
+}
+
+function refusalOf(error: unknown): { readonly code: string; readonly detail: string } {
+  if (!(error instanceof QuorateError)) throw error;
+  const { code, detail } = error.failure;
+  return { code, detail };
+}
+
+function known(votes: VoteService, id: string, item?: number): VoteView {
+  const view = votes.view(id, item);
   if (view === undefined) throw new QuorateError(failure('not_found', `there is no vote ${id}`));
+  return view;
+}
+
+function viewOf(votes: VoteService, id: string, item?: number): unknown {
+  const view = known(votes, id, item);
   const { certificate, ...rest } = view;
   return { ...shown(rest), ...(certificate === undefined ? {} : { certificate: certificateDocument(certificate, votes.configuration) }) };
 }

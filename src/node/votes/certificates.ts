@@ -2,6 +2,7 @@ import { type Digest, digest } from '../../byzantine/digest.ts';
 import { type Certificate, decodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes } from '../../byzantine/crypto.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
+import { copyBytes } from '../../core/bytes.ts';
 import type { Boot } from './boot.ts';
 import type { Flush } from './flush.ts';
 import { certificateChange, forgetCertificate } from './vote-records.ts';
@@ -24,6 +25,8 @@ export class Certificates {
   readonly #hashes: Hashes;
   /** Oldest first. As bytes: so many certificates, taken apart, would keep the garbage collector busy. */
   readonly #certificates: Map<ProposalId, Uint8Array>;
+  /** The one that was read last: whoever asks for one item of a bundle mostly asks for the next, too. */
+  #latest: Certificate | undefined;
   /** Votes that a client asked for and that are not known here, oldest first. */
   readonly #sought = new Set<ProposalId>();
   readonly #onAdded: (certificate: Certificate) => void;
@@ -45,8 +48,10 @@ export class Certificates {
   }
 
   get(id: ProposalId): Certificate | undefined {
+    if (this.#latest?.proposal.id === id) return this.#latest;
     const bytes = this.#certificates.get(id);
-    return bytes && decodeCertificate(this.#hashes, bytes);
+    if (bytes !== undefined) this.#latest = decodeCertificate(this.#hashes, bytes);
+    return bytes && this.#latest;
   }
 
   has(id: ProposalId): boolean {
@@ -61,12 +66,13 @@ export class Certificates {
   add({ certificate, bytes }: Certified): void {
     const { id } = certificate.proposal;
     this.#sought.delete(id);
-    this.#certificates.set(id, bytes);
+    this.#certificates.set(id, copyBytes(bytes));
     this.#flush.save(certificateChange(id, bytes));
     const [oldest] = this.#certificates.keys();
     if (this.#certificates.size > maxCertificates && oldest !== undefined) this.#forget(oldest);
     this.#flush.afterSave(() => {
       this.#onAdded(certificate);
+      this.#latest = certificate;
       const watchers = this.#watchers.get(id) ?? [];
       this.#watchers.delete(id);
       for (const watcher of watchers) watcher();

@@ -23,6 +23,7 @@ export class Instance {
   readonly engine: Engine | undefined;
   readonly #attestations: Attestations;
   readonly payloads: Map<Digest, Uint8Array>;
+  readonly #payloadCount: number;
   readonly savedWitnesses: Set<Digest>;
   /** The choice that this node's one ballot has, as soon as it is given. */
   choice: number | undefined;
@@ -59,12 +60,18 @@ export class Instance {
     };
     this.#attestations = new Attestations(proposal, trust);
     this.payloads = new Map(payloads);
+    this.#payloadCount = new Set(content.items.map(({ payloadDigest }) => payloadDigest)).size;
     this.savedWitnesses = new Set(savedWitnesses);
     this.engine = engineOf?.(this.motion);
   }
 
   get ballots(): readonly (Ballot | undefined)[] {
     return this.engine?.ballots ?? [];
+  }
+
+  /** All that the vote is about is here. */
+  get isComplete(): boolean {
+    return this.payloads.size === this.#payloadCount;
   }
 
   /** Digests of payloads that are not here yet. */

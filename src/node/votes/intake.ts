@@ -88,7 +88,7 @@ export class Intake {
     const { proposer, proposerSeq } = signed.proposal;
     if (proposerSeq <= boot.forgottenOf(signed.proposal) || !open.hasRoomFor(proposer, 0)) return;
     const instance = open.begin(signed);
-    if (instance.missing.length > 0) instance.arm(nowMs());
+    if (!instance.isComplete) instance.arm(nowMs());
     opinions.consider(instance);
     for (const each of early.take(signed.id)) this.#onVote(each.from, signed.id, each.record);
   }

@@ -123,7 +123,8 @@ export class OpenVotes {
       votes?.delete(instance);
       if (votes?.size === 0) this.#byPayload.delete(payloadDigest);
     }
-    this.#parts.flush.save(...forgetInstance(id, instance.savedWitnesses, instance.payloads.keys()));
+    const payloads = [...instance.payloads.keys()].filter((name) => name !== this.#emptyPayload);
+    this.#parts.flush.save(...forgetInstance(id, instance.savedWitnesses, payloads));
   }
 
   /** The vote's engine may have something to do this turn. */

@@ -24,21 +24,24 @@ export class Opinions {
 
   /** Approves at once what the policy approves, when all that the vote is about is here. */
   consider(instance: Instance): void {
-    const { kind, options } = instance.proposal.proposal;
-    const approve = options.indexOf('approve');
+    const { proposal } = instance.proposal;
+    if (instance.isComplete && this.approves(proposal)) this.#cast(instance, proposal.options.indexOf('approve'));
+  }
+
+  /** True when nobody has to be asked. */
+  approves({ kind, options }: { readonly kind: string; readonly options: readonly string[] }): boolean {
     const { autoApprove } = this.#parts;
-    if (approve < 0 || instance.missing.length > 0 || !(autoApprove.includes(kind) || autoApprove.includes('*'))) return;
-    this.#cast(instance, approve);
+    return options.includes('approve') && (autoApprove.includes(kind) || autoApprove.includes('*'));
   }
 
   /** Open votes of these kinds that wait for this node's opinion, oldest first; at most `limit`. */
   questions(kinds: ReadonlySet<string>, limit: number): readonly VoteQuestion[] {
     const questions: VoteQuestion[] = [];
-    for (const { proposal, choice, engine, missing } of this.#parts.open) {
+    for (const { proposal, choice, engine, isComplete } of this.#parts.open) {
       if (questions.length === limit) break;
       const { kind, options, items } = proposal.proposal;
       const [item] = items;
-      if (item === undefined || !kinds.has(kind) || choice !== undefined || engine === undefined || missing.length > 0) continue;
+      if (item === undefined || !kinds.has(kind) || choice !== undefined || engine === undefined || !isComplete) continue;
       questions.push({ type: 'vote', id: proposal.id, kind, subject: item.subject, payloadDigest: item.payloadDigest, options });
     }
     return questions;
@@ -60,7 +63,7 @@ export class Opinions {
     if (choice < 0) return refuse('invalid_argument', `body choice: ${JSON.stringify(option)} is not one of ${options.join(', ')}`);
     if (instance.engine === undefined)
       return refuse('unavailable', 'this node lost what it had voted: it does not vote before the members change');
-    if (instance.missing.length > 0) return refuse('unavailable', 'what the vote is about has not arrived here yet');
+    if (!instance.isComplete) return refuse('unavailable', 'what the vote is about has not arrived here yet');
     if (instance.choice === undefined && !this.#cast(instance, choice)) return refuse('already_voted', 'this node has cast its ballot');
     if (!instance.hasChosen(choice)) return refuse('already_voted', `this node has voted ${options[instance.choice ?? 0] ?? 'otherwise'}`);
     return flush.afterSave(() => done({ ok: true, value: undefined }));

@@ -23,6 +23,8 @@ import type { VoteChange, VoteRecord } from '../../storage/vote-store.ts';
  *   `d` proposal digest a payload
  *   `c` proposal        a certificate; the four above are deleted with it
  *   `e` number          evidence, counted from 0 in four bytes, big endian
+ *
+ * Those that end with the vote, but for payloads, are in the pages of a `Journal`.
  */
 const letters = { boot: 'b', proposal: 'p', memory: 'm', witness: 'w', payload: 'd', certificate: 'c', evidence: 'e' } as const;
 type Kind = keyof typeof letters;
@@ -31,6 +33,11 @@ const encoder = new TextEncoder();
 
 const key = (kind: Kind, ...digests: readonly Digest[]): Uint8Array =>
   concatBytes([encoder.encode(letters[kind]), ...digests.map(digestBytes)]);
+
+const shortLived = new Set([letters.proposal, letters.memory, letters.witness].map((letter) => letter.charCodeAt(0)));
+
+/** The record is written anew many times, and deleted soon. */
+export const isShortLived = ([letter = 0]: Uint8Array): boolean => shortLived.has(letter);
 
 /** This node's own beginnings. */
 export interface BootRecord {

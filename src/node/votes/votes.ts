@@ -1,9 +1,9 @@
 import { Authenticator } from '../../byzantine/authenticator.ts';
+import type { Certificate } from '../../byzantine/certificate.ts';
 import type { AgreementKey, Hashes, Sign, VerifySignature } from '../../byzantine/crypto.ts';
 import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
 import type { Evidence } from '../../byzantine/evidence.ts';
 import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.ts';
-import type { ProposalId } from '../../byzantine/proposal.ts';
 import { assert } from '../../core/assert.ts';
 import { copyBytes } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -12,6 +12,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { VoteRecord, VoteStore } from '../../storage/vote-store.ts';
 import type { Answer } from '../service.ts';
 import { Boot } from './boot.ts';
+import { Bundler } from './bundler.ts';
 import { Certificates, digestIn } from './certificates.ts';
 import { EarlyRecords } from './early-records.ts';
 import { Engines } from './engines.ts';
@@ -19,14 +20,15 @@ import { EvidenceBook } from './evidence-book.ts';
 import { Flush } from './flush.ts';
 import type { Instance } from './instance.ts';
 import { Intake } from './intake.ts';
+import { Journal } from './journal.ts';
 import { NewVotes } from './new-votes.ts';
 import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
-import { readVotes } from './vote-records.ts';
-import type { VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
-import { certifiedView, eventOf, openView } from './vote-views.ts';
+import { isShortLived, readVotes } from './vote-records.ts';
+import type { OpenedVote, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
+import { certifiedView, eventOf, openView, resultOf } from './vote-views.ts';
 
 /** Frames that wait for the turn, and their bytes; more are dropped, and said again. */
 const maxInboxFrames = 8192;
@@ -99,6 +101,8 @@ export class Votes implements VoteService {
   readonly #engines: Engines;
   readonly #intake: Intake;
   readonly #newVotes: NewVotes;
+  readonly #bundler: Bundler;
+  readonly #journal: Journal;
   #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
   #inboxBytes = 0;
   #keyMs: number;
@@ -120,7 +124,8 @@ export class Votes implements VoteService {
     const verify = rememberSignatures(ports.verify, rememberedSignatures);
     const trust = { hashes, verify, configuration };
     const notary = memberNotary(hashes, verify, configuration);
-    const stored = readVotes(hashes, records);
+    this.#journal = new Journal(records, isShortLived);
+    const stored = readVotes(hashes, [...records, ...this.#journal.records()]);
     const flush = this.#flush;
     const early = new EarlyRecords(configuration.members.length);
     const nowMs = (): number => clock.monotonicMs();
@@ -134,11 +139,9 @@ export class Votes implements VoteService {
       send: (to, frame) => ports.send(to, frame),
       onMet: (member) => this.#meet(member),
     });
-    const onBegun = (instance: Instance): void => this.#tell(openView(instance, configuration));
+    const onBegun = (instance: Instance): void => ports.onEvent(eventOf(instance.proposal));
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
-    const certificates = new Certificates(hashes, stored.certificates, boot, flush, (certificate) =>
-      this.#tell(certifiedView(certificate, configuration)),
-    );
+    const certificates = new Certificates(hashes, stored.certificates, boot, flush, (certificate) => this.#tellEnd(certificate));
     const evidence = new EvidenceBook(stored.evidence, configuration, logger, flush);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
@@ -163,6 +166,8 @@ export class Votes implements VoteService {
       flush,
       isReachable: (member) => ports.isReachable(member),
     });
+    const defer = (job: () => void, ms: number): void => ports.defer(() => this.#guard(() => this.#inTurn(job)), ms);
+    this.#bundler = new Bundler({ opinions, newVotes: this.#newVotes, defer });
     for (const each of stored.instances) {
       const instance = open.resume(each);
       instance.arm(nowMs());
@@ -204,11 +209,12 @@ export class Votes implements VoteService {
   // What is asked of it.
 
   /**
-   * Puts a proposal to the members. Answers with its id once it is durable here; at once, and with nothing sent, when a quorum can't be reached. A repeat under
-   * the same `key` names the same vote.
+   * Puts a proposal to the members. Answers once it is durable here; at once, and with nothing sent, when a quorum can't be reached. A repeat under the same
+   * `key` names the same vote, which is then no part of a bundle.
    */
-  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<ProposalId>) => void): void {
-    this.#newVotes.open(request, key, done);
+  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<OpenedVote>) => void): void {
+    if (request.mayBundle === true && key === undefined) this.#bundler.add(request, done);
+    else this.#newVotes.open(request, key, done);
     this.#deferTurn();
   }
 
@@ -233,19 +239,19 @@ export class Votes implements VoteService {
     ];
   }
 
-  view(id: string): VoteView | undefined {
+  view(id: string, item = 0): VoteView | undefined {
     const digest = digestIn(id);
     if (digest === undefined) return undefined;
     const certificate = this.#certificates.get(digest);
-    if (certificate !== undefined) return certifiedView(certificate, this.configuration);
+    if (certificate !== undefined) return certifiedView(certificate, this.configuration, item);
     const instance = this.#open.get(digest);
-    return instance && openView(instance, this.configuration);
+    return instance && openView(instance, this.configuration, item);
   }
 
   /** Asks the other members for a vote that isn't known here: it may have been decided while this node was away. */
   seek(id: string): void {
     const digest = digestIn(id);
-    if (digest === undefined || this.view(id) !== undefined) return;
+    if (digest === undefined || this.#certificates.has(digest) || this.#open.has(digest)) return;
     this.#certificates.seek(digest);
     this.#links.pushToAll({ type: 'get', digest });
     this.#deferTurn();
@@ -269,10 +275,11 @@ export class Votes implements VoteService {
     return { ...this.#ended, open: this.#open.size, framesRefused, recordsRefused: this.#intake.refused, lies: this.#evidence.noticed };
   }
 
-  #tell(view: VoteView): void {
-    if (view.state === 'decided') this.#ended.decided++;
-    if (view.state === 'no_consensus') this.#ended.noConsensus++;
-    this.#ports.onEvent(eventOf(view));
+  #tellEnd(certificate: Certificate): void {
+    const result = resultOf(certificate);
+    if (result.state === 'decided') this.#ended.decided++;
+    else this.#ended.noConsensus++;
+    this.#ports.onEvent(eventOf(certificate.proposal, result));
   }
 
   // Turns.
@@ -289,6 +296,12 @@ export class Votes implements VoteService {
       this.#turnDeferred = false;
       if (!this.#saving) this.#guard(() => this.#turn(askedMs));
     }, this.#pace.pauseMs);
+  }
+
+  /** Does something that the next turn is to save and send. */
+  #inTurn(job: () => void): void {
+    job();
+    this.#deferTurn();
   }
 
   #guard(job: () => void): void {
@@ -316,15 +329,16 @@ export class Votes implements VoteService {
     const votes = this.#engines.run();
     const { changes, afterSave } = this.#flush.take();
     const outgoing = this.#links.takeOutgoing();
+    this.#pace.worked(this.#nowMs - startedMs, votes);
     const finish = (): void => {
-      this.#pace.took(this.#nowMs - askedMs, votes);
+      this.#pace.took(this.#nowMs - askedMs);
       if (this.#hasBooted) this.#links.send(outgoing);
       else this.#booted();
       for (const job of afterSave) job();
     };
     if (changes.length === 0) return finish();
     this.#saving = true;
-    this.#ports.store.saveVotes(changes, (error) => {
+    this.#ports.store.saveVotes(this.#journal.pack(changes), (error) => {
       if (this.#stopped) return;
       if (error !== undefined) return this.#fail(error);
       this.#guard(() => {

@@ -257,7 +257,7 @@ export class VoteNetwork {
       ...request,
     };
     this.votes(member).open(whole, key, (answer) =>
-      Object.assign(asked, answer.ok ? { value: answer.value } : { failure: answer.failure }),
+      Object.assign(asked, answer.ok ? { value: answer.value.id } : { failure: answer.failure }),
     );
     return asked;
   }
@@ -281,8 +281,8 @@ export class VoteNetwork {
     this.settle();
   }
 
-  view(member: MemberIndex, id: string): VoteView | undefined {
-    return this.votes(member).view(id);
+  view(member: MemberIndex, id: string, item?: number): VoteView | undefined {
+    return this.votes(member).view(id, item);
   }
 
   /** What each member that is up knows as decided. */
