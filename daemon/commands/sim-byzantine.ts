@@ -11,6 +11,7 @@ interface VoteFlags {
   readonly nodes?: number;
   readonly faulty?: number;
   readonly twins?: boolean;
+  readonly frames?: boolean;
   readonly firstFailure?: boolean;
   readonly trace?: boolean;
 }
@@ -34,6 +35,7 @@ export function addByzantineCommand(sim: Command, context: Context, whole: (text
       whole,
     )
     .option('--twins', 'instead of drawn votes every one of 4,096: four members, one of them twins, through two views')
+    .option('--frames', 'not the engine alone: the driver of a node, with its keys, bytes, frames and MACs; a hundred times as slow')
     .option('--first-failure', 'end with the first vote that fails')
     .option('--trace', 'print every event')
     .action((flags: VoteFlags, command: Command) =>
@@ -51,7 +53,7 @@ async function runVotes(context: Context, flags: VoteFlags, json: boolean): Prom
   const results: VoteResult[] = [];
   for await (const [seed, plan] of plansOf(flags)) {
     if (context.interrupt.aborted) break;
-    const result = runVotePlan(seed, plan, onLine);
+    const result = runVotePlan(seed, plan, flags.frames === true ? 'frames' : 'engine', onLine);
     results.push(result);
     if (json) context.out(`${JSON.stringify(result)}\n`);
     else if (result.verdict !== 'ok') context.out(`${describe(result, flags)}\n`);
@@ -84,9 +86,9 @@ async function* plansOf({ twins, seed, scenarios, nodes, faulty }: VoteFlags): A
 const describe = (r: VoteResult, flags: VoteFlags): string =>
   `seed ${r.seed}, ${r.n} members: ${r.verdict}: ${r.violation ?? ''}\n  again: ${again(r, flags)}`;
 
-function again({ seed }: VoteResult, { nodes, faulty, twins }: VoteFlags): string {
+function again({ seed }: VoteResult, { nodes, faulty, twins, frames }: VoteFlags): string {
   if (twins === true) return 'quorate sim byzantine --twins --first-failure';
-  const more = `${nodes === undefined ? '' : ` --nodes ${nodes}`}${faulty === undefined ? '' : ` --faulty ${faulty}`}`;
+  const more = `${nodes === undefined ? '' : ` --nodes ${nodes}`}${faulty === undefined ? '' : ` --faulty ${faulty}`}${frames === true ? ' --frames' : ''}`;
   return `quorate sim byzantine --scenarios 1 --seed ${seed}${more} --trace`;
 }
 
