@@ -8,9 +8,13 @@ import type { VoteCounts } from './vote-world.ts';
 import { VoteWorld } from './vote-world.ts';
 import { FrameWorld } from './frames/frame-world.ts';
 
+/** What is simulated: the engine alone, or the node's driver with keys, bytes, frames and MACs, which takes as long as a hundred. */
+export type VoteDepth = 'engine' | 'frames';
+
 export interface VoteResult {
   readonly seed: number;
   readonly n: number;
+  readonly depth: VoteDepth;
   readonly verdict: 'ok' | 'unsafe' | 'stuck' | 'crash';
   /** What broke, in words. */
   readonly violation: string | undefined;
@@ -26,9 +30,6 @@ export interface VoteResult {
   /** Of lies that were noticed. */
   readonly evidence: readonly string[];
 }
-
-/** What is simulated: the engine alone, or the node's driver with keys, bytes, frames and MACs, a hundred times as slow. */
-export type VoteDepth = 'engine' | 'frames';
 
 /** Virtual time in which honest members must decide once the network is calm: a deadline, and the views of F liars at 10 seconds each, and some more. */
 const calmLimitMs = 120_000;
@@ -56,6 +57,7 @@ export function runVotePlan(seed: number, plan: VotePlan, depth: VoteDepth = 'en
   return {
     seed,
     n: plan.n,
+    depth,
     verdict,
     violation,
     invariant,

@@ -17,7 +17,11 @@ import { motion, Signing, statement, x, y } from '../byzantine/support.ts';
 const sign = new Signing();
 const electorate = new Electorate(4);
 const none = undefined;
-const memory = (fields: Partial<Statement>, more: Partial<Memory> = {}): Memory => ({ ...emptyMemory(1), statement: statement(fields), ...more });
+const memory = (fields: Partial<Statement>, more: Partial<Memory> = {}): Memory => ({
+  ...emptyMemory(1),
+  statement: statement(fields),
+  ...more,
+});
 const witness = (choice: number, voters = [0, 1, 2]): Witness => ({
   proposal: motion.proposal,
   value: sign.valueOf(motion.proposal, Uint8Array.of(choice)),
@@ -25,9 +29,11 @@ const witness = (choice: number, voters = [0, 1, 2]): Witness => ({
   ballots: voters.map((voter) => sign.by(voter, choice)),
   expiries: [],
 });
-const saves = (...memories: readonly Memory[]) => (invariant: VoteInvariant) => {
-  for (const [i, after] of memories.entries()) invariant.onSaved?.(0, memories[i - 1], after);
-};
+const saves =
+  (...memories: readonly Memory[]) =>
+  (invariant: VoteInvariant) => {
+    for (const [i, after] of memories.entries()) invariant.onSaved?.(0, memories[i - 1], after);
+  };
 const says = (revision: number) => (invariant: VoteInvariant) =>
   invariant.onSent?.(0, memory({ revision: 3 }), {
     type: 'statement',
@@ -53,7 +59,10 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
       good: saves(memory(voted), memory(inView(voted, 1)), memory({ view: 1, current: [y, none, none, none] })),
       bad: saves(memory(voted), memory({ current: [y, none, none, none] })),
     },
-    { good: saves(memory(voted)), bad: saves(memory(voted), memory({ ...inView(voted, 1), frozen: [{ view: 0, value: y }, none, none, none] })) },
+    {
+      good: saves(memory(voted)),
+      bad: saves(memory(voted), memory({ ...inView(voted, 1), frozen: [{ view: 0, value: y }, none, none, none] })),
+    },
   ],
   'one-ballot': [
     {
@@ -99,8 +108,10 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
   'honest-support': [{ good: (it) => it.onDecided?.(0, witness(0, [0, 1, 3])), bad: (it) => it.onDecided?.(0, witness(0, [0, 3, 3])) }],
   'fair-evidence': [
     {
-      good: (it) => it.onEvidence?.(0, { kind: 'double_ballot', proposal: motion.proposal, member: 3, first: sign.by(3, 0), second: sign.by(3, 1) }),
-      bad: (it) => it.onEvidence?.(0, { kind: 'double_ballot', proposal: motion.proposal, member: 1, first: sign.by(1, 0), second: sign.by(1, 1) }),
+      good: (it) =>
+        it.onEvidence?.(0, { kind: 'double_ballot', proposal: motion.proposal, member: 3, first: sign.by(3, 0), second: sign.by(3, 1) }),
+      bad: (it) =>
+        it.onEvidence?.(0, { kind: 'double_ballot', proposal: motion.proposal, member: 1, first: sign.by(1, 0), second: sign.by(1, 1) }),
     },
   ],
   'decides-in-time': [

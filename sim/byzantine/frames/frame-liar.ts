@@ -1,6 +1,7 @@
 import type { SignedAttestation } from '../../../src/byzantine/attestation.ts';
 import { Authenticator } from '../../../src/byzantine/authenticator.ts';
-import { digestOf } from '../../../src/byzantine/bytes.ts';
+import { ByteWriter, digestOf } from '../../../src/byzantine/bytes.ts';
+import { digest } from '../../../src/byzantine/digest.ts';
 import { encodeCertificate } from '../../../src/byzantine/certificate.ts';
 import { configurationDigest, encodeSignedProposal, proposalId, proposalMessage } from '../../../src/byzantine/encoding.ts';
 import type { EpochConfiguration, MemberIndex } from '../../../src/byzantine/epoch.ts';
@@ -38,6 +39,7 @@ export interface FrameLiarParts {
 const later = 2_000_000_000;
 const maxHeard = 64;
 const maxProposals = 2;
+const someDigest = digest('5'.repeat(64));
 
 /**
  * A member that lies in the bytes. Beside its node, whose frames it holds back, spoils and withholds payloads from, it has a voice of its own under another key,
@@ -129,6 +131,8 @@ export class FrameLiar {
       case 12:
         return mayOpen && this.#proposals++ < maxProposals ? this.#sayAll([this.#proposal(this.#below(2) === 0)]) : [];
       case 13:
+        return this.#sayBytes(to, this.#secondEncoding()).map((attack) => ({ ...attack, bad: 'has a record in a second encoding' }));
+      case 14:
         return this.#say(
           to,
           Array.from({ length: 40 }, () => this.#anything()),
@@ -279,6 +283,14 @@ export class FrameLiar {
     return { type: 'get', digest: this.#below(2) === 0 ? vote.id : (vote.proposal.items[0]?.payloadDigest ?? vote.id) };
   }
 
+  /** A statement that names a value and doesn't use it. */
+  #secondEncoding(): Uint8Array {
+    const writer = new ByteWriter().u8(1).digest(someDigest).flag(false).bytes8(emptyBytes).bytes8(emptyBytes).flag(false);
+    writer.u32(1).u32(1).u32(0).u32(0).u8(1).digest(someDigest);
+    for (let place = 0; place < 12; place++) writer.u8(255);
+    return writer.finish();
+  }
+
   #sayAll(records: readonly FrameRecord[]): Attack[] {
     return this.#others.flatMap((to) => this.#say(to, records));
   }
@@ -292,8 +304,16 @@ export class FrameLiar {
     return attacks;
   }
 
+  #sayBytes(to: MemberIndex, record: Uint8Array): Attack[] {
+    return this.#believers.has(to) ? this.#sealBytes(this.#voice, to, [record]) : [];
+  }
+
   #seal(by: Authenticator, to: MemberIndex, records: readonly FrameRecord[]): Attack[] {
-    return packRecords(records.map(encodeRecord)).flatMap((payload) => {
+    return this.#sealBytes(by, to, records.map(encodeRecord));
+  }
+
+  #sealBytes(by: Authenticator, to: MemberIndex, records: readonly Uint8Array[]): Attack[] {
+    return packRecords(records).flatMap((payload) => {
       const frame = by.seal(to, payload);
       return frame === undefined ? [] : [{ to, frame }];
     });
