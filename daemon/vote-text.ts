@@ -15,13 +15,22 @@ export const voteSchema = z.object({
 });
 export type VoteAnswer = z.infer<typeof voteSchema>;
 
-export const evidenceSchema = z.object({
+export const evidenceSchema = z.looseObject({
   kind: z.string(),
   node: z.string(),
   proposal: z.string(),
   detail: z.string(),
   isTransferable: z.boolean(),
 });
+
+export const evidenceHead = ['NODE', 'KIND', 'VOTE', 'CONVINCES OTHERS', 'WHAT'] as const;
+export const evidenceRow = ({ node, kind, proposal, isTransferable, detail }: z.infer<typeof evidenceSchema>): readonly string[] => [
+  node,
+  kind,
+  proposal.slice(0, 16),
+  isTransferable ? 'yes' : 'no',
+  detail,
+];
 
 /** Who voted what, and what came of it. */
 export function voteText(vote: VoteAnswer, nameOf: (nodeId: string) => string): string {

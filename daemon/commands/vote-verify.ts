@@ -45,7 +45,7 @@ interface VerifyFlags {
 
 /** @throws CliError if a file can't be read or the genesis can't be used. */
 async function verify(file: string, flags: VerifyFlags): Promise<Verdict> {
-  const [certificate, genesis] = [await read(file), await read(flags.genesis)];
+  const [certificate, genesis] = [await readInput(file), await readInput(flags.genesis)];
   const expected: Expectation = {
     ...(flags.kind === undefined ? {} : { kind: flags.kind }),
     ...(flags.subject === undefined ? {} : { subject: flags.subject }),
@@ -54,28 +54,28 @@ async function verify(file: string, flags: VerifyFlags): Promise<Verdict> {
       ? {}
       : {
           payloadDigest: createHash('sha256')
-            .update(await read(flags.payload))
+            .update(await readInput(flags.payload))
             .digest('hex'),
         }),
     ...(flags.atPresent === true ? { nowMs: Date.now() } : {}),
     allowNoFaultTolerance: flags.allowNoFaultTolerance === true,
   };
+  return withGenesis(flags.genesis, () => verifyCertificate(certificate.toString('utf8'), genesis.toString('utf8'), expected));
+}
+
+/** @throws CliError if the genesis can't be used. */
+export function withGenesis<T>(path: string, check: () => T): T {
   try {
-    return verifyCertificate(certificate.toString('utf8'), genesis.toString('utf8'), expected);
+    return check();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new CliError(
-      exitCodes.error,
-      `the genesis ${flags.genesis} can't be used: ${error.message}`,
-      'get it from a node of the cluster',
-      {
-        cause: error,
-      },
-    );
+    throw new CliError(exitCodes.error, `the genesis ${path} can't be used: ${error.message}`, 'get it from a node of the cluster', {
+      cause: error,
+    });
   }
 }
 
-async function read(path: string): Promise<Buffer> {
+export async function readInput(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {

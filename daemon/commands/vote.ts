@@ -2,12 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { membersSchema, pageOf } from '../answers.ts';
 import { duration, list, wholeNumber } from '../arguments.ts';
-import { CliError, messageOf } from '../cli-error.ts';
+import { CliError, messageOf, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { textOf } from '../payload.ts';
 import { openSession, type Session } from '../session.ts';
-import { evidenceSchema, voteSchema, voteText } from '../vote-text.ts';
+import { voteSchema, voteText } from '../vote-text.ts';
+import { addEvidence } from './vote-evidence.ts';
 import { addVerify } from './vote-verify.ts';
 
 /** `vote …`: decisions that stay right when members lie. */
@@ -17,6 +18,7 @@ export function addVoteCommands(program: Command, context: Context): void {
   addOpening(vote, context);
   addReading(vote, context);
   addVerify(vote, context);
+  addEvidence(vote, context);
 }
 
 interface OpenFlags {
@@ -27,10 +29,11 @@ interface OpenFlags {
   readonly timeoutMs?: number;
   readonly wait?: boolean;
   readonly cert?: string;
+  readonly expect?: string;
 }
 
 /** The longest that the node is asked to wait at once. */
-const waitMs = 30_000;
+const maxWaitMs = 30_000;
 const pathOf = (id: string): string => `/v1/votes/${encodeURIComponent(id)}`;
 
 function addOpening(vote: Command, context: Context): void {
@@ -45,19 +48,19 @@ function addOpening(vote: Command, context: Context): void {
     .option('--timeout-ms <duration>', 'how long members wait for ballots', duration)
     .option('--wait', 'wait for the certificate and write it to --cert')
     .option('--cert <file>', 'where --wait writes the certificate (default cert-<first digits of the id>.json)')
-    .action(async (subject: string, { wait = false, cert, payload, ...flags }: OpenFlags, command: Command) => {
+    .option('--expect <option>', 'with --wait: end with 7 unless this option was decided, for example --expect approve')
+    .action(async (subject: string, { wait = false, cert, payload, expect, ...flags }: OpenFlags, command: Command) => {
       const session = openSession(command, context);
+      if (expect !== undefined && !wait) throw usageError('--expect needs the outcome', 'add --wait');
       const body = { subject, ...flags, ...(payload === undefined ? {} : { payload: await textOf(payload, context) }) };
-      const opened = await session.http.request('POST', '/v1/votes', {
-        body: wait ? { ...body, wait: waitMs } : body,
-        waitMs: wait ? waitMs : 0,
-      });
+      const opened = await session.http.request('POST', '/v1/votes', { body });
       if (!wait) return print(opened, session);
       const answer = await decided(opened, session);
       const file = cert ?? `cert-${voteSchema.parse(answer).id.slice(0, 8)}.json`;
       await writeCertificate(answer, file);
       await print(answer, session);
       session.printer.note(`The certificate is in ${file}; check it with: quorate vote verify ${file} --genesis FILE`);
+      judge(answer, expect);
     });
   vote
     .command('cast')
@@ -66,6 +69,8 @@ function addOpening(vote: Command, context: Context): void {
     .argument('<choice>')
     .action(async (id: string, choice: string, _flags: unknown, command: Command) => {
       const session = openSession(command, context);
+      // Going on to another endpoint would cast another node's ballot.
+      if (session.settings.endpoints.length > 1) throw usageError('a ballot is given to one node', 'name one endpoint');
       await print(await session.http.request('POST', `${pathOf(id)}/ballots`, { body: { choice } }), session);
     });
 }
@@ -108,37 +113,32 @@ function addReading(vote: Command, context: Context): void {
       if (file === undefined) printer.line(certificateText(answer));
       else await writeCertificate(answer, file);
     });
-  vote
-    .command('evidence')
-    .description('list what the node saw members do that no honest one does')
-    .action(async (_flags: unknown, command: Command) => {
-      const { http, printer } = openSession(command, context);
-      const answer = await http.request('GET', '/v1/votes/evidence');
-      const { items } = pageOf(evidenceSchema).parse(answer);
-      printer.rows(answer, items, ['NODE', 'KIND', 'VOTE', 'CONVINCES OTHERS', 'WHAT'], (one) => [
-        one.node,
-        one.kind,
-        one.proposal.slice(0, 16),
-        one.isTransferable ? 'yes' : 'no',
-        one.detail,
-      ]);
-    });
 }
 
 /** Waits until the vote has a certificate, as long as it takes or --timeout allows. */
 async function decided(answer: unknown, { http, settings }: Session): Promise<unknown> {
-  const startedMs = performance.now();
+  const endMs = performance.now() + (settings.givenTimeoutMs ?? Number.POSITIVE_INFINITY);
   let latest = answer;
   for (let vote = voteSchema.parse(latest); vote.state === 'open'; vote = voteSchema.parse(latest)) {
-    if (settings.givenTimeoutMs !== undefined && performance.now() - startedMs > settings.givenTimeoutMs)
+    const leftMs = Math.min(maxWaitMs, Math.ceil(endMs - performance.now()));
+    if (leftMs <= 0)
       throw new CliError(
         exitCodes.timeout,
         `the vote ${vote.id} is still open`,
         `see \`quorate vote get ${vote.id}\`; it may still be decided`,
       );
-    latest = await http.request('GET', pathOf(vote.id), { query: { wait: `${waitMs}ms` }, waitMs });
+    latest = await http.request('GET', pathOf(vote.id), { query: { wait: `${leftMs}ms` }, waitMs: leftMs });
   }
   return latest;
+}
+
+/** @throws CliError when the vote ended without an option, or with another than was expected: a script must not go on. */
+function judge(answer: unknown, expected: string | undefined): void {
+  const { id, state, outcome } = voteSchema.parse(answer);
+  const advice = `see who voted what with \`quorate vote get ${id}\``;
+  if (state === 'no_consensus') throw new CliError(exitCodes.denied, `no option won (${outcome ?? ''})`, advice);
+  if (expected !== undefined && outcome !== expected)
+    throw new CliError(exitCodes.denied, `${outcome ?? ''} was decided, not ${expected}`, advice);
 }
 
 async function print(answer: unknown, { http, printer }: Session): Promise<void> {

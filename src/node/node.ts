@@ -12,7 +12,6 @@ import { openNodeStore } from '../storage/node-store.ts';
 import type { OpenedStore } from '../storage/opening.ts';
 import type { RaftStore } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
-import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
@@ -20,6 +19,7 @@ import { type PeerTransport, startLibp2pTransport, type TransportMember } from '
 import type { Question, Reply } from '../wire/frames.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
+import type { NodeEvent } from './event-log.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import { Metrics } from './metrics.ts';
 import { Replica } from './replica.ts';
@@ -44,8 +44,9 @@ import type {
 } from './service.ts';
 import { writeSnapshotFile } from './snapshot-file.ts';
 import { loadState, readChunk } from './snapshot-reading.ts';
+import { settle } from './settle.ts';
 import { isVoteFrame } from './votes/vote-links.ts';
-import type { VoteRequest } from './votes/vote-service.ts';
+import type { VoteQuestion, VoteRequest } from './votes/vote-service.ts';
 import { Votes } from './votes/votes.ts';
 
 export const version = '0.1.0';
@@ -182,7 +183,7 @@ export class Node implements NodeService {
     node.#transport = transport;
     node.#linked = node.#peers();
     node.#followMembers();
-    node.#metrics.watch(replica, opened.store, transport.stats);
+    node.#metrics.watch(replica, opened.store, transport.stats, votes);
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
     node.#timer = setInterval(() => {
       replica.tick();
@@ -218,6 +219,7 @@ export class Node implements NodeService {
         sign: signingKey(key.raw.slice(0, 32)).sign,
         createKey: createAgreementKey,
         isReachable: (node) => this.#replica.links.isReachable(node, performance.now()),
+        onEvent: (event) => this.#replica.events.append([{ ...event, index: this.#replica.appliedIndex, ts: Date.now() }]),
         defer: (job) => void setImmediate(job),
         onFatal,
       },
@@ -403,7 +405,16 @@ export class Node implements NodeService {
     if (reply.kind !== 'beat') throw refused(reply);
     // Known here at once, before the leader's word of it comes back.
     this.#replica.liveness.beat(agent, generation, report, performance.now());
-    return { ttlMs: reply.ttlMs, commands: reply.cancelled.map((taskId) => ({ type: 'cancel', taskId })) };
+    const cancelled = reply.cancelled.map((taskId) => ({ type: 'cancel', taskId }));
+    return { ttlMs: reply.ttlMs, commands: [...cancelled, ...this.#questionsFor(agent)] };
+  }
+
+  /** An agent speaks for the node that it registered at, and no other: else one agent that goes from node to node would be many opinions. */
+  #questionsFor(id: AgentId): readonly VoteQuestion[] {
+    const agent = this.#replica.state.registry.get(id);
+    const http = this.#addresses.all(this.#replica.state.members).get(this.#replica.id)?.http;
+    const isAttached = agent !== undefined && (agent.node === this.#config.name || agent.node === http);
+    return isAttached ? (this.votes?.questionsFor(agent.capabilities) ?? []) : [];
   }
 
   async taskHeartbeat(
@@ -460,8 +471,8 @@ export class Node implements NodeService {
     return settle((done) => this.#replica.claim(request, done), options.signal, false);
   }
 
-  openVote(request: VoteRequest, options: RequestOptions = {}): Promise<string> {
-    return settle((done) => this.#voting().open(request, done), options.signal, true);
+  openVote(request: VoteRequest, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<string> {
+    return settle((done) => this.#voting().open(request, options.idempotencyKey, done), options.signal, true);
   }
 
   castBallot(id: string, option: string, options: RequestOptions = {}): Promise<void> {
@@ -518,7 +529,7 @@ export class Node implements NodeService {
   /** Resolves when `condition` holds after an event that `concerns` it, or after `waitMs`. */
   #until(
     condition: () => boolean,
-    concerns: (event: StateEvent) => boolean,
+    concerns: (event: NodeEvent) => boolean,
     waitMs: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -538,7 +549,7 @@ export class Node implements NodeService {
     });
   }
 
-  eventsAfter(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean } {
+  eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean } {
     return this.#replica.events.after(index);
   }
 
@@ -550,7 +561,7 @@ export class Node implements NodeService {
     this.#removalListeners.push(listener);
   }
 
-  subscribe(listener: (events: readonly StateEvent[]) => void): () => void {
+  subscribe(listener: (events: readonly NodeEvent[]) => void): () => void {
     return this.#replica.events.subscribe(listener);
   }
 }
@@ -561,31 +572,6 @@ function checkKey({ genesis, roster, name, dataDir }: NodeConfig, id: NodeId): v
   const named = genesis.members.find((member) => member.name === name);
   if (named === undefined) throw new Error(`the genesis of cluster ${genesis.clusterId} has no member named ${name}`);
   throw new Error(`the key in ${dataDir} is of node ${id}, but the cluster says that ${name} is ${named.nodeId}`);
-}
-
-/** A callback's answer as a promise. An abort ends the wait; a write that was on its way may still take effect. */
-function settle<T>(
-  begin: (done: (answer: Answer<T>) => void) => (() => void) | void,
-  signal: AbortSignal | undefined,
-  isWrite: boolean,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let giveUp: (() => void) | undefined;
-    const onAbort = (): void => {
-      giveUp?.();
-      const detail = isWrite ? 'the request was given up; the command may still take effect' : 'the request was given up';
-      reject(new QuorateError(failure('aborted', detail)));
-    };
-    if (signal?.aborted === true) return onAbort();
-    signal?.addEventListener('abort', onAbort);
-    const end = begin((answer) => {
-      signal?.removeEventListener('abort', onAbort);
-      if (answer.ok) resolve(answer.value);
-      else reject(new QuorateError(answer.failure));
-    });
-    if (typeof end === 'function') giveUp = end;
-    return undefined;
-  });
 }
 
 const refused = (reply: Reply): QuorateError => {

@@ -1,9 +1,10 @@
 import { checkCertificate, decodeCertificate, type Flaw, maxCertificateBytes } from '../byzantine/certificate.ts';
-import { genesisConfiguration } from '../byzantine/configuration.ts';
 import type { EpochConfiguration, MemberIndex } from '../byzantine/epoch.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
+import { configurationOf, isRecord, parse } from './genesis.ts';
 import { certificateDocument, type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
+export { type EvidenceDocument, type EvidenceVerdict, verifyEvidence } from './evidence.ts';
 export { type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
 /** What the caller wants the certificate to say. A field that is left out is not looked at. */
@@ -67,20 +68,6 @@ export function verifyCertificate(certificate: string, genesis: string, expected
   return objections.length > 0 ? { valid: false, objections } : { valid: true, document: rebuilt };
 }
 
-function configurationOf(genesis: string): EpochConfiguration {
-  const value = parse(genesis);
-  if (!isRecord(value) || value['version'] !== 1) throw new RangeError('the genesis is not JSON of version 1');
-  const { clusterId, members } = value;
-  if (typeof clusterId !== 'string' || !Array.isArray(members)) throw new RangeError('the genesis has no clusterId or no members');
-  return genesisConfiguration(clusterId, members.map(idOf));
-}
-
-function idOf(member: unknown): string {
-  const id = isRecord(member) ? member['nodeId'] : undefined;
-  if (typeof id !== 'string') throw new RangeError('a member of the genesis has no nodeId');
-  return id;
-}
-
 function objectionsOf(document: CertificateDocument, expected: Expectation): readonly Objection[] {
   const objections: Objection[] = [];
   if (expected.kind !== undefined && document.kind !== expected.kind)
@@ -134,16 +121,6 @@ function sentence(flaw: Flaw, { members }: EpochConfiguration): string {
 }
 
 const invalid = (code: Objection['code'], detail: string): Verdict => ({ valid: false, objections: [{ code, detail }] });
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 // Of a field that is there twice, people may read one and programs the other.
 

@@ -95,6 +95,7 @@ export class DriverProcess {
         createKey: createAgreementKey,
         isReachable: (node) => listener.isReachable(this, node),
         defer: (job) => this.#defer(job, later),
+        onEvent() {},
         onFatal: (error) => {
           throw error;
         },
@@ -125,14 +126,14 @@ export class DriverProcess {
   receiveBad(from: NodeId, frame: Uint8Array, why: string): void {
     const votes = this.#votes;
     if (votes === undefined) return;
-    const before = votes.refusedFrames;
+    const before = votes.counters.framesRefused;
     if (!this.#hasBooted || this.#writing !== undefined || this.#waiting > 0) return this.receive(from, frame);
     const jobs: (() => void)[] = [];
     this.#atOnce = jobs;
     votes.onFrame(from, frame);
     this.#atOnce = undefined;
     for (const job of jobs) job();
-    hold(votes.refusedFrames > before, 'bad-frames-refused', () => `member ${this.member} took a frame that ${why}`);
+    hold(votes.counters.framesRefused > before, 'bad-frames-refused', () => `member ${this.member} took a frame that ${why}`);
   }
 
   /** Gives its opinion of the vote, if it has one by now and knows the vote. */

@@ -2,6 +2,7 @@ import { failure, QuorateError } from '../../core/errors.ts';
 import type { NodeService } from '../../node/service.ts';
 import type { VoteService, VoteView } from '../../node/votes/vote-service.ts';
 import { certificateDocument } from '../../verify/document.ts';
+import { evidenceDocument } from '../../verify/evidence-document.ts';
 import { route, type Route } from '../route.ts';
 import { ballotBody, noQuery, voteBody, voteParams, voteQuery, votesQuery } from '../schemas.ts';
 
@@ -15,9 +16,12 @@ export const voteRoutes = (node: NodeService): Route[] => [
     summary: 'Put something to the vote of the members; wait: milliseconds to wait for the certificate',
     query: noQuery,
     body: voteBody,
-    handle: async ({ body: { wait, payload, ...request }, signal }) => {
+    handle: async ({ body: { wait, payload, ...request }, header, signal }) => {
       const votes = votesOf(node);
-      const id = await node.openVote({ ...request, minSupport: request.minSupport, payload: bytesOf(payload) }, { signal });
+      const id = await node.openVote(
+        { ...request, minSupport: request.minSupport, payload: bytesOf(payload) },
+        { signal, idempotencyKey: header('idempotency-key') },
+      );
       if (wait !== undefined) await node.waitForVote(id, wait, signal);
       return { status: 201, body: viewOf(votes, id) };
     },
@@ -36,7 +40,10 @@ export const voteRoutes = (node: NodeService): Route[] => [
     path: '/v1/votes/evidence',
     summary: 'What this node saw members do that no honest one does',
     query: noQuery,
-    handle: () => ({ body: { items: node.votes?.evidence() ?? [] } }),
+    handle: () => {
+      const votes = votesOf(node);
+      return { body: { items: votes.evidence().map((each) => evidenceDocument(each, votes.configuration)) } };
+    },
   }),
   route({
     method: 'GET',

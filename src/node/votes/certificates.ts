@@ -24,11 +24,14 @@ export class Certificates {
   readonly #certificates: Map<ProposalId, Certified>;
   /** Votes that a client asked for and that are not known here, oldest first. */
   readonly #sought = new Set<ProposalId>();
+  readonly #onAdded: (certificate: Certificate) => void;
   readonly #watchers = new Map<string, Set<() => void>>();
 
-  constructor(stored: readonly Certified[], boot: Boot, flush: Flush) {
+  /** `onAdded` is called with each new certificate once it is durable. */
+  constructor(stored: readonly Certified[], boot: Boot, flush: Flush, onAdded: (certificate: Certificate) => void) {
     this.#flush = flush;
     this.#boot = boot;
+    this.#onAdded = onAdded;
     const oldestFirst = stored.toSorted((a, b) => orderOf(a.certificate) - orderOf(b.certificate));
     this.#certificates = new Map(oldestFirst.map((certified) => [certified.certificate.proposal.id, certified]));
   }
@@ -53,6 +56,7 @@ export class Certificates {
     const [oldest] = this.#certificates.values();
     if (this.#certificates.size > maxCertificates && oldest !== undefined) this.#forget(oldest.certificate);
     this.#flush.afterSave(() => {
+      this.#onAdded(certified.certificate);
       const watchers = this.#watchers.get(id) ?? [];
       this.#watchers.delete(id);
       for (const watcher of watchers) watcher();

@@ -2,6 +2,7 @@ import { type Signable, maxBatch, signBatch } from '../../byzantine/attestation.
 import type { Ballot, Expiry } from '../../byzantine/ballot.ts';
 import { encodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes, Sign } from '../../byzantine/crypto.ts';
+import { encodeSignedProposal } from '../../byzantine/encoding.ts';
 import type { MemberIndex } from '../../byzantine/epoch.ts';
 import type { ByzantineMessage } from '../../byzantine/messages.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
@@ -31,6 +32,9 @@ export interface EnginesParts {
   readonly flush: Flush;
   readonly nowMs: () => number;
 }
+
+/** A link loses frames only when its queue is full: after some 6 s of reminders a member that is silent has the proposal, or hears of it when its link is back. */
+const maxSpreads = 6;
 
 interface ToSign {
   readonly instance: Instance;
@@ -135,12 +139,22 @@ export class Engines {
     instance.reminded(nowMs);
     const { links } = this.#parts;
     const { attested, missing } = instance;
+    const spreads = this.#spread(instance);
     const others = links.others();
     const asked = others[instance.reminders % others.length];
     for (const payload of missing) if (asked !== undefined) links.push(asked, {}, () => ({ type: 'get', digest: payload }));
     if (attested !== undefined) links.pushToAll({ type: 'attestation', attestation: attested });
     if (attested !== undefined || instance.engine === undefined) links.pushToAll({ type: 'get', digest: instance.proposal.id });
-    else if (missing.length === 0 && !instance.hasAttestations) instance.remindAtMs = Number.POSITIVE_INFINITY;
+    else if (missing.length === 0 && !instance.hasAttestations && !spreads) instance.remindAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Sends this node's own proposal again to who has said nothing of it: whoever has no opinion yet says nothing, and may not know of the vote. */
+  #spread({ proposal, heard, reminders }: Instance): boolean {
+    const { self, links } = this.#parts;
+    if (proposal.proposal.proposer !== self || reminders > maxSpreads) return false;
+    const silent = links.others().filter((member) => !heard.has(member));
+    for (const member of silent) links.push(member, proposal, () => ({ type: 'proposal', bytes: encodeSignedProposal(proposal) }));
+    return silent.length > 0;
   }
 }
 

@@ -5,6 +5,7 @@ import { Attestations } from '../../byzantine/attestations.ts';
 import type { Certificate, Trust } from '../../byzantine/certificate.ts';
 import type { Digest } from '../../byzantine/digest.ts';
 import type { Engine } from '../../byzantine/engine.ts';
+import type { MemberIndex } from '../../byzantine/epoch.ts';
 import type { DoubleAttestation } from '../../byzantine/evidence.ts';
 import type { Motion } from '../../byzantine/motion.ts';
 import type { SignedProposal } from '../../byzantine/proposal.ts';
@@ -27,6 +28,8 @@ export class Instance {
   /** The choice that this node's one ballot has, as soon as it is given. */
   choice: number | undefined;
   attested: SignedAttestation | undefined;
+  /** Members that have said something in this vote, so they have the proposal. */
+  readonly heard = new Set<MemberIndex>();
   /** Somebody says that the vote is decided. */
   hasAttestations = false;
   #decided: Witness | undefined;

@@ -12,6 +12,7 @@ import type { Engines } from './engines.ts';
 import type { EvidenceBook } from './evidence-book.ts';
 import type { OpenVotes } from './open-votes.ts';
 import type { Opinions } from './opinions.ts';
+import { Patience } from './patience.ts';
 import type { VoteLinks } from './vote-links.ts';
 
 export interface IntakeParts {
@@ -30,12 +31,22 @@ export interface IntakeParts {
 /** What other members say, sorted to the votes that it is about. It comes from members and may still be lies. */
 export class Intake {
   readonly #parts: IntakeParts;
+  /** What members said that no honest one says. */
+  refused = 0;
+  readonly #patience = new Patience();
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
   }
 
   take(from: MemberIndex, record: FrameRecord): void {
+    if (this.#patience.isOverWith(from, this.#parts.nowMs())) return;
+    const before = this.refused;
+    this.#sort(from, record);
+    if (this.refused > before) this.#patience.spend(from);
+  }
+
+  #sort(from: MemberIndex, record: FrameRecord): void {
     switch (record.type) {
       case 'proposal':
         return this.#onProposal(record.bytes);
@@ -78,8 +89,8 @@ export class Intake {
   #onProposal(bytes: Uint8Array): void {
     const { trust, boot, open, certificates, opinions, early, nowMs } = this.#parts;
     const signed = decodeSignedProposal(trust.hashes, bytes);
-    if (signed === undefined || open.has(signed.id) || certificates.has(signed.id)) return;
-    if (invalidField(signed, trust.configuration, trust.verify) !== undefined) return;
+    if (signed !== undefined && (open.has(signed.id) || certificates.has(signed.id))) return;
+    if (signed === undefined || invalidField(signed, trust.configuration, trust.verify) !== undefined) return void this.refused++;
     const { proposer, proposerSeq } = signed.proposal;
     if (proposerSeq <= boot.forgottenOf(signed.proposal) || !open.hasRoomFor(proposer, 0)) return;
     const instance = open.begin(signed);
@@ -91,11 +102,12 @@ export class Intake {
   #onCertificate(bytes: Uint8Array): void {
     const { trust, open, certificates, early, engines } = this.#parts;
     const certificate = decodeCertificate(trust.hashes, bytes);
-    if (certificate === undefined) return;
+    if (certificate === undefined) return void this.refused++;
     const { id } = certificate.proposal;
     // Of a vote that nobody here wants to know about.
     if (certificates.has(id) || !(open.has(id) || early.has(id) || certificates.isSought(id))) return;
     if (checkCertificate(certificate, trust).length === 0) engines.end({ certificate, bytes });
+    else this.refused++;
   }
 
   /** A digest names a vote or a payload. */
@@ -121,12 +133,14 @@ export class Intake {
     const { open, evidence, nowMs } = this.#parts;
     const instance = open.get(id);
     if (instance === undefined) return this.#onStranger(from, id, record);
+    instance.heard.add(from);
     if (record.type === 'attestation') {
       const verdict = instance.attest(record.attestation);
       if (typeof verdict === 'object') evidence.add(verdict);
+      else if (verdict === 'refused') this.refused++;
       instance.arm(nowMs());
     } else {
-      instance.engine?.step(from, record, nowMs());
+      if (instance.engine?.step(from, record, nowMs()).type === 'rejected') this.refused++;
     }
     open.touch(instance);
   }

@@ -14,6 +14,7 @@ import type { Boot } from './boot.ts';
 import type { Flush } from './flush.ts';
 import type { OpenVotes } from './open-votes.ts';
 import type { Opinions } from './opinions.ts';
+import { Repeats } from './repeats.ts';
 import type { VoteLinks } from './vote-links.ts';
 import type { VoteRequest } from './vote-service.ts';
 
@@ -36,32 +37,38 @@ export interface NewVotesParts {
 /** Puts what clients want decided to the members, or refuses it at once, with nothing sent. */
 export class NewVotes {
   readonly #parts: NewVotesParts;
+  readonly #repeats: Repeats;
   #proposerSeq: number;
 
   constructor(parts: NewVotesParts) {
     this.#parts = parts;
+    this.#repeats = new Repeats(parts.trust.hashes);
     this.#proposerSeq = parts.boot.forgottenOf({ proposer: parts.self });
   }
 
-  open(request: VoteRequest, done: (answer: Answer<ProposalId>) => void): void {
+  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<ProposalId>) => void): void {
+    const opened = (key === undefined ? undefined : this.#repeats.find(key, request)) ?? this.#propose(request);
+    if (typeof opened !== 'string') return done({ ok: false, failure: opened });
+    if (key !== undefined) this.#repeats.keep(key, request, opened);
+    return this.#parts.flush.afterSave(() => done({ ok: true, value: opened }));
+  }
+
+  #propose(request: VoteRequest): ProposalId | Failure {
+    const { trust, sign, clock, open, opinions, links } = this.#parts;
     const refused = this.#refusal(request);
-    if (refused !== undefined) return done({ ok: false, failure: refused });
-    const { trust, sign, open, opinions, links, flush } = this.#parts;
+    if (refused !== undefined) return refused;
     const proposal = this.#proposalOf(request);
     const id = proposalId(trust.hashes, proposal);
     const signed: SignedProposal = { id, proposal, signature: sign(proposalMessage(id)) };
     const field = invalidField(signed, trust.configuration, trust.verify);
-    if (field !== undefined)
-      return done({
-        ok: false,
-        failure: failure('invalid_argument', `body ${field}: not valid in this cluster`, { path: field, in: 'body' }),
-      });
+    if (field !== undefined) return failure('invalid_argument', `body ${field}: not valid in this cluster`, { path: field, in: 'body' });
     const instance = open.begin(signed);
     open.hold(request.payload);
     links.pushToAll({ type: 'proposal', bytes: encodeSignedProposal(signed) });
     if (request.payload.length > 0 && request.payload.length <= sentAlongBytes) links.pushToAll({ type: 'blob', bytes: request.payload });
+    instance.arm(clock.monotonicMs());
     opinions.consider(instance);
-    return flush.afterSave(() => done({ ok: true, value: id }));
+    return id;
   }
 
   #refusal({ payload }: VoteRequest): Failure | undefined {

@@ -25,6 +25,8 @@ export interface OpenVotesParts {
   readonly notary: Notary;
   readonly boot: Boot;
   readonly flush: Flush;
+  /** Called with each new vote once it is durable. */
+  readonly onBegun: (signed: SignedProposal) => void;
   readonly nowMs: () => number;
   /** How long view 0 of a vote may take. */
   readonly viewMs: () => number;
@@ -76,7 +78,9 @@ export class OpenVotes {
 
   /** Begins a vote that is new here. */
   begin(signed: SignedProposal): Instance {
-    this.#parts.flush.save(proposalChange(signed));
+    const { flush, onBegun } = this.#parts;
+    flush.save(proposalChange(signed));
+    flush.afterSave(() => onBegun(signed));
     return this.#add(signed, new Map(), undefined);
   }
 

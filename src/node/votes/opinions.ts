@@ -4,6 +4,7 @@ import { type Certificates, digestIn } from './certificates.ts';
 import type { Flush } from './flush.ts';
 import type { Instance } from './instance.ts';
 import type { OpenVotes } from './open-votes.ts';
+import type { VoteQuestion } from './vote-service.ts';
 
 export interface OpinionsParts {
   /** Kinds that this node approves without asking anyone; `*` is all. */
@@ -13,7 +14,7 @@ export interface OpinionsParts {
   readonly flush: Flush;
 }
 
-/** This node's opinions: one ballot a vote, for ever, by policy or by an operator. */
+/** This node's opinions: one ballot a vote, for ever, by policy, by an agent or by an operator. */
 export class Opinions {
   readonly #parts: OpinionsParts;
 
@@ -28,6 +29,19 @@ export class Opinions {
     const { autoApprove } = this.#parts;
     if (approve < 0 || instance.missing.length > 0 || !(autoApprove.includes(kind) || autoApprove.includes('*'))) return;
     this.#cast(instance, approve);
+  }
+
+  /** Open votes of these kinds that wait for this node's opinion, oldest first; at most `limit`. */
+  questions(kinds: ReadonlySet<string>, limit: number): readonly VoteQuestion[] {
+    const questions: VoteQuestion[] = [];
+    for (const { proposal, choice, engine, missing } of this.#parts.open) {
+      if (questions.length === limit) break;
+      const { kind, options, items } = proposal.proposal;
+      const [item] = items;
+      if (item === undefined || !kinds.has(kind) || choice !== undefined || engine === undefined || missing.length > 0) continue;
+      questions.push({ type: 'vote', id: proposal.id, kind, subject: item.subject, payloadDigest: item.payloadDigest, options });
+    }
+    return questions;
   }
 
   /** Gives this node's one ballot. Answers once it is durable; a repeat of the same choice is answered alike. */

@@ -1,5 +1,6 @@
 import type { Certificate } from '../../byzantine/certificate.ts';
 import type { EpochConfiguration } from '../../byzantine/epoch.ts';
+import type { Evidence } from '../../byzantine/evidence.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 
 /** What a caller wants decided. */
@@ -45,14 +46,25 @@ export interface VoteView {
   readonly certificate: Certificate | undefined;
 }
 
-/** What this node saw a member do that no honest one does. */
-export interface EvidenceView {
+/** Something happened to a vote at this node. */
+export interface VoteEvent {
+  readonly kind: 'vote';
+  readonly vote: ProposalId;
+  /** Its kind. */
+  readonly type: string;
+  readonly subject: string;
+  readonly state: VoteState;
+  readonly outcome: string | undefined;
+}
+
+/** A vote that an agent is asked for its opinion on: a command of its heartbeat. The answer is a ballot, given to the node that asked. */
+export interface VoteQuestion {
+  readonly type: 'vote';
+  readonly id: ProposalId;
   readonly kind: string;
-  readonly node: string;
-  readonly proposal: string;
-  readonly detail: string;
-  /** It convinces others too, by the member's own signatures. */
-  readonly isTransferable: boolean;
+  readonly subject: string;
+  readonly payloadDigest: string;
+  readonly options: readonly string[];
 }
 
 /** The votes of a node, for its front doors. */
@@ -61,5 +73,6 @@ export interface VoteService {
   /** Newest first, open ones before those with a certificate. */
   list(limit: number): readonly VoteView[];
   view(id: string): VoteView | undefined;
-  evidence(): readonly EvidenceView[];
+  /** What this node saw members do that no honest one does, oldest first. */
+  evidence(): readonly Evidence[];
 }

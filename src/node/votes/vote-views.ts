@@ -1,11 +1,10 @@
 import type { Certificate } from '../../byzantine/certificate.ts';
 import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
-import type { Evidence } from '../../byzantine/evidence.ts';
 import type { SignedProposal } from '../../byzantine/proposal.ts';
 import { byzantineQuorum, faultTolerance } from '../../byzantine/quorum.ts';
 import { expired, split } from '../../byzantine/witness.ts';
 import { type Instance, optionName } from './instance.ts';
-import type { EvidenceView, VoteView } from './vote-service.ts';
+import type { VoteEvent, VoteView } from './vote-service.ts';
 
 const nameOf = ({ members }: EpochConfiguration, member: MemberIndex): string => members[member]?.nodeId ?? `member ${member}`;
 
@@ -64,13 +63,12 @@ export function certifiedView(certificate: Certificate, configuration: EpochConf
   };
 }
 
-export function evidenceView(evidence: Evidence, configuration: EpochConfiguration): EvidenceView {
-  const isTransferable = evidence.kind !== 'equivocation_mac';
-  return {
-    kind: evidence.kind,
-    node: nameOf(configuration, evidence.member),
-    proposal: evidence.proposal,
-    detail: evidence.kind === 'equivocation_mac' ? evidence.why : 'it signed two different ones',
-    isTransferable,
-  };
-}
+/** For watchers. */
+export const eventOf = ({ id, kind, subject, state, outcome }: VoteView): VoteEvent => ({
+  kind: 'vote',
+  vote: id,
+  type: kind,
+  subject,
+  state,
+  outcome,
+});

@@ -1,6 +1,7 @@
 import { Authenticator } from '../../byzantine/authenticator.ts';
 import type { AgreementKey, Hashes, Sign, VerifySignature } from '../../byzantine/crypto.ts';
 import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
+import type { Evidence } from '../../byzantine/evidence.ts';
 import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 import { assert } from '../../core/assert.ts';
@@ -22,8 +23,8 @@ import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
 import { readVotes } from './vote-records.ts';
-import type { EvidenceView, VoteRequest, VoteService, VoteView } from './vote-service.ts';
-import { certifiedView, evidenceView, openView } from './vote-views.ts';
+import type { VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
+import { certifiedView, eventOf, openView } from './vote-views.ts';
 
 /** Frames that wait for the turn, and their bytes; more are dropped, and said again. */
 const maxInboxFrames = 8192;
@@ -32,6 +33,9 @@ const keyLifeMs = 24 * 3_600_000;
 /** What view 0 takes at least, and how many delays it has (nine in TetraBFT). */
 const viewMs = { least: 150, delays: 9 };
 const rememberedSignatures = 16_384;
+const opinionPrefix = 'opinion:';
+/** Votes that one heartbeat asks about; the next one asks on. */
+const maxQuestions = 16;
 
 export interface VotesOptions {
   readonly self: NodeId;
@@ -54,9 +58,24 @@ export interface VotePorts {
   readonly createKey: () => AgreementKey;
   /** The member has been heard lately. */
   isReachable(node: NodeId): boolean;
+  /** A vote began or ended here, durably. */
+  onEvent(event: VoteEvent): void;
   /** Runs the job soon, after what has already arrived: one turn serves all of it. */
   defer(job: () => void): void;
   onFatal(error: Error): void;
+}
+
+/** What a node counts of its votes: since its start, but for `open`. */
+export interface VoteCounters {
+  readonly open: number;
+  readonly decided: number;
+  readonly noConsensus: number;
+  /** Frames that were not understood or not authentic. */
+  readonly framesRefused: number;
+  /** What members said, authentically, that no honest one says. */
+  readonly recordsRefused: number;
+  /** Contradictions that are evidence. */
+  readonly lies: number;
 }
 
 /**
@@ -84,6 +103,7 @@ export class Votes implements VoteService {
   #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
   #inboxBytes = 0;
   #keyMs: number;
+  readonly #ended = { decided: 0, noConsensus: 0 };
   /** A late peak of what a message and the write before it take. */
   #delayMs = 0;
   #hasBooted = false;
@@ -116,8 +136,8 @@ export class Votes implements VoteService {
       onMet: (member) => this.#meet(member),
     });
     const view0Ms = (): number => Math.max(viewMs.least, viewMs.delays * this.#delayMs);
-    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: view0Ms });
-    const certificates = new Certificates(stored.certificates, boot, flush);
+    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: view0Ms, onBegun: ({ id }) => this.#tell(id) });
+    const certificates = new Certificates(stored.certificates, boot, flush, ({ proposal }) => this.#tell(proposal.id));
     const evidence = new EvidenceBook(stored.evidence, configuration, logger, flush);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
@@ -182,9 +202,12 @@ export class Votes implements VoteService {
 
   // What is asked of it.
 
-  /** Puts a proposal to the members. Answers with its id once it is durable here; at once, and with nothing sent, when a quorum can't be reached. */
-  open(request: VoteRequest, done: (answer: Answer<ProposalId>) => void): void {
-    this.#newVotes.open(request, done);
+  /**
+   * Puts a proposal to the members. Answers with its id once it is durable here; at once, and with nothing sent, when a quorum can't be reached. A repeat under
+   * the same `key` names the same vote.
+   */
+  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<ProposalId>) => void): void {
+    this.#newVotes.open(request, key, done);
     this.#deferTurn();
   }
 
@@ -192,6 +215,12 @@ export class Votes implements VoteService {
   cast(id: string, option: string, done: (answer: Answer<undefined>) => void): void {
     this.#opinions.cast(id, option, done);
     this.#deferTurn();
+  }
+
+  /** What an agent with these capabilities is to be asked: `opinion:KIND` makes it a judge of the kind for its node. */
+  questionsFor(capabilities: readonly string[]): readonly VoteQuestion[] {
+    const kinds = capabilities.filter((name) => name.startsWith(opinionPrefix)).map((name) => name.slice(opinionPrefix.length));
+    return kinds.length === 0 ? [] : this.#opinions.questions(new Set(kinds), maxQuestions);
   }
 
   list(limit: number): readonly VoteView[] {
@@ -221,8 +250,8 @@ export class Votes implements VoteService {
     this.#deferTurn();
   }
 
-  evidence(): readonly EvidenceView[] {
-    return this.#evidence.all().map((each) => evidenceView(each, this.configuration));
+  evidence(): readonly Evidence[] {
+    return this.#evidence.all();
   }
 
   /** Calls back, later, once the vote has a certificate; returns what takes the wish back. */
@@ -233,13 +262,18 @@ export class Votes implements VoteService {
     return () => {};
   }
 
-  /** Frames that were refused, for metrics. */
-  get refusedFrames(): number {
-    return this.#links.refused;
+  /** For metrics. */
+  get counters(): VoteCounters {
+    const { refused: framesRefused } = this.#links;
+    return { ...this.#ended, open: this.#open.size, framesRefused, recordsRefused: this.#intake.refused, lies: this.#evidence.noticed };
   }
 
-  get openVotes(): number {
-    return this.#open.size;
+  #tell(id: ProposalId): void {
+    const view = this.view(id);
+    if (view === undefined) return;
+    if (view.state === 'decided') this.#ended.decided++;
+    if (view.state === 'no_consensus') this.#ended.noConsensus++;
+    this.#ports.onEvent(eventOf(view));
   }
 
   // Turns.

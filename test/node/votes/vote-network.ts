@@ -5,7 +5,7 @@ import { encodeRecord, type FrameRecord, packRecords } from '../../../src/byzant
 import { createAgreementKey, nodeHashes, verifySignature } from '../../../src/crypto/node.ts';
 import type { Failure } from '../../../src/core/errors.ts';
 import type { NodeId } from '../../../src/core/ids.ts';
-import type { VoteRequest, VoteView } from '../../../src/node/votes/vote-service.ts';
+import type { VoteEvent, VoteRequest, VoteView } from '../../../src/node/votes/vote-service.ts';
 import { Votes } from '../../../src/node/votes/votes.ts';
 import type { VoteChange, VoteRecord } from '../../../src/storage/vote-store.ts';
 import { Electorate } from '../../byzantine/electorate.ts';
@@ -129,6 +129,7 @@ export class VoteNetwork {
   /** Frames that arrived, by sender, without announcements of keys. */
   readonly framesFrom: number[];
   readonly fatal: Error[] = [];
+  readonly events: (VoteEvent & { readonly member: MemberIndex })[] = [];
 
   constructor(n: number, options: VoteNetworkOptions = {}) {
     this.electorate = new Electorate(n);
@@ -173,6 +174,7 @@ export class VoteNetwork {
         sign: this.electorate.keyOf(member).sign,
         createKey: createAgreementKey,
         isReachable: (other) => this.#isUp(member) && this.#isUp(this.#memberOf(other)),
+        onEvent: (event) => this.events.push({ member, ...event }),
         defer: later,
         onFatal: (error) => this.fatal.push(error),
       },
@@ -242,7 +244,7 @@ export class VoteNetwork {
     this.#nowMs += ms;
   }
 
-  open(member: MemberIndex, request: Partial<VoteRequest> = {}): Asked<string> {
+  open(member: MemberIndex, request: Partial<VoteRequest> = {}, key?: string): Asked<string> {
     const asked: Asked<string> = {};
     const whole: VoteRequest = {
       kind: 'decision',
@@ -254,7 +256,9 @@ export class VoteNetwork {
       validMs: 6e4,
       ...request,
     };
-    this.votes(member).open(whole, (answer) => Object.assign(asked, answer.ok ? { value: answer.value } : { failure: answer.failure }));
+    this.votes(member).open(whole, key, (answer) =>
+      Object.assign(asked, answer.ok ? { value: answer.value } : { failure: answer.failure }),
+    );
     return asked;
   }
 

@@ -101,6 +101,78 @@ describe('node: a Byzantine vote from proposal to certificate', () => {
   });
 });
 
+describe('node: what others are told of votes', () => {
+  it('is that each begins and ends, once, at each member', () => {
+    const network = new VoteNetwork(4);
+    const id = network.begin(0, { kind: 'deploy' });
+    network.castAll(everyone, id, 'approve');
+
+    const told = network.events.filter(({ member }) => member === 2);
+
+    expect(told.map(({ vote, type, state, outcome }) => ({ vote, type, state, outcome }))).to.deep.equal([
+      { vote: id, type: 'deploy', state: 'open', outcome: undefined },
+      { vote: id, type: 'deploy', state: 'decided', outcome: 'approve' },
+    ]);
+  });
+
+  it('is how many are open, ended, refused and lied about', () => {
+    const network = new VoteNetwork(4);
+    const decided = network.begin(0);
+    const divided = network.begin(0);
+    network.begin(0);
+    network.castAll(everyone, decided, 'approve');
+    network.castAll([0, 1], divided, 'approve');
+    network.castAll([2, 3], divided, 'reject');
+
+    expect(network.votes(1).counters).to.deep.equal({ open: 1, decided: 1, noConsensus: 1, framesRefused: 0, recordsRefused: 0, lies: 0 });
+  });
+});
+
+describe("node: an agent's opinion", () => {
+  it('is asked for where it judges the kind and no ballot was given, until there is one', () => {
+    const network = new VoteNetwork(4, { autoApprove: ['deploy'] });
+    const id = network.begin(0, { kind: 'review', subject: 'patch 7' });
+    network.begin(0, { kind: 'evict' });
+    network.begin(0, { kind: 'deploy' });
+    const questions = () => network.votes(1).questionsFor(['gpu', 'opinion:review', 'opinion:deploy']);
+
+    const before = questions();
+    network.castAll([1], id, 'approve');
+
+    expect(before).to.have.length(1);
+    expect(before[0]).to.deep.include({ type: 'vote', id, kind: 'review', subject: 'patch 7', options: ['approve', 'reject'] });
+    expect(questions()).to.deep.equal([]);
+    expect(network.votes(2).questionsFor(['gpu'])).to.deep.equal([]);
+  });
+
+  it('is not asked for before what the vote is about is there, nor at a node that must not vote', () => {
+    const network = new VoteNetwork(4);
+    network.onWay = () => undefined;
+    network.begin(0, { kind: 'review', payload: new Uint8Array(9000), timeoutMs: 60_000 });
+    network.onWay = (frame) => (frame.length > 9000 ? undefined : frame);
+    network.pass(1000);
+    const withheld = network.votes(1).questionsFor(['opinion:review']);
+    network.onWay = (frame) => frame;
+    network.pass(10_000);
+    const arrived = network.votes(1).questionsFor(['opinion:review']);
+
+    network.kill(1);
+    network.node(1).disk.lose();
+    network.start(1, { hasLostStore: true });
+    network.pass(10_000);
+
+    expect([withheld.length, arrived.length, network.votes(1).counters.open]).to.deep.equal([0, 1, 1]);
+    expect(network.votes(1).questionsFor(['opinion:review'])).to.deep.equal([]);
+  });
+
+  it('is asked for at most sixteen times a heartbeat', () => {
+    const network = new VoteNetwork(4);
+    for (let i = 0; i < 20; i++) network.begin(0, { kind: 'review', subject: `patch ${i}` });
+
+    expect(network.votes(1).questionsFor(['opinion:review'])).to.have.length(16);
+  });
+});
+
 describe('node: what a member asks of its node', () => {
   it('says no_quorum at once, and sends nothing, when fewer than a quorum can be reached', () => {
     const network = new VoteNetwork(4);
@@ -126,6 +198,22 @@ describe('node: what a member asks of its node', () => {
     expect(fieldOf({ minSupport: 5 })).to.equal('minSupport');
     expect(fieldOf({ options: ['a', 'a'] })).to.equal('options');
     expect(network.open(0, { payload: new Uint8Array(64 * 1024 + 1) }).failure?.code).to.equal('too_large');
+  });
+
+  it('opens one vote for a request that is sent again under the same key, and refuses another under it', () => {
+    const network = new VoteNetwork(4);
+
+    const [first, atOnce] = [network.open(0, { subject: 'web' }, 'key'), network.open(0, { subject: 'web' }, 'key')];
+    const other = network.open(0, { subject: 'other' }, 'other key');
+    network.settle();
+    const repeated = network.open(0, { subject: 'web' }, 'key');
+    const conflict = network.open(0, { subject: 'db' }, 'key');
+    network.settle();
+
+    expect([atOnce.value, repeated.value]).to.deep.equal([first.value, first.value]);
+    expect(other.value).to.be.a('string').and.not.equal(first.value);
+    expect(conflict.failure?.code).to.equal('idempotency_conflict');
+    expect(network.votes(0).counters.open).to.equal(2);
   });
 
   it('refuses a second, different ballot for ever, and answers the same one alike', () => {
@@ -291,7 +379,7 @@ describe('node: votes and the disk', () => {
     network.start(1);
 
     expect(network.view(1, id)).to.deep.equal(before);
-    expect(network.votes(1).openVotes).to.equal(0);
+    expect(network.votes(1).counters.open).to.equal(0);
   });
 
   it('never votes again in the epoch after its store was lost, also after the next restart, and still learns what is decided', () => {
@@ -368,6 +456,17 @@ describe('node: members that were away', () => {
 
     expect(network.outcomes(id)).to.deep.equal(['reject', 'reject', 'reject', 'reject']);
   });
+
+  it('hear of a vote of which nothing came through at first, though nobody has an opinion yet', () => {
+    const network = new VoteNetwork(4);
+    network.onWay = () => undefined;
+    const id = network.begin(0);
+    network.onWay = (frame) => frame;
+
+    network.pass(200);
+
+    expect([1, 2, 3].map((member) => network.view(member, id)?.state)).to.deep.equal(['open', 'open', 'open']);
+  });
 });
 
 describe('node: frames of votes', () => {
@@ -378,13 +477,13 @@ describe('node: frames of votes', () => {
 
     network.skip(24 * 3_600_000);
     network.pass(40);
-    const refusedAtChange = network.votes(0).refusedFrames;
+    const refusedAtChange = network.votes(0).counters.framesRefused;
     network.pass(3000);
     const second = network.begin(0);
     network.castAll(everyone, second, 'reject');
 
     expect(network.outcomes(second)).to.deep.equal(['reject', 'reject', 'reject', 'reject']);
-    expect(network.votes(0).refusedFrames).to.equal(refusedAtChange);
+    expect(network.votes(0).counters.framesRefused).to.equal(refusedAtChange);
   });
 
   it('are refused and counted when a bit is not right, wherever it is', () => {
@@ -402,7 +501,7 @@ describe('node: frames of votes', () => {
     network.castAll(everyone, id, 'approve');
     network.pass(500);
 
-    expect(network.votes(0).refusedFrames).to.equal(count);
+    expect(network.votes(0).counters.framesRefused).to.equal(count);
     expect(count).to.be.greaterThan(3);
     expect(network.outcomes(id)).to.deep.equal(['approve', 'approve', 'approve', 'approve']);
   });
@@ -417,7 +516,7 @@ describe('node: frames of votes', () => {
     network.pass(3000);
 
     expect(network.outcomes(id)).to.deep.equal(['approve', 'approve', 'approve', undefined]);
-    expect(network.votes(3).refusedFrames).to.be.greaterThan(0);
+    expect(network.votes(3).counters.framesRefused).to.be.greaterThan(0);
   });
 
   it('that repeat are refused', () => {
@@ -429,12 +528,12 @@ describe('node: frames of votes', () => {
     };
     const id = network.begin(1);
     network.castAll(everyone, id, 'approve');
-    const before = network.votes(0).refusedFrames;
+    const before = network.votes(0).counters.framesRefused;
 
     for (const again of frames) again();
     network.settle();
 
-    expect(network.votes(0).refusedFrames - before).to.equal(frames.length);
+    expect(network.votes(0).counters.framesRefused - before).to.equal(frames.length);
   });
 });
 
@@ -458,12 +557,7 @@ describe('node: members that lie', () => {
     network.pass(3000);
 
     expect(network.votes(0).evidence()).to.have.length(1);
-    expect(network.votes(0).evidence()[0]).to.include({
-      kind: 'double_ballot',
-      node: network.node(3).id,
-      proposal: id,
-      isTransferable: true,
-    });
+    expect(network.votes(0).evidence()[0]).to.include({ kind: 'double_ballot', member: 3, proposal: id });
     expect([0, 1, 2].map((member) => network.view(member, id)?.outcome)).to.deep.equal(['approve', 'approve', 'approve']);
   });
 
@@ -486,7 +580,7 @@ describe('node: members that lie', () => {
     liar.say(0, ...proposals.map((signed) => ({ type: 'proposal' as const, bytes: encodeSignedProposal(signed) })));
     network.settle();
 
-    expect(network.votes(0).openVotes).to.equal(256);
+    expect(network.votes(0).counters.open).to.equal(256);
     expect(network.open(0).failure).to.equal(undefined);
   });
 
@@ -499,7 +593,28 @@ describe('node: members that lie', () => {
     liar.say(0, { type: 'proposal', bytes: encodeSignedProposal(forged) });
     network.settle();
 
-    expect(network.votes(0).openVotes).to.equal(0);
+    expect(network.votes(0).counters).to.include({ open: 0, recordsRefused: 1 });
+  });
+
+  it('are not listened to any more in a second in which they said too much that is wrong', () => {
+    const network = new VoteNetwork(4);
+    const liar = network.corrupt(3);
+    const forged = Array.from({ length: 100 }, (_, i) => network.electorate.proposal({ proposer: 3, proposerSeq: i + 1, kind: 'x' })).map(
+      (signed) => ({ type: 'proposal' as const, bytes: encodeSignedProposal({ ...signed, signature: new Uint8Array(64) }) }),
+    );
+    const refused = () => network.votes(0).counters.recordsRefused;
+
+    liar.say(0, ...forged);
+    network.settle();
+    const first = refused();
+    const id = network.begin(0);
+    network.castAll([0, 1, 2], id, 'approve');
+    network.pass(1000);
+    liar.say(0, ...forged);
+    network.settle();
+
+    expect([first, refused()]).to.deep.equal([20, 40]);
+    expect(network.view(0, id)?.outcome).to.equal('approve');
   });
 
   it('do not end a vote by a certificate that lacks signatures', () => {
