@@ -44,7 +44,7 @@ export function formatPlan(plan: Plan): string {
     `network delay ${n.minDelayUs / 1000}..${n.maxDelayUs / 1000}ms loss ${n.lossChance / 100}% duplicate ${n.duplicateChance / 100}% tail ${n.tailChance / 100}%`,
     `disk ${disk.minWriteUs / 1000}..${disk.maxWriteUs / 1000}ms`,
     `storage ${plan.storage}`,
-    `clients writers ${clients.writers} readers ${clients.readers} agents ${clients.agents}`,
+    `clients writers ${clients.writers} readers ${clients.readers} agents ${clients.agents}${clients.deciders === 0 ? '' : ` deciders ${clients.deciders}`}`,
     `snapshot ${plan.snapshotBytes}`,
     `append ${plan.appendBytes}`,
     ...(plan.mixed ? ['mixed settings'] : []),
@@ -69,6 +69,7 @@ export function formatAction(action: Action): string {
       return `${action.kind} ${action.groups.map(names).join(' > ')}`;
     case 'crash':
     case 'lose':
+    case 'lie':
     case 'members':
     case 'transfer':
     case 'skew':
@@ -116,7 +117,7 @@ function readHeader(word: string, r: LineReader, line: string): Partial<Plan> {
     }
     case 'clients': {
       const count = (name: keyof Plan['clients']): number => (r.maybe(name) ? r.number('', 0, 100) : 0);
-      return { clients: { writers: count('writers'), readers: count('readers'), agents: count('agents') } };
+      return { clients: { writers: count('writers'), readers: count('readers'), agents: count('agents'), deciders: count('deciders') } };
     }
     case 'snapshot':
       return { snapshotBytes: r.number('', 100, 1e9) };
@@ -165,6 +166,7 @@ function readAction(r: LineReader): Action {
       return { kind, groups: r.groups('>', 2, 2) };
     case 'crash':
     case 'lose':
+    case 'lie':
     case 'members':
     case 'transfer':
     case 'skew':
