@@ -17,9 +17,6 @@ export interface JudgeOptions {
 const questionSchema = z.object({ type: z.literal('vote'), id: z.string(), kind: z.string(), subject: z.string() });
 type Question = z.infer<typeof questionSchema>;
 
-/** What a heartbeat is answered with. */
-export const beatSchema = z.object({ commands: z.array(z.unknown()) });
-
 /** Commands at once; the next heartbeat asks on. */
 const maxJudging = 4;
 

@@ -42,7 +42,8 @@ export class Enactments {
     const known = id && state.decisions.get(id, action.subject);
     if (known !== undefined) return respond({ kind: 'enacted', index: known.index });
     const entry = { ts: now(), certificate, ...action };
-    const judged = guard.admit(entry);
+    // Behind what this leader has in its log: a change of the members that is not applied yet ends its epoch there.
+    const judged = guard.admit(entry, raft.changesUpTo(raft.status().lastIndex));
     if (!judged.ok) return refuse(failure('bad_certificate', `the certificate does not permit this: ${judged.detail}`));
     if (this.#pending.size >= maxPending) return refuse(failure('overloaded', 'too many decisions are on their way'));
     const proposed = raft.propose(encodeGuarded(entry), 1, 'guarded');

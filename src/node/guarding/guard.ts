@@ -131,13 +131,8 @@ export class Guard {
   ): Breach | undefined {
     // Raft refuses it, or knows all of it.
     if (raft.termAt(prevLogIndex) !== prevLogTerm) return undefined;
-    let place = this.#place;
+    let place = this.#placeAfter(raft.changesUpTo(prevLogIndex));
     if (place === undefined) return undefined;
-    for (const entry of raft.changesUpTo(prevLogIndex)) {
-      // It was judged when it came.
-      const step = this.#step(place, entry);
-      if (step.ok) place = step.place;
-    }
     for (const entry of entries) {
       if (entry.index <= raft.appliedIndex) continue;
       if (entry.kind === 'configuration') {
@@ -166,9 +161,10 @@ export class Guard {
     return failure('bad_certificate', `the certificate does not permit this change: ${detail}`, { flaw: flaw.code });
   }
 
-  /** Whether a guarded entry may enter the log now. */
-  admit(entry: GuardedEntry): Judged {
-    return this.#place === undefined ? { ok: false, detail: notKnown } : this.#check(entry, this.#place.epoch);
+  /** Whether a guarded entry may enter the log now, behind the `changes` of the members that are in it and not yet applied. */
+  admit(entry: GuardedEntry, changes: readonly Entry[]): Judged {
+    const place = this.#placeAfter(changes);
+    return place === undefined ? { ok: false, detail: notKnown } : this.#check(entry, place.epoch);
   }
 
   // As the log is applied.
@@ -213,6 +209,14 @@ export class Guard {
     const { epoch, proposer, proposerSeq, notAfterMs } = proposal;
     const digest = payloadDigest(hashes, action.payload);
     return { ok: true, ts, command: { ...action, proposal: id, payloadDigest: digest, epoch, proposer, proposerSeq, notAfterMs } };
+  }
+
+  /** These were judged when they came. */
+  #placeAfter(changes: readonly Entry[]): Place | undefined {
+    return changes.reduce<Place | undefined>((place, entry) => {
+      const step = place && this.#step(place, entry);
+      return step?.ok === true ? step.place : place;
+    }, this.#place);
   }
 
   #step(place: Place, entry: Entry): Step {
