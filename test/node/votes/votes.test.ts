@@ -627,7 +627,10 @@ describe('node: members that lie', () => {
     network.castAll([1], id, 'approve');
 
     for (let i = 0; i < 10; i++)
-      liar.say(2, ...Array.from({ length: 512 }, (_, j) => ({ type: 'want' as const, proposal: someDigest(j % 256), value: someDigest(i) })));
+      liar.say(
+        2,
+        ...Array.from({ length: 512 }, (_, j) => ({ type: 'want' as const, proposal: someDigest(j % 256), value: someDigest(i) })),
+      );
     network.settle();
     isHeld = false;
     network.pass(400);
