@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevCluster, executable, json, post, quorate, until } from './dev-cluster.ts';
 
@@ -90,6 +91,34 @@ describe('end to end: Byzantine votes among four real processes', function () {
     expect(elsewhere).to.equal(undefined);
     expect(cast.map(({ code }) => code)).to.deep.equal([0, 0]);
     expect(vote).to.include({ state: 'decided', outcome: 'reject' });
+  });
+
+  it('bundles what many ask for, and a third party can check each item', async () => {
+    const file = join(cluster.directory, 'bundle.json');
+    const subjects = ['db@1', 'db@2', 'db@3'];
+    const body = JSON.stringify(subjects.map((subject) => ({ subject, kind: 'deploy', payload: subject, bundle: true, wait: 10_000 })));
+
+    const answer = await json(`${cluster.endpoints[2]}/v1/votes`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    const [certificate, ...others] = answer?.['certificates'] as Record<string, unknown>[];
+    writeFileSync(file, JSON.stringify(certificate));
+    const verify = (subject: string) =>
+      quorate('vote', 'verify', file, '--genesis', join(cluster.directory, 'genesis.json'), '--subject', subject, '--option', 'approve');
+
+    expect(answer?.['items']).to.deep.equal(
+      subjects.map((_, item) => ({ id: certificate?.['id'], item, state: 'decided', outcome: 'approve' })),
+    );
+    expect(others).to.deep.equal([]);
+    expect((await verify('db@2')).code).to.equal(0);
+    expect((await verify('db@4')).code).to.equal(7);
+    expect(await json(`${cluster.endpoints[2]}/v1/votes/${String(certificate?.['id'])}?item=1`)).to.include({
+      subject: 'db@2',
+      item: 1,
+      items: 3,
+    });
   });
 
   it('asks a command that judges for a node', async () => {

@@ -1,7 +1,8 @@
+import { setMaxListeners } from 'node:events';
 import { failure, QuorateError } from '../../core/errors.ts';
 import type { NodeService } from '../../node/service.ts';
-import type { OpenedVote, VoteService, VoteView } from '../../node/votes/vote-service.ts';
-import { certificateDocument, type CertificateDocument } from '../../verify/document.ts';
+import type { OpenedVote, VoteService, VoteState, VoteView } from '../../node/votes/vote-service.ts';
+import { certificateDocument, type CertificateDocument, type DecidedItem } from '../../verify/document.ts';
 import { evidenceDocument } from '../../verify/evidence-document.ts';
 import { route, type Route } from '../route.ts';
 import { ballotBody, noQuery, type VoteBody, voteParams, voteQuery, votesBody, votesQuery } from '../schemas.ts';
@@ -20,7 +21,8 @@ export const voteRoutes = (node: NodeService): Route[] => [
       const votes = votesOf(node);
       const key = header('idempotency-key');
       if (Array.isArray(body)) return { body: await openMany(node, votes, body, { signal, idempotencyKey: key }) };
-      const { id, item } = await open(node, body, { signal, idempotencyKey: key });
+      const { id, item } = await open(node, body, key);
+      if (body.wait !== undefined) await node.waitForVote(id, body.wait, signal);
       return { status: 201, body: viewOf(votes, id, item) };
     },
   }),
@@ -82,28 +84,33 @@ interface OpenOptions {
   readonly idempotencyKey: string | undefined;
 }
 
-/** Resolves once the vote is durable, or, with `wait`, over. */
-async function open(node: NodeService, { wait, payload, bundle, ...request }: VoteBody, options: OpenOptions): Promise<OpenedVote> {
+/** Resolves once the vote is durable. */
+function open(node: NodeService, body: VoteBody, idempotencyKey: string | undefined): Promise<OpenedVote> {
+  const { wait: _wait, payload, bundle, ...request } = body;
   const { minSupport } = request;
-  const opened = await node.openVote({ ...request, minSupport, payload: bytesOf(payload), mayBundle: bundle === true }, options);
-  if (wait !== undefined) await node.waitForVote(opened.id, wait, options.signal);
-  return opened;
+  return node.openVote({ ...request, minSupport, payload: bytesOf(payload), mayBundle: bundle === true }, { idempotencyKey });
 }
 
-/** Each in its place, as it is or why it was refused, and each certificate once: those of a bundle share theirs. */
+/** Each in its place, how it ended or why it was refused, and each certificate once: the items of a bundle share theirs. */
 async function openMany(node: NodeService, votes: VoteService, bodies: readonly VoteBody[], { signal, idempotencyKey: key }: OpenOptions) {
-  const opened = await Promise.all(
-    bodies.map((body, i) => open(node, body, { signal, idempotencyKey: key && `${key}/${i}` }).catch(refusalOf)),
-  );
+  // Each vote that is waited for listens.
+  setMaxListeners(0, signal);
+  const opened = await Promise.all(bodies.map((body, i) => open(node, body, key && `${key}/${i}`).catch(refusalOf)));
+  const waits = new Map<string, number>();
+  for (const [i, each] of opened.entries()) if ('id' in each) waits.set(each.id, Math.max(waits.get(each.id) ?? 0, bodies[i]?.wait ?? 0));
+  await Promise.all([...waits].filter(([, wait]) => wait > 0).map(([id, wait]) => node.waitForVote(id, wait, signal)));
   const certificates = new Map<string, CertificateDocument>();
-  const items = opened.map((each) => {
-    if ('code' in each) return each;
-    const { certificate, ...view } = known(votes, each.id, each.item);
-    if (certificate !== undefined && !certificates.has(each.id))
-      certificates.set(each.id, certificateDocument(certificate, votes.configuration));
-    return shown(view);
-  });
+  for (const id of waits.keys()) {
+    const certificate = votes.view(id)?.certificate;
+    if (certificate !== undefined) certificates.set(id, certificateDocument(certificate, votes.configuration));
+  }
+  const items = opened.map((each) => ('id' in each ? { ...each, ...resultOf(certificates.get(each.id)?.items[each.item]) } : each));
   return { items, certificates: [...certificates.values()] };
+}
+
+function resultOf(item: DecidedItem | undefined): { readonly state: VoteState; readonly outcome?: string } {
+  if (item === undefined) return { state: 'open' };
+  return item.result === 'decided' ? { state: 'decided', outcome: item.option } : { state: 'no_consensus', outcome: item.reason };
 }
 
 function refusalOf(error: unknown): { readonly code: string; readonly detail: string } {

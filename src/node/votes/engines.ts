@@ -65,7 +65,7 @@ export class Engines {
     }
     for (const [instance, memory] of memories) {
       // With a certificate there is nothing left to remember.
-      if (open.has(instance.proposal.id)) flush.save(...memoryChanges(instance.proposal.id, memory, instance.savedWitnesses));
+      if (open.has(instance.proposal.id)) flush.save(...memoryChanges(instance.proposal.id, memory, instance.saved));
     }
     return votes;
   }

@@ -8,7 +8,7 @@ import { decodeEvidence, encodeEvidence } from '../../byzantine/evidence-encodin
 import type { Evidence } from '../../byzantine/evidence.ts';
 import type { ProposalId, SignedProposal } from '../../byzantine/proposal.ts';
 import type { Memory } from '../../byzantine/ready.ts';
-import { decodeRecord, encodeRecord, packRecords, unpackRecords } from '../../byzantine/records.ts';
+import { decodeRecord, encodeRecord } from '../../byzantine/records.ts';
 import type { Statement } from '../../byzantine/statement.ts';
 import { concatBytes, emptyBytes } from '../../core/bytes.ts';
 import type { VoteChange, VoteRecord } from '../../storage/vote-store.ts';
@@ -18,15 +18,27 @@ import type { VoteChange, VoteRecord } from '../../storage/vote-store.ts';
  *
  *   `b`                 boot: how often the node started, its newest key's generation, whether it may vote, and which proposals are too old
  *   `p` proposal        a proposal that is open here
- *   `m` proposal        what this node has said of it: statement, ballot, expiry
+ *   `m` proposal        what this node has said of it: its newest statement
+ *   `v` proposal        its ballot
+ *   `x` proposal        its expiry
  *   `w` proposal value  a witness for what it has said
  *   `d` proposal digest a payload
- *   `c` proposal        a certificate; the four above are deleted with it
+ *   `c` proposal        a certificate; the six above are deleted with it
  *   `e` number          evidence, counted from 0 in four bytes, big endian
  *
  * Those that end with the vote, but for payloads, are in the pages of a `Journal`.
  */
-const letters = { boot: 'b', proposal: 'p', memory: 'm', witness: 'w', payload: 'd', certificate: 'c', evidence: 'e' } as const;
+const letters = {
+  boot: 'b',
+  proposal: 'p',
+  memory: 'm',
+  ballot: 'v',
+  expiry: 'x',
+  witness: 'w',
+  payload: 'd',
+  certificate: 'c',
+  evidence: 'e',
+} as const;
 type Kind = keyof typeof letters;
 
 const encoder = new TextEncoder();
@@ -34,7 +46,9 @@ const encoder = new TextEncoder();
 const key = (kind: Kind, ...digests: readonly Digest[]): Uint8Array =>
   concatBytes([encoder.encode(letters[kind]), ...digests.map(digestBytes)]);
 
-const shortLived = new Set([letters.proposal, letters.memory, letters.witness].map((letter) => letter.charCodeAt(0)));
+const shortLived = new Set(
+  [letters.proposal, letters.memory, letters.ballot, letters.expiry, letters.witness].map((letter) => letter.charCodeAt(0)),
+);
 
 /** The record is written anew many times, and deleted soon. */
 export const isShortLived = ([letter = 0]: Uint8Array): boolean => shortLived.has(letter);
@@ -70,33 +84,40 @@ export function evidenceChange(number: number, evidence: Evidence): VoteChange {
   return { key: concatBytes([key('evidence'), place]), value: encodeEvidence(evidence) };
 }
 
-/** The changes that keep a memory; `saved` are the values of the witnesses that are on disk, which is brought up to date. */
-export function memoryChanges(id: ProposalId, { statement, ballot, expiry, witnesses }: Memory, saved: Set<Digest>): VoteChange[] {
-  const records = [
-    encodeStatement(id, statement),
-    ...(ballot === undefined ? [] : [encodeRecord({ type: 'ballot', ballot })]),
-    ...(expiry === undefined ? [] : [encodeRecord({ type: 'expiry', expiry })]),
-  ];
-  const changes: VoteChange[] = [{ key: key('memory', id), value: packRecords(records)[0] ?? emptyBytes }];
-  const kept = new Set(witnesses.map(({ value }) => value));
+/** What of a memory never changes once it is on disk. */
+export interface Saved {
+  ballot: boolean;
+  expiry: boolean;
+  readonly witnesses: Set<Digest>;
+}
+
+/** The changes that keep a memory; `saved` is brought up to date. */
+export function memoryChanges(id: ProposalId, { statement, ballot, expiry, witnesses }: Memory, saved: Saved): VoteChange[] {
+  const changes: VoteChange[] = [{ key: key('memory', id), value: encodeStatement(id, statement) }];
+  if (ballot !== undefined && !saved.ballot) changes.push({ key: key('ballot', id), value: encodeRecord({ type: 'ballot', ballot }) });
+  if (expiry !== undefined && !saved.expiry) changes.push({ key: key('expiry', id), value: encodeRecord({ type: 'expiry', expiry }) });
+  saved.ballot = ballot !== undefined;
+  saved.expiry = expiry !== undefined;
   for (const witness of witnesses) {
-    if (saved.has(witness.value)) continue;
-    saved.add(witness.value);
+    if (saved.witnesses.has(witness.value)) continue;
+    saved.witnesses.add(witness.value);
     changes.push({ key: key('witness', id, witness.value), value: encodeRecord({ type: 'witness', witness }) });
   }
-  for (const value of saved) {
-    if (kept.has(value)) continue;
-    saved.delete(value);
+  for (const value of saved.witnesses) {
+    if (witnesses.some((witness) => witness.value === value)) continue;
+    saved.witnesses.delete(value);
     changes.push({ key: key('witness', id, value), value: undefined });
   }
   return changes;
 }
 
 /** Forgets an instance, for its certificate takes its place. */
-export const forgetInstance = (id: ProposalId, witnesses: Iterable<Digest>, payloads: Iterable<Digest>): VoteChange[] =>
+export const forgetInstance = (id: ProposalId, { witnesses }: Saved, payloads: Iterable<Digest>): VoteChange[] =>
   [
     key('proposal', id),
     key('memory', id),
+    key('ballot', id),
+    key('expiry', id),
     ...[...witnesses].map((v) => key('witness', id, v)),
     ...[...payloads].map((d) => key('payload', id, d)),
   ].map((each) => ({ key: each, value: undefined }));
@@ -126,13 +147,13 @@ export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): Store
     );
   };
   const [boot] = of('boot');
-  const memories = new Map(of('memory'));
+  const [memories, ballots, expiries] = [new Map(of('memory')), new Map(of('ballot')), new Map(of('expiry'))];
   return {
     boot: boot && readBoot(boot[1]),
     instances: of('proposal').map(([name, value]) => ({
       proposal: found(decodeSignedProposal(hashes, value)),
       memory: readMemory(
-        memories.get(name),
+        [memories.get(name), ballots.get(name), expiries.get(name)],
         of('witness', name).map(([, record]) => record),
       ),
       payloads: new Map(of('payload', name).map(([text, payload]) => [digest(text), payload])),
@@ -154,12 +175,11 @@ function readBoot(bytes: Uint8Array): BootRecord {
 const encodeStatement = (proposal: ProposalId, statement: Statement): Uint8Array =>
   encodeRecord({ type: 'statement', proposal, statement, seen: undefined, ballots: emptyBytes, expiries: emptyBytes, asks: false });
 
-function readMemory(bytes: Uint8Array | undefined, witnesses: readonly Uint8Array[]): Memory | undefined {
-  if (bytes === undefined) return undefined;
-  const records = found(unpackRecords(bytes));
-  const statement = records.find((record) => record.type === 'statement')?.statement;
+function readMemory(said: readonly (Uint8Array | undefined)[], witnesses: readonly Uint8Array[]): Memory | undefined {
+  const records = said.flatMap((bytes) => (bytes === undefined ? [] : [found(decodeRecord(bytes))]));
+  if (records.length === 0) return undefined;
   return {
-    statement: found(statement),
+    statement: found(records.find((record) => record.type === 'statement')?.statement),
     ballot: records.find((record) => record.type === 'ballot')?.ballot,
     expiry: records.find((record) => record.type === 'expiry')?.expiry,
     witnesses: witnesses.map((each) => {
