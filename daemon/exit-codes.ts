@@ -43,6 +43,8 @@ const byFailure: Readonly<Record<string, ExitCode>> = {
   not_caught_up: exitCodes.conflict,
   would_lose_quorum: exitCodes.conflict,
   token_refused: exitCodes.denied,
+  byzantine_unavailable: exitCodes.conflict,
+  already_voted: exitCodes.conflict,
   session_expired: exitCodes.conflict,
   timeout: exitCodes.timeout,
   outcome_unknown: exitCodes.timeout,
@@ -81,6 +83,8 @@ const advice: Readonly<Record<string, string>> = {
   not_caught_up: 'wait a moment and try again; `quorate member list` shows the members',
   token_refused: 'ask for a new one with `quorate member token`',
   would_lose_quorum: 'bring back the nodes that are named, or remove them first',
+  byzantine_unavailable: 'found a cluster of at least 4 nodes; `quorate status` shows the members',
+  already_voted: 'nothing can be done: a ballot is cast once, for ever',
   unknown_agent: '`quorate agent list` shows the agents',
   unknown_task: '`quorate task list` shows the tasks',
 };

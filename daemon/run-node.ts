@@ -50,6 +50,7 @@ export async function runNode({ dataDir, flags, stopOnStdinEnd, join: joining }:
     electionTimeoutMs: settings.electionTimeoutMs,
     snapshotBytes: settings.snapshotBytes,
     readMode: settings.readMode,
+    autoApprove: settings.votesAutoApprove,
     logger,
     onFatal: (error) => {
       logger.fatal({ err: error }, 'the node cannot go on');

@@ -25,6 +25,13 @@ interface BenchFlags {
   readonly valueBytes: string;
 }
 
+interface VoteFlags {
+  readonly nodes: number;
+  readonly outstanding: string;
+  readonly seconds: number;
+  readonly kill: boolean;
+}
+
 interface MembersFlags {
   readonly clients: number;
   readonly seconds: number;
@@ -69,6 +76,24 @@ export function addBenchCommands(program: Command, context: Context): void {
     .action((flags: MembersFlags, command: Command) =>
       benchMembers(flags, openSession(command, context).printer.format !== 'table', context),
     );
+  bench
+    .command('vote')
+    .description('Byzantine decisions per second, each from the request to a verified certificate')
+    .option('--nodes <n>', 'daemons, at least 4', wholeNumber(4, 128), 4)
+    .option('--outstanding <list>', 'votes in flight, one measurement for each', '1,16,64,256')
+    .option('--seconds <n>', 'length of each measurement, after a warm-up of a second', wholeNumber(1, 3600), 5)
+    .option('--kill', 'with one node killed', false)
+    .action(async ({ nodes, outstanding, seconds, kill: killed }: VoteFlags, command: Command) => {
+      const { benchVote } = await import('../bench-vote.ts');
+      const isJson = command.optsWithGlobals<{ output?: string }>().output === 'json';
+      if (!isJson) print('outstanding  decisions/s    p50 ms    p99 ms  failed');
+      await benchVote({ executable, nodes, outstanding: outstanding.split(',').map(Number), seconds, killed }, (figures) => {
+        const { outstanding: lanes, decisionsPerSecond, p50Ms, p99Ms, failed } = figures;
+        const cells = [lanes, decisionsPerSecond, p50Ms, p99Ms, failed].map(String);
+        const row = cells.map((cell, i) => cell.padStart([11, 11, 8, 8, 6][i] ?? 0)).join('  ');
+        print(isJson ? JSON.stringify(figures) : row);
+      });
+    });
   bench
     .command('snapshot')
     .description('a large state: how long a snapshot takes, and how long the longest pause of a node meanwhile')

@@ -22,6 +22,8 @@ const statuses: Readonly<Record<FailureCode, number>> = {
   would_lose_quorum: 409,
   token_refused: 403,
   session_expired: 409,
+  byzantine_unavailable: 409,
+  already_voted: 409,
   no_quorum: 503,
   no_leader: 503,
   unavailable: 503,

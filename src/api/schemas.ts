@@ -202,6 +202,37 @@ export const tokenBody = z
 export const memberParams = z.strictObject({ nodeId: name });
 export const transferBody = z.strictObject({ to: name.optional() }).optional();
 
+const voteId = z.string().regex(/^[0-9a-f]{64}$/, 'must be the id of a vote: 64 hexadecimal digits');
+const bytesUpTo = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .refine((text) => Buffer.byteLength(text) <= max, `at most ${max} bytes`);
+export const voteParams = z.strictObject({ id: voteId });
+export const voteBody = z.strictObject({
+  subject: bytesUpTo(256),
+  kind: bytesUpTo(64).default('decision'),
+  payload: z.unknown().optional(),
+  options: z
+    .array(bytesUpTo(64))
+    .min(2)
+    .max(8)
+    .refine((options) => new Set(options).size === options.length, 'no two may be alike')
+    .default(['approve', 'reject']),
+  minSupport: z.number().int().min(1).max(128).optional(),
+  timeoutMs: z.number().int().min(100).max(604_800_000).default(5000),
+  validMs: z
+    .number()
+    .int()
+    .min(1000)
+    .max(365 * dayMs)
+    .default(dayMs),
+  wait: z.number().int().min(0).max(maxWaitMs).optional(),
+});
+export const ballotBody = z.strictObject({ choice: bytesUpTo(64) });
+export const voteQuery = z.strictObject({ wait: duration.optional() });
+export const votesQuery = z.strictObject({ limit });
+
 export const eventsQuery = z.strictObject({
   from: count(Number.MAX_SAFE_INTEGER).optional(),
   kinds: z

@@ -13,6 +13,7 @@ import { memberRoutes } from './routes/members.ts';
 import { nodeRoutes } from './routes/node.ts';
 import { snapshotRoutes } from './routes/snapshot.ts';
 import { taskRoutes } from './routes/tasks.ts';
+import { voteRoutes } from './routes/votes.ts';
 import { noQuery } from './schemas.ts';
 import { attachStream } from './stream.ts';
 
@@ -45,6 +46,7 @@ export async function startApi(node: NodeService, { host, port, logger }: ApiOpt
     ...agentRoutes(node),
     ...taskRoutes(node),
     ...decisionRoutes(node),
+    ...voteRoutes(node),
     ...eventRoutes(node),
   ];
   routes.push(

@@ -141,12 +141,12 @@ const readStatementRecord = (reader: ByteReader): StatementRecord => ({
   statement: readStatement(reader),
 });
 
-function writeSignedAttestation(writer: ByteWriter, { proposal, member, outcome, signature }: SignedAttestation): void {
+export function writeSignedAttestation(writer: ByteWriter, { proposal, member, outcome, signature }: SignedAttestation): void {
   writer.digest(proposal).u16(member).bytes16(outcome);
   writeBatchSignature(writer, signature);
 }
 
-const readSignedAttestation = (reader: ByteReader): SignedAttestation => ({
+export const readSignedAttestation = (reader: ByteReader): SignedAttestation => ({
   proposal: reader.digest(),
   member: reader.u16(0, maxMembers - 1),
   outcome: reader.bytes16(proposalLimits.items),

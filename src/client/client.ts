@@ -3,7 +3,7 @@ import { failure, QuorateError } from '../core/errors.ts';
 import { agentId, taskId } from '../core/ids.ts';
 import type { ClaimedTask, HeartbeatAnswer, TaskHeartbeatAnswer } from '../node/service.ts';
 import type { Command, CommandResult, ResultValue } from '../tasks/commands.ts';
-import type { StateEvent } from '../tasks/events.ts';
+import type { NodeEvent } from '../node/event-log.ts';
 import { Http } from './http.ts';
 import { Stream } from './stream.ts';
 
@@ -176,9 +176,9 @@ export class QuorateClient {
     from?: number;
     kinds?: readonly string[];
     signal?: AbortSignal;
-  } = {}): AsyncGenerator<StateEvent> {
+  } = {}): AsyncGenerator<NodeEvent> {
     let index = from;
-    let waiting: StateEvent[] = [];
+    let waiting: NodeEvent[] = [];
     let wake = (): void => {};
     const listener = (name: string, value: unknown): void => {
       if (name === 'hello') void this.#stream.request('sub', [index, kinds], signal).catch(() => {});

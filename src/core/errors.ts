@@ -23,6 +23,8 @@ export const failureCodes = [
   'would_lose_quorum',
   'token_refused',
   'session_expired',
+  'byzantine_unavailable',
+  'already_voted',
   'no_quorum',
   'no_leader',
   'outcome_unknown',

@@ -1,14 +1,18 @@
 import type { LogIndex } from '../core/ids.ts';
 import type { StateEvent } from '../tasks/events.ts';
+import type { VoteEvent } from './votes/vote-service.ts';
 
 /** Events kept for watchers that come back: a few seconds of full load, hours of an ordinary day. */
 const capacity = 20_000;
 
-export type EventListener = (events: readonly StateEvent[]) => void;
+/** What watchers are told. A vote is not in the log: its event has the index that this node had applied, and no other node need have it there. */
+export type NodeEvent = StateEvent | (VoteEvent & { readonly index: LogIndex; readonly ts: number });
 
-/** The newest events of this node's state machine, and who listens. */
+export type EventListener = (events: readonly NodeEvent[]) => void;
+
+/** The newest events of this node, and who listens. */
 export class EventLog {
-  #events: StateEvent[] = [];
+  #events: NodeEvent[] = [];
   /** Everything after this index is still here. */
   #completeAfter: LogIndex;
   readonly #listeners = new Set<EventListener>();
@@ -18,7 +22,7 @@ export class EventLog {
     this.#completeAfter = index;
   }
 
-  append(events: readonly StateEvent[]): void {
+  append(events: readonly NodeEvent[]): void {
     // One by one: a node that catches up appends more at once than a call can take as arguments.
     for (const event of events) this.#events.push(event);
     if (this.#events.length > 2 * capacity) {
@@ -34,7 +38,7 @@ export class EventLog {
     this.#completeAfter = index;
   }
 
-  after(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean } {
+  after(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean } {
     let low = 0;
     let high = this.#events.length;
     while (low < high) {

@@ -4,6 +4,7 @@ import type { RaftStore, SaveBatch, Done } from '../storage/store.ts';
 import { taskStates } from '../tasks/task.ts';
 import type { TransportStats } from '../transport/transport.ts';
 import type { Replica } from './replica.ts';
+import type { Votes } from './votes/votes.ts';
 
 /** How finely pauses are seen. Each look costs a timer. */
 const pauseResolutionMs = 10;
@@ -51,13 +52,9 @@ export class Metrics {
     };
   }
 
-  watch(replica: Replica, store: RaftStore, transport: TransportStats): void {
-    const gauge = (name: string, help: string, read: () => number): void => {
-      new Gauge({ name, help, registers: [this.#registry], collect: gaugeReader(read) });
-    };
-    const counter = (name: string, help: string, read: () => number): void => {
-      new Counter({ name, help, registers: [this.#registry], collect: counterReader(read) });
-    };
+  watch(replica: Replica, store: RaftStore, transport: TransportStats, votes: Votes | undefined): void {
+    const gauge = (name: string, help: string, read: () => number): void => this.#gauge(name, help, read);
+    const counter = (name: string, help: string, read: () => number): void => this.#counter(name, help, read);
     gauge('quorate_raft_has_leader', '1 when this node knows a leader', () => (replica.raft.leader === undefined ? 0 : 1));
     gauge('quorate_raft_is_leader', '1 when this node is the leader', () => (replica.raft.role === 'leader' ? 1 : 0));
     gauge('quorate_raft_term', 'Current term', () => replica.raft.term);
@@ -96,6 +93,7 @@ export class Metrics {
       this.#pauses.reset();
       return seconds;
     });
+    if (votes !== undefined) this.#watchVotes(votes);
     gauge('quorate_agents', 'Agents registered', () => replica.state.registry.size);
     gauge('quorate_keys', 'Keys stored', () => replica.state.keys.size);
     new Gauge({
@@ -108,6 +106,35 @@ export class Metrics {
         for (const state of taskStates) this.set({ state }, counts[state]);
       },
     });
+  }
+
+  #watchVotes(votes: Votes): void {
+    this.#gauge('quorate_votes_open', 'Byzantine votes that have no certificate yet', () => votes.counters.open);
+    this.#counter('quorate_votes_decided_total', 'Votes that ended with an option, by a certificate', () => votes.counters.decided);
+    this.#counter(
+      'quorate_votes_no_consensus_total',
+      'Votes that ended split or expired, by a certificate',
+      () => votes.counters.noConsensus,
+    );
+    this.#counter(
+      'quorate_vote_frames_refused_total',
+      'Frames of votes that were malformed or not authentic',
+      () => votes.counters.framesRefused,
+    );
+    this.#counter(
+      'quorate_vote_records_refused_total',
+      'Authentic words of members that no honest one says',
+      () => votes.counters.recordsRefused,
+    );
+    this.#counter('quorate_vote_lies_total', 'Contradictions of members that are evidence', () => votes.counters.lies);
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({ name, help, registers: [this.#registry], collect: gaugeReader(read) });
+  }
+
+  #counter(name: string, help: string, read: () => number): void {
+    new Counter({ name, help, registers: [this.#registry], collect: counterReader(read) });
   }
 
   text(): Promise<string> {

@@ -2,7 +2,7 @@ import '../core/polyfill.ts';
 import { randomInt } from 'node:crypto';
 import { genesisConfiguration } from '../byzantine/configuration.ts';
 import { publicKeyOf } from '../byzantine/peer-id.ts';
-import { nodeHashes, verifySignature } from '../crypto/node.ts';
+import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
 import { defined } from '../core/assert.ts';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
@@ -11,9 +11,9 @@ import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration, SnapshotMeta } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
 import { openNodeStore } from '../storage/node-store.ts';
-import type { RaftStore, StoredState } from '../storage/store.ts';
+import type { OpenedStore } from '../storage/opening.ts';
+import type { RaftStore } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
-import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
@@ -21,6 +21,7 @@ import { type PeerTransport, startLibp2pTransport, type TransportMember } from '
 import type { Question, Reply } from '../wire/frames.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
+import type { NodeEvent } from './event-log.ts';
 import type { BadGuard } from './guarding/door.ts';
 import { Guard } from './guarding/guard.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
@@ -48,6 +49,10 @@ import type {
 } from './service.ts';
 import { writeSnapshotFile } from './snapshot-file.ts';
 import { loadState, readChunk } from './snapshot-reading.ts';
+import { settle } from './settle.ts';
+import { isVoteFrame } from './votes/vote-links.ts';
+import type { VoteQuestion, VoteRequest } from './votes/vote-service.ts';
+import { Votes } from './votes/votes.ts';
 
 export const version = '0.1.0';
 
@@ -73,6 +78,8 @@ export interface NodeConfig {
   /** `lease`: a leader may answer linearizable reads alone, which trusts the clocks of the nodes (docs/raft.md). By default `safe`. */
   readonly readMode?: 'safe' | 'lease';
   readonly requestTimeoutMs?: number;
+  /** Kinds of Byzantine votes that this node approves without asking anyone; `*` is all. By default none: an operator votes. */
+  readonly autoApprove?: readonly string[];
   readonly logger: Logger;
   /** The node can't go on: its disk failed or an invariant broke. The process should end. */
   readonly onFatal: (error: Error) => void;
@@ -87,15 +94,16 @@ export interface NodeConfig {
 export async function startNode(config: NodeConfig): Promise<Node> {
   const { nodeId: id } = loadIdentity(config.privateKey);
   checkKey(config, id);
-  const { store, state } = await openNodeStore({
+  const opened = await openNodeStore({
     dataDir: config.dataDir,
     isAlone: (config.roster?.members.filter(({ voter }) => voter) ?? config.genesis.members).every(({ nodeId }) => nodeId === id),
     nonce: () => randomInt(1, 2 ** 47),
     identity: { clusterId: config.genesis.clusterId, nodeId: id },
     logger: config.logger,
   });
+  const { store, state } = opened;
   try {
-    return await Node.start(config, store, state, await loadState(store, state));
+    return await Node.start(config, opened, await loadState(store, state));
   } catch (error) {
     await store.close();
     throw error;
@@ -107,6 +115,8 @@ export class Node implements NodeService {
   readonly #config: NodeConfig;
   readonly #store: RaftStore;
   readonly #replica: Replica;
+  /** Undefined at a node that is no founding member. */
+  readonly votes: Votes | undefined;
   readonly #metrics: Metrics;
   readonly #addresses: AddressBook;
   #transport: PeerTransport | undefined;
@@ -119,8 +129,10 @@ export class Node implements NodeService {
   #timer: NodeJS.Timeout | undefined;
   readonly #commitAtStart: LogIndex;
 
-  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState) {
+  private constructor(config: NodeConfig, opened: OpenedStore, state: ClusterState) {
+    const { store, state: stored } = opened;
     this.#config = config;
+    this.votes = this.#makeVotes(opened);
     this.#metrics = new Metrics(version);
     this.#store = this.#metrics.timed(store);
     this.#commitAtStart = stored.hardState.commitIndex;
@@ -156,23 +168,33 @@ export class Node implements NodeService {
     );
   }
 
-  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState): Promise<Node> {
-    const node = new Node(config, store, stored, state);
+  static async start(config: NodeConfig, opened: OpenedStore, state: ClusterState): Promise<Node> {
+    const node = new Node(config, opened, state);
+    const { votes } = node;
     const replica = node.#replica;
     const transport = await startLibp2pTransport({
       privateKey: loadIdentity(config.privateKey).privateKey,
       listen: { host: config.peerHost, port: config.peerPort },
       clusterId: config.genesis.clusterId,
       members: node.#peers(),
-      handlers: { onFrame: (from, frame) => replica.onFrame(from, frame), onLink: (peer, up) => replica.onLink(peer, up) },
+      handlers: {
+        onFrame: (from, frame) => (isVoteFrame(frame) ? votes?.onFrame(from, frame) : replica.onFrame(from, frame)),
+        onLink: (peer, up) => {
+          replica.onLink(peer, up);
+          votes?.onLink(peer, up);
+        },
+      },
       logger: config.logger,
     });
     node.#transport = transport;
     node.#linked = node.#peers();
     node.#followMembers();
-    node.#metrics.watch(replica, store, transport.stats);
+    node.#metrics.watch(replica, opened.store, transport.stats, votes);
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
-    node.#timer = setInterval(() => replica.tick(), config.heartbeatMs / ticksPerHeartbeat);
+    node.#timer = setInterval(() => {
+      replica.tick();
+      votes?.tick();
+    }, config.heartbeatMs / ticksPerHeartbeat);
     return node;
   }
 
@@ -180,8 +202,35 @@ export class Node implements NodeService {
     clearInterval(this.#timer);
     clearTimeout(this.#forgetTimer);
     this.#replica.stop();
+    this.votes?.stop();
     await this.#transport?.stop();
     await this.#store.close();
+  }
+
+  #makeVotes({ store, state, votes }: OpenedStore): Votes | undefined {
+    const { genesis, privateKey, autoApprove = [], logger, onFatal } = this.#config;
+    const { nodeId: self, privateKey: key } = loadIdentity(privateKey);
+    const founders = genesis.members.map(({ nodeId }) => nodeId);
+    if (!founders.includes(self)) return undefined;
+    const configuration = genesisConfiguration(genesis.clusterId, founders);
+    return new Votes(
+      { self, configuration, autoApprove, hasLostStore: state.hardState.rejoining !== 0 },
+      {
+        send: (to, frame) => this.#transport?.send(to, frame),
+        store,
+        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+        logger,
+        hashes: nodeHashes,
+        verify: verifySignature,
+        sign: signingKey(key.raw.slice(0, 32)).sign,
+        createKey: createAgreementKey,
+        isReachable: (node) => this.#replica.links.isReachable(node, performance.now()),
+        onEvent: (event) => this.#replica.events.append([{ ...event, index: this.#replica.appliedIndex, ts: Date.now() }]),
+        defer: (job) => void setImmediate(job),
+        onFatal,
+      },
+      votes,
+    );
   }
 
   #peers(): readonly TransportMember[] {
@@ -362,7 +411,16 @@ export class Node implements NodeService {
     if (reply.kind !== 'beat') throw refused(reply);
     // Known here at once, before the leader's word of it comes back.
     this.#replica.liveness.beat(agent, generation, report, performance.now());
-    return { ttlMs: reply.ttlMs, commands: reply.cancelled.map((taskId) => ({ type: 'cancel', taskId })) };
+    const cancelled = reply.cancelled.map((taskId) => ({ type: 'cancel', taskId }));
+    return { ttlMs: reply.ttlMs, commands: [...cancelled, ...this.#questionsFor(agent)] };
+  }
+
+  /** An agent speaks for the node that it registered at, and no other: else one agent that goes from node to node would be many opinions. */
+  #questionsFor(id: AgentId): readonly VoteQuestion[] {
+    const agent = this.#replica.state.registry.get(id);
+    const http = this.#addresses.all(this.#replica.state.members).get(this.#replica.id)?.http;
+    const isAttached = agent !== undefined && (agent.node === this.#config.name || agent.node === http);
+    return isAttached ? (this.votes?.questionsFor(agent.capabilities) ?? []) : [];
   }
 
   async taskHeartbeat(
@@ -437,6 +495,37 @@ export class Node implements NodeService {
     return settle((done) => this.#replica.claim(request, done), options.signal, false);
   }
 
+  openVote(request: VoteRequest, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<string> {
+    return settle((done) => this.#voting().open(request, options.idempotencyKey, done), options.signal, true);
+  }
+
+  castBallot(id: string, option: string, options: RequestOptions = {}): Promise<void> {
+    return settle((done) => this.#voting().cast(id, option, done), options.signal, true);
+  }
+
+  waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
+    this.#voting().seek(id);
+    return new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve();
+      const end = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        giveUp();
+        resolve();
+      };
+      const timer = setTimeout(end, waitMs);
+      const giveUp = this.#voting().onCertified(id, end);
+      signal?.addEventListener('abort', end);
+      return undefined;
+    });
+  }
+
+  #voting(): Votes {
+    if (this.votes === undefined)
+      throw new QuorateError(failure('byzantine_unavailable', 'this node is no member of the epoch that votes'));
+    return this.votes;
+  }
+
   async waitForTask(task: TaskId, waitMs: number, signal?: AbortSignal): Promise<Task | undefined> {
     const ended = (): boolean => {
       const found = this.#replica.state.tasks.get(task);
@@ -464,7 +553,7 @@ export class Node implements NodeService {
   /** Resolves when `condition` holds after an event that `concerns` it, or after `waitMs`. */
   #until(
     condition: () => boolean,
-    concerns: (event: StateEvent) => boolean,
+    concerns: (event: NodeEvent) => boolean,
     waitMs: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -484,7 +573,7 @@ export class Node implements NodeService {
     });
   }
 
-  eventsAfter(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean } {
+  eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean } {
     return this.#replica.events.after(index);
   }
 
@@ -496,7 +585,7 @@ export class Node implements NodeService {
     this.#removalListeners.push(listener);
   }
 
-  subscribe(listener: (events: readonly StateEvent[]) => void): () => void {
+  subscribe(listener: (events: readonly NodeEvent[]) => void): () => void {
     return this.#replica.events.subscribe(listener);
   }
 }
@@ -517,31 +606,6 @@ function guardOf({ clusterId, members, votes }: Genesis): Guard {
   );
   const guardMembership = votes?.guardMembership ?? true;
   return new Guard({ founding, rules: { hashes: nodeHashes, verify: verifySignature, keyOf: publicKeyOf, guardMembership } });
-}
-
-/** A callback's answer as a promise. An abort ends the wait; a write that was on its way may still take effect. */
-function settle<T>(
-  begin: (done: (answer: Answer<T>) => void) => (() => void) | void,
-  signal: AbortSignal | undefined,
-  isWrite: boolean,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let giveUp: (() => void) | undefined;
-    const onAbort = (): void => {
-      giveUp?.();
-      const detail = isWrite ? 'the request was given up; the command may still take effect' : 'the request was given up';
-      reject(new QuorateError(failure('aborted', detail)));
-    };
-    if (signal?.aborted === true) return onAbort();
-    signal?.addEventListener('abort', onAbort);
-    const end = begin((answer) => {
-      signal?.removeEventListener('abort', onAbort);
-      if (answer.ok) resolve(answer.value);
-      else reject(new QuorateError(answer.failure));
-    });
-    if (typeof end === 'function') giveUp = end;
-    return undefined;
-  });
 }
 
 const refused = (reply: Reply): QuorateError => {

@@ -7,9 +7,10 @@ import type { BadGuard } from './guarding/door.ts';
 import type { Guard } from './guarding/guard.ts';
 import type { Genesis, MemberStatus } from './genesis.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
-import type { StateEvent } from '../tasks/events.ts';
+import type { NodeEvent } from './event-log.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import type { Task } from '../tasks/task.ts';
+import type { VoteRequest, VoteService } from './votes/vote-service.ts';
 
 export type { ConfigurationChange, MemberChange } from '../raft/configuration-change.ts';
 
@@ -178,6 +179,14 @@ export interface NodeService {
   transferLeadership(to: NodeId | undefined, options?: RequestOptions): Promise<NodeId>;
   /** The state at a linearizable point: it holds every write acknowledged before the request. */
   snapshot(options?: RequestOptions): Promise<SnapshotDownload>;
+  /** The Byzantine votes as this node knows them; undefined at a node that is no member of the epoch. */
+  readonly votes: VoteService | undefined;
+  /** Resolves with the vote's id once it is durable at this node. */
+  openVote(request: VoteRequest, options?: RequestOptions & { readonly idempotencyKey?: string | undefined }): Promise<string>;
+  /** Gives this node's one ballot; resolves once it is durable. */
+  castBallot(id: string, option: string, options?: RequestOptions): Promise<void>;
+  /** Resolves once the vote has a certificate here, or after `waitMs`. */
+  waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void>;
   /** Waits up to `waitMs` for work; empty when there is none. An aborted claim gives up its place. */
   claim(request: ClaimRequest, options?: RequestOptions): Promise<readonly ClaimedTask[]>;
 
@@ -187,11 +196,11 @@ export interface NodeService {
   waitForKey(key: string, version: LogIndex, waitMs: number, signal?: AbortSignal): Promise<void>;
 
   /** Events after `index`, oldest first, as far as this node still has them; `complete` is false when older ones are gone. */
-  eventsAfter(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean };
+  eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean };
   /** This node was a member and is none any more. */
   readonly isRemoved: boolean;
   /** Calls `listener` when this node finds that it was removed, before it fails what waits for it. */
   onRemoved(listener: () => void): void;
   /** Calls `listener` with each batch of new events, in order, until the returned function is called. */
-  subscribe(listener: (events: readonly StateEvent[]) => void): () => void;
+  subscribe(listener: (events: readonly NodeEvent[]) => void): () => void;
 }

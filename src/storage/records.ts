@@ -51,8 +51,8 @@ const entryHeaderBytes = 25;
 const entryKinds: readonly EntryKind[] = ['noop', 'command', 'configuration', 'rejoin', 'guarded'];
 
 /** Where each checksum begins, so that a record that has got into the place of one of another kind is no record there. An entry's begins with its predecessor's. */
-const seeds = { identity: 1, head: 2, snapshot: 3, chunk: 4 } as const;
-type Sealed = keyof typeof seeds;
+const seeds = { identity: 1, head: 2, snapshot: 3, chunk: 4, vote: 5 } as const;
+type Sealed = Exclude<keyof typeof seeds, 'vote'>;
 
 /** The checksum that a record begins with. */
 export const checksumOf = (record: Uint8Array): number => new DataView(record.buffer, record.byteOffset, record.byteLength).getUint32(0);
@@ -102,6 +102,20 @@ export function decodeChunk(chunk: number, record: Uint8Array): Uint8Array | und
 
 /** Goes from one chunk to the next: the digest so far and the next chunk's record give the next digest. Begins at 0. */
 export const chunkDigest = (digest: number, record: Uint8Array): number => crc32(record.subarray(0, 4), digest);
+
+/** A record of the votes. Its checksum begins with its key's, so that two can't change places. */
+export function encodeVote(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const record = new Uint8Array(4 + value.length);
+  record.set(value, 4);
+  new DataView(record.buffer).setUint32(0, crc32(value, crc32(key, seeds.vote)));
+  return record;
+}
+
+/** The value, as a copy. */
+export function decodeVote(key: Uint8Array, record: Uint8Array): Uint8Array | undefined {
+  if (record.length < 4 || checksumOf(record) !== crc32(record.subarray(4), crc32(key, seeds.vote))) return undefined;
+  return record.slice(4);
+}
 
 export function encodeHead(head: Head): Uint8Array {
   const { hardState, base, last, snapshot } = head;

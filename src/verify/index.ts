@@ -1,12 +1,11 @@
 import { checkCertificate, decodeCertificate, type Flaw, maxCertificateBytes } from '../byzantine/certificate.ts';
-import { genesisConfiguration } from '../byzantine/configuration.ts';
-import type { EpochConfiguration } from '../byzantine/epoch.ts';
 import { flawText } from '../byzantine/flaw-text.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
 import { readChain } from './chain.ts';
-import { isRecord, parse } from './json.ts';
+import { foundingOf, isRecord, parse } from './genesis.ts';
 import { certificateDocument, type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
+export { type EvidenceDocument, type EvidenceVerdict, verifyEvidence } from './evidence.ts';
 export { type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
 /** What the caller wants the certificate to say. A field that is left out is not looked at. */
@@ -88,21 +87,6 @@ export function verifyCertificate(certificate: string, genesis: string, expected
   if (field !== undefined) return invalid('altered', `the field ${field} is not what the signed bytes say`);
   const objections = objectionsOf(rebuilt, expected);
   return objections.length > 0 ? { valid: false, objections } : { valid: true, document: rebuilt };
-}
-
-function foundingOf(genesis: string): { readonly configuration: EpochConfiguration; readonly guardMembership: boolean } {
-  const value = parse(genesis);
-  if (!isRecord(value) || value['version'] !== 1) throw new RangeError('the genesis is not JSON of version 1');
-  const { clusterId, members, votes } = value;
-  if (typeof clusterId !== 'string' || !Array.isArray(members)) throw new RangeError('the genesis has no clusterId or no members');
-  const guardMembership = !isRecord(votes) || votes['guardMembership'] !== false;
-  return { configuration: genesisConfiguration(clusterId, members.map(idOf)), guardMembership };
-}
-
-function idOf(member: unknown): string {
-  const id = isRecord(member) ? member['nodeId'] : undefined;
-  if (typeof id !== 'string') throw new RangeError('a member of the genesis has no nodeId');
-  return id;
 }
 
 function objectionsOf(document: CertificateDocument, expected: Expectation): readonly Objection[] {

@@ -191,7 +191,7 @@ describe('verify: as a part of other programs', () => {
     const name = 'quorate/verify';
     const found: unknown = await import(name);
 
-    expect(Object.keys(Object(found)).toSorted()).to.deep.equal(['decisionText', 'verifyCertificate']);
+    expect(Object.keys(Object(found)).toSorted()).to.deep.equal(['decisionText', 'verifyCertificate', 'verifyEvidence']);
   });
 });
 
