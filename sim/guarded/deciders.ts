@@ -153,9 +153,8 @@ export class Deciders {
 
   /** The newest epoch that an honest node knows. */
   #current(): EpochConfiguration {
-    const { signers, replicas } = this.#ports;
-    let newest = signers.founding;
-    for (const { guard } of replicas()) if (guard !== undefined && guard.current.epoch > newest.epoch) newest = guard.current;
+    let newest = this.#ports.signers.founding;
+    for (const { guard } of this.#ports.replicas()) if (guard !== undefined && guard.current.epoch > newest.epoch) newest = guard.current;
     return newest;
   }
 
