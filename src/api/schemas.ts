@@ -238,7 +238,7 @@ export const eventsQuery = z.strictObject({
   kinds: z
     .string()
     .transform((text) => text.split(',').filter((kind) => kind !== ''))
-    .pipe(z.array(z.enum(['task', 'agent', 'vote', 'partition', 'member', 'key'])))
+    .pipe(z.array(z.enum(['task', 'agent', 'vote', 'partition', 'member', 'key', 'decision'])))
     .optional(),
 });
 
