@@ -83,7 +83,7 @@ function viewOf(votes: VoteService, id: string): unknown {
   const view = votes.view(id);
   if (view === undefined) throw new QuorateError(failure('not_found', `there is no vote ${id}`));
   const { certificate, ...rest } = view;
-  return { ...shown(rest), ...(certificate === undefined ? {} : { certificate: certificateDocument(certificate, votes.configuration) }) };
+  return { ...shown(rest), ...(certificate === undefined ? {} : { certificate: certificateDocument(certificate, votes.configurationOf(certificate.attestation.epoch)) }) };
 }
 
 const shown = ({ payload, ...view }: Omit<VoteView, 'certificate'>) => ({

@@ -1,4 +1,6 @@
 import { type Digest, digest } from '../../byzantine/digest.ts';
+import { isSuccession } from '../../byzantine/epoch-chain.ts';
+import { approval } from '../../byzantine/guard.ts';
 import type { Certificate } from '../../byzantine/certificate.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 import type { Boot } from './boot.ts';
@@ -53,8 +55,7 @@ export class Certificates {
     this.#sought.delete(id);
     this.#certificates.set(id, certified);
     this.#flush.save(certificateChange(id, certified.bytes));
-    const [oldest] = this.#certificates.values();
-    if (this.#certificates.size > maxCertificates && oldest !== undefined) this.#forget(oldest.certificate);
+    if (this.#certificates.size > maxCertificates) this.#forgetOldest();
     this.#flush.afterSave(() => {
       this.#onAdded(certified.certificate);
       const watchers = this.#watchers.get(id) ?? [];
@@ -83,6 +84,17 @@ export class Certificates {
     };
   }
 
+  /** Members of this epoch have approved others to take their place. */
+  hasSuccessor(epoch: number): boolean {
+    for (const { certificate } of this.#certificates.values()) if (certificate.attestation.epoch === epoch && isSuccessor(certificate)) return true;
+    return false;
+  }
+
+  #forgetOldest(): void {
+    // That there is a successor must not be forgotten before its epoch begins.
+    for (const { certificate } of this.#certificates.values()) if (!isSuccessor(certificate)) return this.#forget(certificate);
+  }
+
   /** A certificate makes room. Its proposal must not be voted on again if somebody brings it back. */
   #forget({ proposal }: Certificate): void {
     this.#certificates.delete(proposal.id);
@@ -90,6 +102,9 @@ export class Certificates {
     this.#flush.save(forgetCertificate(proposal.id));
   }
 }
+
+const isSuccessor = ({ attestation: { outcome }, proposal: { proposal } }: Certificate): boolean =>
+  isSuccession(proposal.kind) && outcome.some((choice) => proposal.options[choice] === approval);
 
 const orderOf = ({ proposal }: Certificate): number => proposal.proposal.proposerSeq;
 

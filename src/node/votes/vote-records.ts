@@ -10,6 +10,7 @@ import type { ProposalId, SignedProposal } from '../../byzantine/proposal.ts';
 import type { Memory } from '../../byzantine/ready.ts';
 import { decodeRecord, encodeRecord, packRecords, unpackRecords } from '../../byzantine/records.ts';
 import type { Statement } from '../../byzantine/statement.ts';
+import type { LogIndex } from '../../core/ids.ts';
 import { concatBytes, emptyBytes } from '../../core/bytes.ts';
 import type { VoteChange, VoteRecord } from '../../storage/vote-store.ts';
 
@@ -38,8 +39,12 @@ export interface BootRecord {
   readonly boot: number;
   /** Of its newest X25519 key. */
   readonly generation: number;
+  /** The epoch that the rest is about. */
+  readonly epoch: number;
   /** False once it has lost what it had said: it must not vote in this epoch again. */
   readonly mayVote: boolean;
+  /** Up to this index of the log it can't tell in which epochs it had voted before it lost its disk; undefined: it never lost it. */
+  readonly lostUntil?: LogIndex | undefined;
   /** For each member, the highest `proposerSeq` of its proposals that this node has forgotten: an unknown one at or below is not voted on again. */
   readonly forgotten: readonly number[];
 }
@@ -57,10 +62,15 @@ export const certificateChange = (id: ProposalId, value: Uint8Array): VoteChange
 
 export const forgetCertificate = (id: ProposalId): VoteChange => ({ key: key('certificate', id), value: undefined });
 
-export function evidenceChange(number: number, evidence: Evidence): VoteChange {
+export const evidenceChange = (number: number, evidence: Evidence): VoteChange => ({
+  key: evidenceKey(number),
+  value: encodeEvidence(evidence),
+});
+
+function evidenceKey(number: number): Uint8Array {
   const place = new Uint8Array(4);
   new DataView(place.buffer).setUint32(0, number);
-  return { key: concatBytes([key('evidence'), place]), value: encodeEvidence(evidence) };
+  return concatBytes([key('evidence'), place]);
 }
 
 /** The changes that keep a memory; `saved` are the values of the witnesses that are on disk, which is brought up to date. */
@@ -109,6 +119,26 @@ export interface StoredVotes {
   readonly evidence: readonly Evidence[];
 }
 
+/** What a node holds when it begins to vote in an epoch, with what is still to be made durable and what waits for that. */
+export interface HeldVotes extends StoredVotes {
+  readonly changes: readonly VoteChange[];
+  readonly afterSave: readonly (() => void)[];
+}
+
+/** What goes on in an epoch: of another one open votes are void, and so is evidence, whose members have other numbers. */
+export function forEpoch(held: HeldVotes, epoch: number): HeldVotes {
+  if (held.boot === undefined || held.boot.epoch === epoch) return held;
+  const forgotten = held.instances.flatMap(({ proposal: { id }, memory, payloads }) =>
+    forgetInstance(
+      id,
+      (memory?.witnesses ?? []).map(({ value }) => value),
+      payloads.keys(),
+    ),
+  );
+  const evidence = held.evidence.map((_, number): VoteChange => ({ key: evidenceKey(number), value: undefined }));
+  return { ...held, instances: [], evidence: [], changes: [...held.changes, ...forgotten, ...evidence] };
+}
+
 /** @throws Error when a record is not one that this program writes. */
 export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): StoredVotes {
   const bytes = new Map(records.map((record) => [toHex(record.key), record.value]));
@@ -140,7 +170,7 @@ export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): Store
 function readBoot(bytes: Uint8Array): BootRecord {
   const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
   const isBoot = (it: unknown): it is BootRecord =>
-    typeof it === 'object' && it !== null && 'boot' in it && 'generation' in it && 'forgotten' in it;
+    typeof it === 'object' && it !== null && 'boot' in it && 'generation' in it && 'epoch' in it && 'forgotten' in it;
   return found(isBoot(value) ? value : undefined);
 }
 

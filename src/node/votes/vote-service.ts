@@ -69,7 +69,10 @@ export interface VoteQuestion {
 
 /** The votes of a node, for its front doors. */
 export interface VoteService {
+  /** Who votes now. */
   readonly configuration: EpochConfiguration;
+  /** Who voted in an epoch of which there is a certificate. */
+  configurationOf(epoch: number): EpochConfiguration;
   /** Newest first, open ones before those with a certificate. */
   list(limit: number): readonly VoteView[];
   view(id: string): VoteView | undefined;

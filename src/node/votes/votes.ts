@@ -7,9 +7,9 @@ import type { ProposalId } from '../../byzantine/proposal.ts';
 import { assert } from '../../core/assert.ts';
 import { copyBytes } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { NodeId } from '../../core/ids.ts';
+import type { LogIndex, NodeId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { VoteRecord, VoteStore } from '../../storage/vote-store.ts';
+import type { VoteStore } from '../../storage/vote-store.ts';
 import type { Answer } from '../service.ts';
 import { Boot } from './boot.ts';
 import { Certificates, digestIn } from './certificates.ts';
@@ -22,7 +22,7 @@ import { NewVotes } from './new-votes.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
-import { readVotes } from './vote-records.ts';
+import type { HeldVotes } from './vote-records.ts';
 import type { VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
 import { certifiedView, eventOf, openView } from './vote-views.ts';
 
@@ -40,6 +40,10 @@ const maxQuestions = 16;
 export interface VotesOptions {
   readonly self: NodeId;
   readonly configuration: EpochConfiguration;
+  /** The index of the log where the epoch began; 0 when that is not known. */
+  readonly from: LogIndex;
+  /** The members of an epoch, as far as this node has verified them. */
+  readonly configurationOf: (epoch: number) => EpochConfiguration | undefined;
   /** Kinds that this node approves without asking anyone; `*` is all. */
   readonly autoApprove: readonly string[];
   /** The node's disk was lost since it last ran: it may have voted and not know it. */
@@ -87,6 +91,7 @@ export interface VoteCounters {
  */
 export class Votes implements VoteService {
   readonly configuration: EpochConfiguration;
+  readonly #configurationOf: (epoch: number) => EpochConfiguration | undefined;
   readonly #ports: VotePorts;
   readonly #flush = new Flush();
   readonly #early = new EarlyRecords();
@@ -111,21 +116,24 @@ export class Votes implements VoteService {
   #saving = false;
   #turnDeferred = false;
   #stopped = false;
+  #hasEnded = false;
 
-  /** @throws Error when a stored record is not one that this program writes. */
-  constructor({ configuration, self: node, hasLostStore, autoApprove }: VotesOptions, ports: VotePorts, records: readonly VoteRecord[]) {
+  constructor(options: VotesOptions, ports: VotePorts, held: HeldVotes) {
+    const { configuration, self: node, autoApprove } = options;
     const { hashes, clock, sign, logger } = ports;
     this.configuration = configuration;
+    this.#configurationOf = options.configurationOf;
     this.#ports = ports;
     const self = configuration.members.findIndex(({ nodeId }) => nodeId === node);
     assert(self >= 0, 'only a member of the epoch votes');
     const verify = rememberSignatures(ports.verify, rememberedSignatures);
     const trust = { hashes, verify, configuration };
     const notary = memberNotary(hashes, verify, configuration);
-    const stored = readVotes(hashes, records);
     const [flush, early] = [this.#flush, this.#early];
     const nowMs = (): number => clock.monotonicMs();
-    const boot = new Boot(stored.boot, configuration, hasLostStore, clock.unixMs(), flush);
+    flush.save(...held.changes);
+    for (const job of held.afterSave) flush.afterSave(job);
+    const boot = new Boot(held.boot, options, clock.unixMs(), flush);
     const ownKey = { key: ports.createKey(), generation: boot.generation };
     this.#authenticator = new Authenticator({ hashes, verify, sign, configuration, self, ownKey, boot: boot.number });
     const links = new VoteLinks({
@@ -137,8 +145,8 @@ export class Votes implements VoteService {
     });
     const view0Ms = (): number => Math.max(viewMs.least, viewMs.delays * this.#delayMs);
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: view0Ms, onBegun: ({ id }) => this.#tell(id) });
-    const certificates = new Certificates(stored.certificates, boot, flush, ({ proposal }) => this.#tell(proposal.id));
-    const evidence = new EvidenceBook(stored.evidence, configuration, logger, flush);
+    const certificates = new Certificates(held.certificates, boot, flush, ({ proposal }) => this.#tell(proposal.id));
+    const evidence = new EvidenceBook(held.evidence, configuration, logger, flush);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
     this.#boot = boot;
@@ -149,7 +157,7 @@ export class Votes implements VoteService {
     this.#evidence = evidence;
     this.#opinions = opinions;
     this.#engines = engines;
-    this.#intake = new Intake({ trust, boot, open, certificates, early, engines, opinions, evidence, links, nowMs });
+    this.#intake = new Intake({ trust, configurationOf: options.configurationOf, boot, open, certificates, early, engines, opinions, evidence, links, nowMs });
     this.#newVotes = new NewVotes({
       self,
       trust,
@@ -162,7 +170,7 @@ export class Votes implements VoteService {
       flush,
       isReachable: (member) => ports.isReachable(member),
     });
-    for (const each of stored.instances) {
+    for (const each of held.instances) {
       const instance = open.resume(each);
       instance.arm(nowMs());
       opinions.consider(instance);
@@ -200,6 +208,26 @@ export class Votes implements VoteService {
     this.#stopped = true;
   }
 
+  /** The node lost its disk, and is not known to have been taken in again. */
+  get isLost(): boolean {
+    return this.#boot.isLost;
+  }
+
+  /** The node has been taken in again, after it had lost its disk. */
+  recovered(commitIndex: LogIndex): void {
+    this.#boot.recovered(commitIndex);
+    this.#deferTurn();
+  }
+
+  /** The epoch is over: nothing is voted on any more. A write that is under way is still seen through; what it didn't take is for the next epoch to save. */
+  end(): HeldVotes {
+    this.#hasEnded = true;
+    for (const instance of [...this.#open]) this.#open.end(instance);
+    const { changes, afterSave } = this.#flush.take();
+    const certificates = this.#certificates.newest(Number.POSITIVE_INFINITY);
+    return { boot: this.#boot.record, instances: [], certificates, evidence: this.#evidence.all(), changes, afterSave };
+  }
+
   // What is asked of it.
 
   /**
@@ -228,7 +256,7 @@ export class Votes implements VoteService {
     const certified = this.#certificates.newest(limit - open.length);
     return [
       ...open.map((instance) => openView(instance, this.configuration)),
-      ...certified.map(({ certificate }) => certifiedView(certificate, this.configuration)),
+      ...certified.map(({ certificate }) => certifiedView(certificate, this.configurationOf(certificate.attestation.epoch))),
     ];
   }
 
@@ -236,9 +264,14 @@ export class Votes implements VoteService {
     const digest = digestIn(id);
     if (digest === undefined) return undefined;
     const certified = this.#certificates.get(digest);
-    if (certified !== undefined) return certifiedView(certified.certificate, this.configuration);
+    if (certified !== undefined) return certifiedView(certified.certificate, this.configurationOf(certified.certificate.attestation.epoch));
     const instance = this.#open.get(digest);
     return instance && openView(instance, this.configuration);
+  }
+
+  /** The members of an epoch of which this node has a certificate. */
+  configurationOf(epoch: number): EpochConfiguration {
+    return this.#configurationOf(epoch) ?? this.configuration;
   }
 
   /** Asks the other members for a vote that isn't known here: it may have been decided while this node was away. */
@@ -283,11 +316,11 @@ export class Votes implements VoteService {
   }
 
   #deferTurn(): void {
-    if (this.#turnDeferred || this.#stopped) return;
+    if (this.#turnDeferred || this.#stopped || this.#hasEnded) return;
     this.#turnDeferred = true;
     this.#ports.defer(() => {
       this.#turnDeferred = false;
-      if (!this.#saving) this.#guard(() => this.#turn());
+      if (!this.#saving && !this.#hasEnded) this.#guard(() => this.#turn());
     });
   }
 
