@@ -111,20 +111,12 @@ export class Metrics {
   #watchVotes(count: (name: keyof VoteCounters) => number): void {
     this.#gauge('quorate_votes_open', 'Byzantine votes that have no certificate yet', () => count('open'));
     this.#counter('quorate_votes_decided_total', 'Votes that ended with an option, by a certificate', () => count('decided'));
-    this.#counter(
-      'quorate_votes_no_consensus_total',
-      'Votes that ended split or expired, by a certificate',
-      () => count('noConsensus'),
+    this.#counter('quorate_votes_no_consensus_total', 'Votes that ended split or expired, by a certificate', () => count('noConsensus'));
+    this.#counter('quorate_vote_frames_refused_total', 'Frames of votes that were malformed or not authentic', () =>
+      count('framesRefused'),
     );
-    this.#counter(
-      'quorate_vote_frames_refused_total',
-      'Frames of votes that were malformed or not authentic',
-      () => count('framesRefused'),
-    );
-    this.#counter(
-      'quorate_vote_records_refused_total',
-      'Authentic words of members that no honest one says',
-      () => count('recordsRefused'),
+    this.#counter('quorate_vote_records_refused_total', 'Authentic words of members that no honest one says', () =>
+      count('recordsRefused'),
     );
     this.#counter('quorate_vote_lies_total', 'Contradictions of members that are evidence', () => count('lies'));
   }

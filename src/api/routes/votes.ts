@@ -83,7 +83,12 @@ function viewOf(votes: VoteService, id: string): unknown {
   const view = votes.view(id);
   if (view === undefined) throw new QuorateError(failure('not_found', `there is no vote ${id}`));
   const { certificate, ...rest } = view;
-  return { ...shown(rest), ...(certificate === undefined ? {} : { certificate: certificateDocument(certificate, votes.configurationOf(certificate.attestation.epoch)) }) };
+  return {
+    ...shown(rest),
+    ...(certificate === undefined
+      ? {}
+      : { certificate: certificateDocument(certificate, votes.configurationOf(certificate.attestation.epoch)) }),
+  };
 }
 
 const shown = ({ payload, ...view }: Omit<VoteView, 'certificate'>) => ({

@@ -86,7 +86,8 @@ export class Certificates {
 
   /** Members of this epoch have approved others to take their place. */
   hasSuccessor(epoch: number): boolean {
-    for (const { certificate } of this.#certificates.values()) if (certificate.attestation.epoch === epoch && isSuccessor(certificate)) return true;
+    for (const { certificate } of this.#certificates.values())
+      if (certificate.attestation.epoch === epoch && isSuccessor(certificate)) return true;
     return false;
   }
 

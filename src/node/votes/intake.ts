@@ -110,7 +110,8 @@ export class Intake {
     if (certificates.has(id) || !(open.has(id) || early.has(id) || certificates.isSought(id))) return;
     // A vote of an earlier epoch is still sought by who was away.
     const configuration = this.#parts.configurationOf(certificate.attestation.epoch);
-    if (configuration !== undefined && checkCertificate(certificate, { ...trust, configuration }).length === 0) engines.end({ certificate, bytes });
+    if (configuration !== undefined && checkCertificate(certificate, { ...trust, configuration }).length === 0)
+      engines.end({ certificate, bytes });
     else this.refused++;
   }
 

@@ -29,7 +29,13 @@ export class Opinions {
     const { kind, options } = instance.proposal.proposal;
     const approve = options.indexOf(approval);
     const { autoApprove } = this.#parts;
-    if (approve < 0 || instance.missing.length > 0 || this.#isBarred(instance, approve) || !(autoApprove.includes(kind) || autoApprove.includes('*'))) return;
+    if (
+      approve < 0 ||
+      instance.missing.length > 0 ||
+      this.#isBarred(instance, approve) ||
+      !(autoApprove.includes(kind) || autoApprove.includes('*'))
+    )
+      return;
     this.#cast(instance, approve);
   }
 
@@ -64,7 +70,10 @@ export class Opinions {
       return refuse('unavailable', 'this node lost what it had voted: it does not vote before the members change');
     if (instance.missing.length > 0) return refuse('unavailable', 'what the vote is about has not arrived here yet');
     if (instance.choice === undefined && this.#isBarred(instance, choice))
-      return refuse('wrong_state', 'this node has approved another change of the members in this epoch; once that has failed it may approve this one');
+      return refuse(
+        'wrong_state',
+        'this node has approved another change of the members in this epoch; once that has failed it may approve this one',
+      );
     if (instance.choice === undefined && !this.#cast(instance, choice)) return refuse('already_voted', 'this node has cast its ballot');
     if (!instance.hasChosen(choice)) return refuse('already_voted', `this node has voted ${options[instance.choice ?? 0] ?? 'otherwise'}`);
     return flush.afterSave(() => done({ ok: true, value: undefined }));

@@ -157,7 +157,19 @@ export class Votes implements VoteService {
     this.#evidence = evidence;
     this.#opinions = opinions;
     this.#engines = engines;
-    this.#intake = new Intake({ trust, configurationOf: options.configurationOf, boot, open, certificates, early, engines, opinions, evidence, links, nowMs });
+    this.#intake = new Intake({
+      trust,
+      configurationOf: options.configurationOf,
+      boot,
+      open,
+      certificates,
+      early,
+      engines,
+      opinions,
+      evidence,
+      links,
+      nowMs,
+    });
     this.#newVotes = new NewVotes({
       self,
       trust,

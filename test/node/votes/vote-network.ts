@@ -165,7 +165,14 @@ export class VoteNetwork {
     // A life that has ended must not go on in what it left in the queue.
     const later = (job: () => void): void => void this.#jobs.push(() => (node.votes === votes ? job() : undefined));
     const votes: Votes = new Votes(
-      { self: node.id, configuration: own, from: 0, configurationOf: (epoch) => (epoch === own.epoch ? own : undefined), autoApprove, hasLostStore },
+      {
+        self: node.id,
+        configuration: own,
+        from: 0,
+        configurationOf: (epoch) => (epoch === own.epoch ? own : undefined),
+        autoApprove,
+        hasLostStore,
+      },
       {
         send: (to, frame) => this.send(member, this.#memberOf(to), frame),
         store: { saveVotes: (changes, done) => node.disk.save(changes, later, done) },
