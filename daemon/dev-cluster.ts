@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Genesis } from '../src/index.ts';
@@ -258,8 +258,10 @@ export class DevCluster {
     }
     if (!existsSync('/proc/self/cmdline')) return true;
     try {
-      // Empty for a zombie, which has ended.
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(join(this.#directory, name));
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      // Empty for a zombie, which has ended when its other threads have: until then they hold its files and the lock of its store.
+      if (command === '') return readdirSync(`/proc/${pid}/task`).length > 1;
+      return command.split('\0').includes(join(this.#directory, name));
     } catch {
       return false;
     }

@@ -46,6 +46,7 @@ const byFailure: Readonly<Record<string, ExitCode>> = {
   byzantine_unavailable: exitCodes.conflict,
   already_voted: exitCodes.conflict,
   session_expired: exitCodes.conflict,
+  raft_divergence: exitCodes.unhealthy,
   timeout: exitCodes.timeout,
   outcome_unknown: exitCodes.timeout,
   aborted: exitCodes.interrupted,
@@ -85,6 +86,7 @@ const advice: Readonly<Record<string, string>> = {
   would_lose_quorum: 'bring back the nodes that are named, or remove them first',
   byzantine_unavailable: 'found a cluster of at least 4 nodes; `quorate status` shows the members',
   already_voted: 'nothing can be done: a ballot is cast once, for ever',
+  raft_divergence: 'see `quorate status`; the node whose log differs must be repaired',
   unknown_agent: '`quorate agent list` shows the agents',
   unknown_task: '`quorate task list` shows the tasks',
 };

@@ -17,11 +17,13 @@ import { isQuorum } from './invariants/quorums.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 import { calmDisk, type Plan } from './plan.ts';
+import { simulatedKeys } from './simulated-keys.ts';
 import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
 import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
 import { TlaTrace } from './tla-trace.ts';
 import { type Listeners, Trace } from './trace.ts';
+import { hold } from './violation.ts';
 import { Workload } from './workload.ts';
 
 const heartbeatMs = 100;
@@ -53,6 +55,8 @@ interface SimulatedNode {
   allowance: { left: number; readonly spent: () => void } | undefined;
   /** How far its program's version is from the others'. */
   skew: number;
+  /** Somebody has rewritten its log, and it was not repaired yet: clients keep away from it. */
+  isRewritten: boolean;
   /** What the trace was last told of the node's life: its term, whether it leads, and its snapshots. */
   told: { readonly term: number; readonly isLeader: boolean; readonly snapshots: number };
   readonly random: SeededRandom;
@@ -78,6 +82,7 @@ const streams = {
   asked: 8,
   secondOperator: 9,
   flips: 10,
+  rewrites: 11,
   nodes: 16,
 } as const;
 
@@ -109,17 +114,17 @@ export class World {
   readonly #operators: readonly [Operator, Operator];
   #wants = 0;
   readonly counts = {
-    transfers: 0,
-    skews: 0,
     crashes: 0,
-    restarts: 0,
     partitions: 0,
     pauses: 0,
+    skews: 0,
+    transfers: 0,
     snapshots: 0,
     installs: 0,
     diskFailures: 0,
     lostDisks: 0,
     bitFlips: 0,
+    rewrittenLogs: 0,
   };
   /** Node numbers. */
   readonly indices: readonly number[];
@@ -166,6 +171,7 @@ export class World {
       slowUs: 0,
       allowance: undefined,
       skew: 0,
+      isRewritten: false,
       told: untold,
       random: this.stream(streams.nodes + i),
     }));
@@ -188,7 +194,7 @@ export class World {
     this.workload = new Workload({
       queue: this.queue,
       random: this.stream(streams.clients),
-      replica: (node) => (this.#at(node).paused ? undefined : this.#at(node).replica),
+      replica: (node) => (this.#at(node).paused || this.#at(node).isRewritten ? undefined : this.#at(node).replica),
       nodes,
       history: this.history,
       observer: this.observer,
@@ -290,7 +296,6 @@ export class World {
       this.#touched = index;
       job();
     };
-    if (life > 1) this.counts.restarts++;
     this.trace.event('start', index);
     node.told = untold;
     node.isStarting = true;
@@ -317,6 +322,7 @@ export class World {
       {
         id: node.id,
         members: this.#nodes.slice(0, this.#options.plan.founders).map(({ id }) => id),
+        clusterId: 'simulated',
         clusterTag: 7,
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,
@@ -340,6 +346,7 @@ export class World {
           unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
         },
         random: node.random,
+        keys: simulatedKeys(node.id),
         logger: silent,
         defer,
         onFatal,
@@ -395,6 +402,41 @@ export class World {
     this.trace.event('flip', index);
     // Drawn for this moment alone: a plan with a flip less hits the same places with the others.
     node.disk.flip(new SeededRandom(this.#options.seed + streams.flips * 2 ** 32 + this.queue.nowUs));
+  }
+
+  /** Killed, a committed entry on its disk is changed, with right checksums, and started again. */
+  rewriteLog(index: number): void {
+    this.crash(index);
+    const node = this.#at(index);
+    node.isRewritten = node.disk.rewrite(new SeededRandom(this.#options.seed + streams.rewrites * 2 ** 32 + this.queue.nowUs));
+    if (node.isRewritten) {
+      this.counts.rewrittenLogs++;
+      this.trace.event('rewrite', index);
+      this.observer.rewritten(node.id);
+    }
+    this.start(index);
+  }
+
+  /** An operator looks after a node whose log was rewritten some time ago: all must have noticed. */
+  checkLog(index: number): void {
+    const node = this.#at(index);
+    if (!node.isRewritten) return;
+    for (const { replica } of this.#nodes) {
+      if (replica === undefined) continue;
+      const { differing, isDiverged } = replica.divergence;
+      const hasNoticed = replica === node.replica ? isDiverged : differing.includes(node.id) && !isDiverged;
+      hold(hasNoticed, 'rewriting-is-noticed', () => `${replica.id} says of the log of ${node.id}: ${replica.divergence.detail}`);
+    }
+  }
+
+  /** The disk of a node whose log was rewritten is emptied. */
+  repairLog(index: number): void {
+    const node = this.#at(index);
+    if (!node.isRewritten) return;
+    this.loseDisk(index);
+    node.isRewritten = false;
+    this.observer.repaired(node.id);
+    this.start(index);
   }
 
   /** Stopped and started as another version of the program. */
@@ -515,6 +557,7 @@ export class World {
       node.slowUs = 0;
       node.allowance = undefined;
       if (node.skew !== 0) this.restartAs(index, 0);
+      this.repairLog(index);
       if (core.includes(index)) {
         this.resume(index);
         this.start(index);

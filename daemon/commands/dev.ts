@@ -36,8 +36,8 @@ export function addDevCommands(program: Command, context: Context): void {
     .option('--peer-port <port>', 'peer port of the first node (default 7501)', port)
     .option('--heartbeat-ms <duration>', 'how often a leader speaks', duration)
     .option('--election-timeout-ms <duration>', 'silence after which a new leader is elected', duration)
-    .option('--no-guard-membership', 'let voters come and go without a certificate of the others, also where there are 4 and more')
     .option('--votes-auto-approve <kinds>', 'kinds of votes that the nodes approve without asking anyone, divided by commas; * is all')
+    .option('--no-guard-membership', 'let voters come and go without a certificate of the others, also where there are 4 and more')
     .option('--detach', 'return and leave the cluster running')
     .action(async (flags: UpFlags, command: Command) => up(await open(flags.dir), flags, command, context));
 
@@ -67,7 +67,7 @@ export function addDevCommands(program: Command, context: Context): void {
 
 async function up(cluster: DevCluster, flags: UpFlags, command: Command, context: Context): Promise<void> {
   const { printer } = openSession(command, context);
-  const { nodes, httpPort, peerPort, heartbeatMs, electionTimeoutMs, guardMembership, votesAutoApprove, detach = false } = flags;
+  const { nodes, httpPort, peerPort, heartbeatMs, electionTimeoutMs, votesAutoApprove, guardMembership, detach = false } = flags;
   const startFlags = [
     ...(heartbeatMs === undefined ? [] : ['--heartbeat-ms', String(heartbeatMs)]),
     ...(electionTimeoutMs === undefined ? [] : ['--election-timeout-ms', String(electionTimeoutMs)]),

@@ -22,6 +22,10 @@ export interface ReplicaView {
   };
   readonly appliedIndex: LogIndex;
   readonly state: { hash(): string };
+  readonly divergence: {
+    readonly log: { readonly head: { readonly index: LogIndex; readonly chain: Uint8Array } };
+    readonly differing: readonly NodeId[];
+  };
 }
 
 /** A node that is up, as the invariants see it. */
@@ -38,6 +42,8 @@ export interface Facts {
   readonly agreed: AgreedLog;
   /** Of every node, up or down. */
   readonly disks: ReadonlyMap<NodeId, Disk>;
+  /** Nodes whose log somebody has rewritten, at some time. */
+  readonly rewritten: ReadonlySet<NodeId>;
 }
 
 /** One command, carried out on a node. `isFirst`: no node had come so far before. */

@@ -24,6 +24,7 @@ const statuses: Readonly<Record<FailureCode, number>> = {
   session_expired: 409,
   byzantine_unavailable: 409,
   already_voted: 409,
+  raft_divergence: 503,
   no_quorum: 503,
   no_leader: 503,
   unavailable: 503,

@@ -238,7 +238,7 @@ export const eventsQuery = z.strictObject({
   kinds: z
     .string()
     .transform((text) => text.split(',').filter((kind) => kind !== ''))
-    .pipe(z.array(z.enum(['task', 'agent', 'vote', 'partition', 'member', 'key', 'decision'])))
+    .pipe(z.array(z.enum(['task', 'agent', 'vote', 'partition', 'member', 'key', 'divergence', 'decision'])))
     .optional(),
 });
 

@@ -45,8 +45,8 @@ export async function startApi(node: NodeService, { host, port, logger }: ApiOpt
     ...kvRoutes(node),
     ...agentRoutes(node),
     ...taskRoutes(node),
-    ...decisionRoutes(node),
     ...voteRoutes(node),
+    ...decisionRoutes(node),
     ...eventRoutes(node),
   ];
   routes.push(

@@ -25,6 +25,7 @@ export const failureCodes = [
   'session_expired',
   'byzantine_unavailable',
   'already_voted',
+  'raft_divergence',
   'no_quorum',
   'no_leader',
   'outcome_unknown',

@@ -85,6 +85,20 @@ export class Metrics {
       'Connections refused because the peer is not a member',
       () => transport.strangersRefused,
     );
+    const { divergence } = replica;
+    gauge('quorate_raft_diverged', "1 when this node's log may not be the cluster's", () => (divergence.isDiverged ? 1 : 0));
+    gauge('quorate_raft_divergent_peers', "Peers whose logs differ from this node's", () => divergence.differing.length);
+    counter('quorate_raft_heads_compared_total', "Heads of peers' logs that were compared", () => divergence.compared);
+    new Counter({
+      name: 'quorate_raft_heads_refused_total',
+      help: "Heads of peers' logs that were not heeded, by reason",
+      labelNames: ['reason'],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [reason, count] of Object.entries(divergence.refused)) this.inc({ reason }, count);
+      },
+    });
     counter('quorate_peer_bad_streams_total', 'Streams closed because of bytes that are not frames', () => transport.badStreams);
     // A node that pauses for long is deposed, or mistakes others for dead.
     this.#pauses.enable();

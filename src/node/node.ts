@@ -22,10 +22,11 @@ import type { Question, Reply } from '../wire/frames.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
 import type { NodeEvent } from './event-log.ts';
+import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import type { BadGuard } from './guarding/door.ts';
 import { Guard } from './guarding/guard.ts';
-import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import { changeContext, enactment } from './guarding/requests.ts';
+import { nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
 import { Replica } from './replica.ts';
 import { ticksPerHeartbeat } from './replica-options.ts';
@@ -138,10 +139,12 @@ export class Node implements NodeService {
     const { genesis, heartbeatMs, electionTimeoutMs, snapshotBytes, logger } = config;
     this.#addresses = new AddressBook(genesis.members, config.roster);
     this.#kept = JSON.stringify((config.roster ?? foundersOf(genesis)).members);
+    const { nodeId: id, privateKey } = loadIdentity(config.privateKey);
     this.#replica = new Replica(
       {
-        id: loadIdentity(config.privateKey).nodeId,
+        id,
         members: genesis.members.map(({ nodeId }) => nodeId),
+        clusterId: genesis.clusterId,
         clusterTag: clusterTag(genesis.clusterId),
         heartbeatMs,
         electionTimeoutMs,
@@ -157,6 +160,7 @@ export class Node implements NodeService {
         store: this.#store,
         clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
         random: { below: (bound) => randomInt(bound) },
+        keys: nodeKeys(privateKey.raw.slice(0, 32)),
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
@@ -235,7 +239,7 @@ export class Node implements NodeService {
           createKey: createAgreementKey,
           isReachable: (node) => replica.links.isReachable(node, performance.now()),
           onEvent: (event) => replica.events.append([{ ...event, index: replica.appliedIndex, ts: Date.now() }]),
-          defer: (job) => void setImmediate(job),
+          defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
           onFatal,
         },
       },
@@ -311,7 +315,7 @@ export class Node implements NodeService {
 
   status(): NodeStatus {
     const { genesis, name } = this.#config;
-    const { raft, links, appliedIndex, state } = this.#replica;
+    const { raft, links, appliedIndex, state, divergence } = this.#replica;
     const { voters, learners } = raft.configuration;
     const nowMs = performance.now();
     const leader = raft.leader === undefined ? undefined : this.#addresses.all(state.members).get(raft.leader);
@@ -333,11 +337,12 @@ export class Node implements NodeService {
         reachable: members.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
       },
       durability: 'sync',
+      logChain: divergence.status(),
     };
   }
 
   readiness(): Health {
-    const { raft, links, appliedIndex, isInstalling } = this.#replica;
+    const { raft, links, appliedIndex, isInstalling, divergence } = this.#replica;
     const minority = links.isMinority(raft.configuration.voters, performance.now());
     const checks = [
       {
@@ -360,6 +365,7 @@ export class Node implements NodeService {
         ok: !minority,
         detail: minority ? 'only a minority of the voters can be reached' : 'a majority of the voters can be reached',
       },
+      { name: 'divergence', ok: !divergence.isDiverged, detail: divergence.detail },
     ];
     return { ok: checks.every(({ ok }) => ok), checks };
   }

@@ -9,6 +9,7 @@ import type { CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import type { Guard } from './guarding/guard.ts';
+import type { NodeKeys } from './log-head.ts';
 
 /** Ticks in one heartbeat interval: the grain of all timers of a replica. */
 export const ticksPerHeartbeat = 5;
@@ -24,6 +25,7 @@ export interface ReplicaOptions {
   readonly id: NodeId;
   /** The voters of the founding configuration; whoever came or went later is in the log. */
   readonly members: readonly NodeId[];
+  readonly clusterId: string;
   readonly clusterTag: number;
   readonly heartbeatMs: number;
   readonly electionTimeoutMs: number;
@@ -47,6 +49,7 @@ export interface ReplicaPorts {
   readonly store: RaftStore;
   readonly clock: Clock;
   readonly random: Random;
+  readonly keys: NodeKeys;
   readonly logger: Logger;
   /** Runs the job soon, after what has already arrived: one turn serves all of it. */
   defer(job: () => void): void;

@@ -13,6 +13,7 @@ import { decodeFrame, type Frame, type Question, type Reply } from '../wire/fram
 import { Applier } from './applier.ts';
 import { Claims } from './claims.ts';
 import { Desk } from './desk.ts';
+import { Divergence } from './divergence.ts';
 import { EventLog } from './event-log.ts';
 import { type BadGuard, Door } from './guarding/door.ts';
 import { Enactments } from './guarding/enactments.ts';
@@ -55,6 +56,7 @@ export class Replica {
   };
   readonly liveness = new Liveness();
   readonly events: EventLog;
+  readonly divergence: Divergence;
   readonly requests: LeaderRequests;
   /** What this node has verified of the epochs; undefined where there are none. */
   readonly guard: Guard | undefined;
@@ -139,6 +141,9 @@ export class Replica {
       respond: (to, id, reply) => (to === this.id ? this.#questions.onReply(id, reply) : this.#replies.add(to, id, reply)),
     });
     if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
+    const { id: self, clusterId } = options;
+    const divergencePorts = { ...ports, self, clusterId, outbox: this.#outbox, events: this.events };
+    this.divergence = new Divergence({ ...divergencePorts, configuration: () => this.#raft.configuration }, snapshot);
     this.#applier = this.#makeApplier(state, start);
     this.#snapshots = this.#makeSnapshots(snapshot);
     this.#proposer = new Proposer({
@@ -183,7 +188,10 @@ export class Replica {
           this.#guarded.onConfiguration(index, this.state);
           this.#membership.onApplied(index, this.#serving ? this.state.members : undefined);
         },
-        onEntry: (entry) => this.#ports.onApplied?.(entry),
+        onEntry: (entry) => {
+          this.divergence.log.add(entry);
+          this.#ports.onApplied?.(entry);
+        },
         onApplied: (events, membersChanged) => this.#onApplied(events, membersChanged),
       },
       state,
@@ -199,6 +207,7 @@ export class Replica {
         store,
         raft: this.#raft,
         applier: this.#applier,
+        log: this.divergence.log,
         clock,
         counters: this.counters,
         logger,
@@ -493,6 +502,8 @@ export class Replica {
         for (const s of frame.sightings) this.liveness.beat(s.agent, s.generation, s.report, nowMs - s.ageMs);
         this.liveness.takeSightings(nowMs);
         return;
+      case 'heads':
+        return this.divergence.onHeads(from, frame.heads);
       case 'ping':
         return;
     }
@@ -503,6 +514,7 @@ export class Replica {
   #onTick(nowMs: number): void {
     this.#ticks++;
     this.#links.onTick(nowMs);
+    this.divergence.onTick(nowMs);
     const { heartbeatMs, electionTimeoutMs } = this.#options;
     this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
@@ -605,6 +617,7 @@ export class Replica {
     if (this.#serving) this.#duties.onApplied(events, this.state, nowMs);
     this.#claims.onEvents(events, this.state, this.appliedIndex, nowMs);
     if (events.length > 0) this.events.append(events);
+    this.divergence.onApplied();
     this.#reads.onApplied(this.appliedIndex);
   }
 
@@ -617,6 +630,7 @@ export class Replica {
     );
     this.#ports.onInstalled?.(meta, state);
     this.events.skipTo(meta.index);
+    this.divergence.onInstalled(meta);
     this.#applier.replace(state, meta);
     this.#ports.onMembers?.();
     // Some of what this node waits for is inside the snapshot: asked again, its session answers.

@@ -3,11 +3,12 @@ import type { AgentId, LogIndex, NodeId, TaskId, Term } from '../core/ids.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
+import type { LogChainStatus } from './divergence.ts';
+import type { NodeEvent } from './event-log.ts';
 import type { BadGuard } from './guarding/door.ts';
 import type { Guard } from './guarding/guard.ts';
 import type { Genesis, MemberStatus } from './genesis.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
-import type { NodeEvent } from './event-log.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import type { Task } from '../tasks/task.ts';
 import type { VoteRequest, VoteService } from './votes/vote-service.ts';
@@ -42,6 +43,7 @@ export interface NodeStatus {
   readonly removed: boolean;
   readonly partition: { readonly state: PartitionState; readonly reachable: readonly string[] };
   readonly durability: 'sync';
+  readonly logChain: LogChainStatus;
 }
 
 /** What an agent reports of itself with a heartbeat: volatile, advisory. */

@@ -50,6 +50,8 @@ export interface SnapshotMeta {
   readonly index: LogIndex;
   readonly term: Term;
   readonly configuration: Configuration;
+  /** The hash chain over the log up to `index`, 32 bytes: from here the driver goes on with it. Opaque to Raft. */
+  readonly chain: Uint8Array;
 }
 
 export interface RequestVote {
@@ -170,6 +172,21 @@ export type RaftMessage =
   | TimeoutNow
   | ReadIndex
   | ReadIndexResponse;
+
+/** What messages there are. The place of a type is its number on the wire. */
+export const messageTypes = [
+  'RequestVote',
+  'RequestVoteResponse',
+  'AppendEntries',
+  'AppendEntriesResponse',
+  'Heartbeat',
+  'HeartbeatResponse',
+  'InstallSnapshot',
+  'InstallSnapshotResponse',
+  'TimeoutNow',
+  'ReadIndex',
+  'ReadIndexResponse',
+] as const satisfies readonly RaftMessage['type'][];
 
 export interface Outgoing {
   readonly to: NodeId;

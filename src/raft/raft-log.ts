@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.ts';
+import { firstIndex } from '../core/first-index.ts';
 import type { LogIndex, Term } from '../core/ids.ts';
 import { type Entry, maxEntriesPerMessage } from './messages.ts';
 
@@ -185,13 +186,6 @@ export class RaftLog {
 
   /** Place of the first entry that ends at or after `index`. */
   #at(index: LogIndex): number {
-    let low = 0;
-    let high = this.#entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#entries[middle]?.index ?? 0) < index) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstIndex(this.#entries.length, (at) => (this.#entries[at]?.index ?? 0) >= index);
   }
 }

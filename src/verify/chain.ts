@@ -3,7 +3,7 @@ import { type EpochLink, followChain } from '../byzantine/epoch-chain.ts';
 import type { EpochConfiguration } from '../byzantine/epoch.ts';
 import { publicKeyOf } from '../byzantine/peer-id.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
-import { isRecord, parse } from './genesis.ts';
+import { isRecord, parse } from './json.ts';
 
 /** The members of all epochs that a chain proves, by epoch; or why it proves nothing. */
 export type Chain =

@@ -1,7 +1,8 @@
 import { genesisConfiguration } from '../byzantine/configuration.ts';
 import type { EpochConfiguration } from '../byzantine/epoch.ts';
+import { isRecord, parse } from './json.ts';
 
-/** What a cluster's `genesis.json` says: the members of epoch 0, and whether changes of four and more need a certificate. */
+/** What a cluster's `genesis.json` says: the members of epoch 0, and whether a change of them takes a certificate. */
 export interface Founding {
   readonly configuration: EpochConfiguration;
   readonly guardMembership: boolean;
@@ -22,15 +23,3 @@ function idOf(member: unknown): string {
   if (typeof id !== 'string') throw new RangeError('a member of the genesis has no nodeId');
   return id;
 }
-
-/** JSON; undefined if it is none. */
-export function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -2,7 +2,8 @@ import { checkCertificate, decodeCertificate, type Flaw, maxCertificateBytes } f
 import { flawText } from '../byzantine/flaw-text.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
 import { readChain } from './chain.ts';
-import { foundingOf, isRecord, parse } from './genesis.ts';
+import { foundingOf } from './genesis.ts';
+import { isRecord, parse } from './json.ts';
 import { certificateDocument, type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
 export { type EvidenceDocument, type EvidenceVerdict, verifyEvidence } from './evidence.ts';

@@ -24,7 +24,7 @@ const attestation = (choice: number) => ({
 const about = { proposal: proposal.id, member: 2 };
 const transferable: readonly Evidence[] = [
   { kind: 'double_ballot', ...about, first: electorate.ballot(2, proposal, [0]), second: electorate.ballot(2, proposal, [1]) },
-  { kind: 'double_expiry', ...about, first: expiry(0), second: expiry(1) },
+  { kind: 'double_expiry', ...about, first: expiry(0b01), second: expiry(0b10) },
   { kind: 'double_attestation', ...about, first: attestation(0), second: attestation(1) },
 ];
 const local: Evidence = {

@@ -1,7 +1,8 @@
 import { type Digest, digest } from '../../byzantine/digest.ts';
+import { type Certificate, decodeCertificate } from '../../byzantine/certificate.ts';
+import type { Hashes } from '../../byzantine/crypto.ts';
 import { isSuccession } from '../../byzantine/epoch-chain.ts';
 import { approval } from '../../byzantine/guard.ts';
-import type { Certificate } from '../../byzantine/certificate.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 import type { Boot } from './boot.ts';
 import type { Flush } from './flush.ts';
@@ -22,42 +23,55 @@ export interface Certified {
 export class Certificates {
   readonly #flush: Flush;
   readonly #boot: Boot;
-  /** Oldest first. */
-  readonly #certificates: Map<ProposalId, Certified>;
+  readonly #hashes: Hashes;
+  /** Oldest first. As bytes: so many certificates, taken apart, would keep the garbage collector busy. */
+  readonly #certificates: Map<ProposalId, Uint8Array>;
+  /** By epoch: the vote by which its members approved others to take their place. */
+  readonly #successors = new Map<number, ProposalId>();
   /** Votes that a client asked for and that are not known here, oldest first. */
   readonly #sought = new Set<ProposalId>();
   readonly #onAdded: (certificate: Certificate) => void;
   readonly #watchers = new Map<string, Set<() => void>>();
 
   /** `onAdded` is called with each new certificate once it is durable. */
-  constructor(stored: readonly Certified[], boot: Boot, flush: Flush, onAdded: (certificate: Certificate) => void) {
+  constructor(hashes: Hashes, stored: readonly Certified[], boot: Boot, flush: Flush, onAdded: (certificate: Certificate) => void) {
+    this.#hashes = hashes;
     this.#flush = flush;
     this.#boot = boot;
     this.#onAdded = onAdded;
     const oldestFirst = stored.toSorted((a, b) => orderOf(a.certificate) - orderOf(b.certificate));
-    this.#certificates = new Map(oldestFirst.map((certified) => [certified.certificate.proposal.id, certified]));
+    this.#certificates = new Map(oldestFirst.map(({ certificate, bytes }) => [certificate.proposal.id, bytes]));
+    for (const { certificate } of stored) this.#noteSuccessor(certificate);
   }
 
-  get(id: ProposalId): Certified | undefined {
+  /** As it travels. */
+  bytesOf(id: ProposalId): Uint8Array | undefined {
     return this.#certificates.get(id);
+  }
+
+  get(id: ProposalId): Certificate | undefined {
+    const bytes = this.#certificates.get(id);
+    return bytes && decodeCertificate(this.#hashes, bytes);
   }
 
   has(id: ProposalId): boolean {
     return this.#certificates.has(id);
   }
 
-  newest(limit: number): readonly Certified[] {
-    return [...this.#certificates.values()].toReversed().slice(0, limit);
+  newest(limit: number): readonly Certificate[] {
+    const ids = [...this.#certificates.keys()].toReversed().slice(0, limit);
+    return ids.flatMap((id) => this.get(id) ?? []);
   }
 
-  add(certified: Certified): void {
-    const { id } = certified.certificate.proposal;
+  add({ certificate, bytes }: Certified): void {
+    const { id } = certificate.proposal;
     this.#sought.delete(id);
-    this.#certificates.set(id, certified);
-    this.#flush.save(certificateChange(id, certified.bytes));
+    this.#certificates.set(id, bytes);
+    this.#noteSuccessor(certificate);
+    this.#flush.save(certificateChange(id, bytes));
     if (this.#certificates.size > maxCertificates) this.#forgetOldest();
     this.#flush.afterSave(() => {
-      this.#onAdded(certified.certificate);
+      this.#onAdded(certificate);
       const watchers = this.#watchers.get(id) ?? [];
       this.#watchers.delete(id);
       for (const watcher of watchers) watcher();
@@ -84,28 +98,37 @@ export class Certificates {
     };
   }
 
-  /** Members of this epoch have approved others to take their place. */
+  /** Members of an epoch have approved others to take their place. */
   hasSuccessor(epoch: number): boolean {
-    for (const { certificate } of this.#certificates.values())
-      if (certificate.attestation.epoch === epoch && isSuccessor(certificate)) return true;
-    return false;
+    return this.#successors.has(epoch);
+  }
+
+  /** Oldest first. */
+  all(): readonly Certified[] {
+    return [...this.#certificates.entries()].flatMap(([id, bytes]) => {
+      const certificate = this.get(id);
+      return certificate === undefined ? [] : [{ certificate, bytes }];
+    });
+  }
+
+  #noteSuccessor({ attestation: { epoch, outcome }, proposal: { id, proposal } }: Certificate): void {
+    if (isSuccession(proposal.kind) && outcome.some((choice) => proposal.options[choice] === approval)) this.#successors.set(epoch, id);
   }
 
   #forgetOldest(): void {
     // That there is a successor must not be forgotten before its epoch begins.
-    for (const { certificate } of this.#certificates.values()) if (!isSuccessor(certificate)) return this.#forget(certificate);
+    const lasting = new Set(this.#successors.values());
+    for (const id of this.#certificates.keys()) if (!lasting.has(id)) return this.#forget(id);
   }
 
   /** A certificate makes room. Its proposal must not be voted on again if somebody brings it back. */
-  #forget({ proposal }: Certificate): void {
-    this.#certificates.delete(proposal.id);
-    this.#boot.forget(proposal.proposal);
-    this.#flush.save(forgetCertificate(proposal.id));
+  #forget(id: ProposalId): void {
+    const certificate = this.get(id);
+    if (certificate !== undefined) this.#boot.forget(certificate.proposal.proposal);
+    this.#certificates.delete(id);
+    this.#flush.save(forgetCertificate(id));
   }
 }
-
-const isSuccessor = ({ attestation: { outcome }, proposal: { proposal } }: Certificate): boolean =>
-  isSuccession(proposal.kind) && outcome.some((choice) => proposal.options[choice] === approval);
 
 const orderOf = ({ proposal }: Certificate): number => proposal.proposal.proposerSeq;
 

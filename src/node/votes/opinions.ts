@@ -81,7 +81,7 @@ export class Opinions {
 
   /**
    * An epoch has one successor: an honest member approves a change of the members only when every other one that it approved in the epoch has ended without
-   * approval. Two approved ones would share an honest member that approved both (docs/decisions/0011).
+   * approval. Two approved ones would share an honest member that approved both (docs/decisions/0012).
    */
   #isBarred({ proposal: { id, proposal } }: Instance, choice: number): boolean {
     if (!isSuccession(proposal.kind) || proposal.options[choice] !== approval) return false;

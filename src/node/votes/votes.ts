@@ -17,8 +17,10 @@ import { EarlyRecords } from './early-records.ts';
 import { Engines } from './engines.ts';
 import { EvidenceBook } from './evidence-book.ts';
 import { Flush } from './flush.ts';
+import type { Instance } from './instance.ts';
 import { Intake } from './intake.ts';
 import { NewVotes } from './new-votes.ts';
+import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
@@ -30,8 +32,6 @@ import { certifiedView, eventOf, openView } from './vote-views.ts';
 const maxInboxFrames = 8192;
 const maxInboxBytes = 32 * 1024 * 1024;
 const keyLifeMs = 24 * 3_600_000;
-/** What view 0 takes at least, and how many delays it has (nine in TetraBFT). */
-const viewMs = { least: 150, delays: 9 };
 const rememberedSignatures = 16_384;
 const opinionPrefix = 'opinion:';
 /** Votes that one heartbeat asks about; the next one asks on. */
@@ -64,8 +64,8 @@ export interface VotePorts {
   isReachable(node: NodeId): boolean;
   /** A vote began or ended here, durably. */
   onEvent(event: VoteEvent): void;
-  /** Runs the job soon, after what has already arrived: one turn serves all of it. */
-  defer(job: () => void): void;
+  /** Runs the job in so many milliseconds; with 0 soon, after what has already arrived: one turn serves all of it. */
+  defer(job: () => void, ms: number): void;
   onFatal(error: Error): void;
 }
 
@@ -108,9 +108,8 @@ export class Votes implements VoteService {
   #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
   #inboxBytes = 0;
   #keyMs: number;
+  readonly #pace = new Pace();
   readonly #ended = { decided: 0, noConsensus: 0 };
-  /** A late peak of what a message and the write before it take. */
-  #delayMs = 0;
   #hasBooted = false;
   #tickPending = false;
   #saving = false;
@@ -143,9 +142,11 @@ export class Votes implements VoteService {
       send: (to, frame) => ports.send(to, frame),
       onMet: (member) => this.#meet(member),
     });
-    const view0Ms = (): number => Math.max(viewMs.least, viewMs.delays * this.#delayMs);
-    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: view0Ms, onBegun: ({ id }) => this.#tell(id) });
-    const certificates = new Certificates(held.certificates, boot, flush, ({ proposal }) => this.#tell(proposal.id));
+    const onBegun = (instance: Instance): void => this.#tell(openView(instance, configuration));
+    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
+    const certificates = new Certificates(hashes, held.certificates, boot, flush, (certificate) =>
+      this.#tell(certifiedView(certificate, this.configurationOf(certificate.attestation.epoch))),
+    );
     const evidence = new EvidenceBook(held.evidence, configuration, logger, flush);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
@@ -236,8 +237,7 @@ export class Votes implements VoteService {
     this.#hasEnded = true;
     for (const instance of [...this.#open]) this.#open.end(instance);
     const { changes, afterSave } = this.#flush.take();
-    const certificates = this.#certificates.newest(Number.POSITIVE_INFINITY);
-    return { boot: this.#boot.record, instances: [], certificates, evidence: this.#evidence.all(), changes, afterSave };
+    return { boot: this.#boot.record, instances: [], certificates: this.#certificates.all(), evidence: this.#evidence.all(), changes, afterSave };
   }
 
   // What is asked of it.
@@ -268,15 +268,15 @@ export class Votes implements VoteService {
     const certified = this.#certificates.newest(limit - open.length);
     return [
       ...open.map((instance) => openView(instance, this.configuration)),
-      ...certified.map(({ certificate }) => certifiedView(certificate, this.configurationOf(certificate.attestation.epoch))),
+      ...certified.map((certificate) => certifiedView(certificate, this.configurationOf(certificate.attestation.epoch))),
     ];
   }
 
   view(id: string): VoteView | undefined {
     const digest = digestIn(id);
     if (digest === undefined) return undefined;
-    const certified = this.#certificates.get(digest);
-    if (certified !== undefined) return certifiedView(certified.certificate, this.configurationOf(certified.certificate.attestation.epoch));
+    const certificate = this.#certificates.get(digest);
+    if (certificate !== undefined) return certifiedView(certificate, this.configurationOf(certificate.attestation.epoch));
     const instance = this.#open.get(digest);
     return instance && openView(instance, this.configuration);
   }
@@ -303,7 +303,7 @@ export class Votes implements VoteService {
   onCertified(id: string, listener: () => void): () => void {
     const digest = digestIn(id);
     if (digest === undefined || !this.#certificates.has(digest)) return this.#certificates.watch(id, listener);
-    this.#ports.defer(listener);
+    this.#ports.defer(listener, 0);
     return () => {};
   }
 
@@ -313,9 +313,7 @@ export class Votes implements VoteService {
     return { ...this.#ended, open: this.#open.size, framesRefused, recordsRefused: this.#intake.refused, lies: this.#evidence.noticed };
   }
 
-  #tell(id: ProposalId): void {
-    const view = this.view(id);
-    if (view === undefined) return;
+  #tell(view: VoteView): void {
     if (view.state === 'decided') this.#ended.decided++;
     if (view.state === 'no_consensus') this.#ended.noConsensus++;
     this.#ports.onEvent(eventOf(view));
@@ -330,10 +328,11 @@ export class Votes implements VoteService {
   #deferTurn(): void {
     if (this.#turnDeferred || this.#stopped || this.#hasEnded) return;
     this.#turnDeferred = true;
+    const askedMs = this.#nowMs;
     this.#ports.defer(() => {
       this.#turnDeferred = false;
-      if (!this.#saving && !this.#hasEnded) this.#guard(() => this.#turn());
-    });
+      if (!this.#saving && !this.#hasEnded) this.#guard(() => this.#turn(askedMs));
+    }, this.#pace.pauseMs);
   }
 
   #guard(job: () => void): void {
@@ -350,7 +349,7 @@ export class Votes implements VoteService {
     this.#ports.onFatal(error);
   }
 
-  #turn(): void {
+  #turn(askedMs: number): void {
     const startedMs = this.#nowMs;
     for (const { from, bytes } of this.#inbox.splice(0)) {
       const opened = this.#hasBooted ? this.#links.open(from, bytes, startedMs) : undefined;
@@ -358,11 +357,11 @@ export class Votes implements VoteService {
     }
     this.#inboxBytes = 0;
     if (this.#tickPending) this.#onTick(startedMs);
-    this.#engines.run();
+    const votes = this.#engines.run();
     const { changes, afterSave } = this.#flush.take();
     const outgoing = this.#links.takeOutgoing();
     const finish = (): void => {
-      this.#delayMs = Math.max(0.99 * this.#delayMs, this.#nowMs - startedMs);
+      this.#pace.took(this.#nowMs - askedMs, votes);
       if (this.#hasBooted) this.#links.send(outgoing);
       else this.#booted();
       for (const job of afterSave) job();
