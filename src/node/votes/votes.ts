@@ -235,9 +235,16 @@ export class Votes implements VoteService {
   /** The epoch is over: nothing is voted on any more. A write that is under way is still seen through; what it didn't take is for the next epoch to save. */
   end(): HeldVotes {
     this.#hasEnded = true;
-    for (const instance of [...this.#open]) this.#open.end(instance);
+    for (const instance of this.#open) this.#open.end(instance);
     const { changes, afterSave } = this.#flush.take();
-    return { boot: this.#boot.record, instances: [], certificates: this.#certificates.all(), evidence: this.#evidence.all(), changes, afterSave };
+    return {
+      boot: this.#boot.record,
+      instances: [],
+      certificates: this.#certificates.all(),
+      evidence: this.#evidence.all(),
+      changes,
+      afterSave,
+    };
   }
 
   // What is asked of it.
