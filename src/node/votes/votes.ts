@@ -24,7 +24,7 @@ import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
-import type { HeldVotes } from './vote-records.ts';
+import type { HeldVotes, StoredInstance } from './vote-records.ts';
 import type { VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
 import { certifiedView, eventOf, openView } from './vote-views.ts';
 
@@ -183,13 +183,15 @@ export class Votes implements VoteService {
       flush,
       isReachable: (member) => ports.isReachable(member),
     });
-    for (const each of held.instances) {
-      const instance = open.resume(each);
-      instance.arm(nowMs());
-      opinions.consider(instance);
-    }
+    for (const instance of held.instances) this.#resume(instance);
     if (!boot.mayVote) logger.warn({}, 'this node lost what it had voted: it does not vote again before the members change');
     this.#deferTurn();
+  }
+
+  #resume(stored: StoredInstance): void {
+    const instance = this.#open.resume(stored);
+    instance.arm(this.#nowMs);
+    this.#opinions.consider(instance);
   }
 
   // What happens to the node.
