@@ -21,7 +21,6 @@ export function addVoteCommands(program: Command, context: Context): void {
   addDecisionCommands(vote, context);
   addVerify(vote, context);
   addEvidence(vote, context);
-  addDecisionCommands(vote, context);
 }
 
 interface OpenFlags {
