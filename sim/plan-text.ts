@@ -7,7 +7,7 @@ export class ScenarioError extends Error {
 
 const maxSteps = 100_000;
 /** Actions of which nothing is said but whom they are about. */
-const plainKinds = ['crash', 'lose', 'lie', 'members', 'transfer', 'skew', 'flip', 'rewrite', 'pause', 'fail'] as const;
+const plainKinds = ['crash', 'lose', 'members', 'transfer', 'skew', 'flip', 'rewrite', 'pause', 'fail', 'lie'] as const;
 
 /**
  * Reads a scenario: header lines (`title`, `nodes`, `seconds`, `network`, `disk`, `storage`, `clients`, `snapshot`, `append`, `reads`, `mixed settings`), then steps (`at 2s for 3s split n1 n2 | others`, or `every 6s for 3s …`).

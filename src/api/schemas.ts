@@ -240,7 +240,7 @@ export const eventsQuery = z.strictObject({
   kinds: z
     .string()
     .transform((text) => text.split(',').filter((kind) => kind !== ''))
-    .pipe(z.array(z.enum(['task', 'agent', 'vote', 'partition', 'member', 'key', 'decision', 'divergence'])))
+    .pipe(z.array(z.enum(['task', 'agent', 'vote', 'partition', 'member', 'key', 'divergence', 'decision'])))
     .optional(),
 });
 

@@ -30,6 +30,9 @@ export type LinkFlaw =
   | { readonly code: 'too_many_removals'; readonly removed: number }
   | { readonly code: 'certificate_required'; readonly action: GuardedAction };
 
+/** The kinds of votes that change the voters. */
+export const isSuccession = (kind: string): boolean => kind === 'evict' || kind === 'membership';
+
 /** True where a change of the voters needs a certificate of theirs. Fewer than 4 can make none that a liar among them could not. */
 export const isGuarded = ({ guardMembership }: EpochRules, { members }: EpochConfiguration): boolean =>
   guardMembership && faultTolerance(members.length) > 0;

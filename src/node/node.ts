@@ -53,7 +53,8 @@ import { loadState, readChunk } from './snapshot-reading.ts';
 import { settle } from './settle.ts';
 import { isVoteFrame } from './votes/vote-links.ts';
 import type { OpenedVote, VoteQuestion, VoteRequest } from './votes/vote-service.ts';
-import { Votes } from './votes/votes.ts';
+import { VoteEpochs } from './votes/vote-epochs.ts';
+import type { Votes } from './votes/votes.ts';
 
 export const version = '0.1.0';
 
@@ -116,8 +117,7 @@ export class Node implements NodeService {
   readonly #config: NodeConfig;
   readonly #store: RaftStore;
   readonly #replica: Replica;
-  /** Undefined at a node that is no founding member. */
-  readonly votes: Votes | undefined;
+  readonly #epochs: VoteEpochs;
   readonly #metrics: Metrics;
   readonly #addresses: AddressBook;
   #transport: PeerTransport | undefined;
@@ -133,7 +133,6 @@ export class Node implements NodeService {
   private constructor(config: NodeConfig, opened: OpenedStore, state: ClusterState) {
     const { store, state: stored } = opened;
     this.#config = config;
-    this.votes = this.#makeVotes(opened);
     this.#metrics = new Metrics(version);
     this.#store = this.#metrics.timed(store);
     this.#commitAtStart = stored.hardState.commitIndex;
@@ -170,11 +169,11 @@ export class Node implements NodeService {
       stored,
       state,
     );
+    this.#epochs = this.#makeEpochs(opened);
   }
 
   static async start(config: NodeConfig, opened: OpenedStore, state: ClusterState): Promise<Node> {
     const node = new Node(config, opened, state);
-    const { votes } = node;
     const replica = node.#replica;
     const transport = await startLibp2pTransport({
       privateKey: loadIdentity(config.privateKey).privateKey,
@@ -182,10 +181,10 @@ export class Node implements NodeService {
       clusterId: config.genesis.clusterId,
       members: node.#peers(),
       handlers: {
-        onFrame: (from, frame) => (isVoteFrame(frame) ? votes?.onFrame(from, frame) : replica.onFrame(from, frame)),
+        onFrame: (from, frame) => (isVoteFrame(frame) ? node.votes?.onFrame(from, frame) : replica.onFrame(from, frame)),
         onLink: (peer, up) => {
           replica.onLink(peer, up);
-          votes?.onLink(peer, up);
+          node.votes?.onLink(peer, up);
         },
       },
       logger: config.logger,
@@ -193,11 +192,12 @@ export class Node implements NodeService {
     node.#transport = transport;
     node.#linked = node.#peers();
     node.#followMembers();
-    node.#metrics.watch(replica, opened.store, transport.stats, votes);
+    node.#metrics.watch(replica, opened.store, transport.stats, () => node.votes);
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
     node.#timer = setInterval(() => {
       replica.tick();
-      votes?.tick();
+      node.#epochs.follow();
+      node.votes?.tick();
     }, config.heartbeatMs / ticksPerHeartbeat);
     return node;
   }
@@ -206,32 +206,42 @@ export class Node implements NodeService {
     clearInterval(this.#timer);
     clearTimeout(this.#forgetTimer);
     this.#replica.stop();
-    this.votes?.stop();
+    this.#epochs.stop();
     await this.#transport?.stop();
     await this.#store.close();
   }
 
-  #makeVotes({ store, state, votes }: OpenedStore): Votes | undefined {
-    const { genesis, privateKey, autoApprove = [], logger, onFatal } = this.#config;
+  /** Undefined at a node that is no member of the epoch. */
+  get votes(): Votes | undefined {
+    return this.#epochs.current;
+  }
+
+  #makeEpochs({ store, votes }: OpenedStore): VoteEpochs {
+    const { privateKey, autoApprove = [], logger, onFatal } = this.#config;
     const { nodeId: self, privateKey: key } = loadIdentity(privateKey);
-    const founders = genesis.members.map(({ nodeId }) => nodeId);
-    if (!founders.includes(self)) return undefined;
-    const configuration = genesisConfiguration(genesis.clusterId, founders);
-    return new Votes(
-      { self, configuration, autoApprove, hasLostStore: state.hardState.rejoining !== 0 },
+    const replica = this.#replica;
+    return new VoteEpochs(
       {
-        send: (to, frame) => this.#transport?.send(to, frame),
-        store,
-        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
-        logger,
-        hashes: nodeHashes,
-        verify: verifySignature,
-        sign: signingKey(key.raw.slice(0, 32)).sign,
-        createKey: createAgreementKey,
-        isReachable: (node) => this.#replica.links.isReachable(node, performance.now()),
-        onEvent: (event) => this.#replica.events.append([{ ...event, index: this.#replica.appliedIndex, ts: Date.now() }]),
-        defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
-        onFatal,
+        self,
+        autoApprove,
+        current: () => ({ configuration: this.guard.current, from: this.guard.currentFrom }),
+        configurationOf: (epoch) => this.guard.configurationOf(epoch),
+        isRejoining: () => replica.raft.status().rejoining !== 0,
+        commitIndex: () => replica.raft.commitIndex,
+        votes: {
+          send: (to, frame) => this.#transport?.send(to, frame),
+          store,
+          clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+          logger,
+          hashes: nodeHashes,
+          verify: verifySignature,
+          sign: signingKey(key.raw.slice(0, 32)).sign,
+          createKey: createAgreementKey,
+          isReachable: (node) => replica.links.isReachable(node, performance.now()),
+          onEvent: (event) => replica.events.append([{ ...event, index: replica.appliedIndex, ts: Date.now() }]),
+          defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
+          onFatal,
+        },
       },
       votes,
     );

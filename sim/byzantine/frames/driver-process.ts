@@ -4,8 +4,9 @@ import type { NodeId } from '../../../src/core/ids.ts';
 import type { Logger } from '../../../src/core/logger.ts';
 import type { Random } from '../../../src/core/random.ts';
 import { createAgreementKey, nodeHashes, verifySignature } from '../../../src/crypto/node.ts';
+import { openVoteStore } from '../../../src/node/votes/vote-records.ts';
 import { Votes } from '../../../src/node/votes/votes.ts';
-import type { VoteChange } from '../../../src/storage/vote-store.ts';
+import type { VoteChange, VoteStore } from '../../../src/storage/vote-store.ts';
 import type { EventQueue } from '../../event-queue.ts';
 import { hold } from '../../violation.ts';
 import type { Opinion } from '../vote-plan.ts';
@@ -82,11 +83,14 @@ export class DriverProcess {
     const life = this.#starts;
     const later = (delayUs: number, job: () => void): void =>
       queue.after(delayUs, () => (this.#votes === undefined || this.#starts !== life ? undefined : job()));
+    const disk: VoteStore = { saveVotes: (changes, done) => this.#save(changes, later, done) };
+    const { store, held } = openVoteStore(nodeHashes, disk, this.disk.records);
+    const configurationOf = (epoch: number) => (epoch === configuration.epoch ? configuration : undefined);
     const votes = new Votes(
-      { self: this.nodeId, configuration, autoApprove: [], hasLostStore: this.hasLostStore },
+      { self: this.nodeId, configuration, from: 0, configurationOf, autoApprove: [], hasLostStore: this.hasLostStore },
       {
         send: (to, frame) => listener.send(this, to, frame),
-        store: { saveVotes: (changes, done) => this.#save(changes, later, done) },
+        store,
         clock,
         logger: quiet,
         hashes: nodeHashes,
@@ -100,7 +104,7 @@ export class DriverProcess {
           throw error;
         },
       },
-      this.disk.records,
+      held,
     );
     this.#votes = votes;
     const tick = (): void => {

@@ -9,8 +9,7 @@ import type { SignedBallot } from '../../../src/byzantine/ballot.ts';
 import type { Statement } from '../../../src/byzantine/statement.ts';
 import { nodeHashes } from '../../../src/crypto/node.ts';
 import type { VoteRecord } from '../../../src/storage/vote-store.ts';
-import { Journal } from '../../../src/node/votes/journal.ts';
-import { isShortLived, readVotes, type StoredVotes } from '../../../src/node/votes/vote-records.ts';
+import { openVoteStore, type StoredVotes } from '../../../src/node/votes/vote-records.ts';
 import type { Motion } from '../../../src/byzantine/motion.ts';
 import { FairEvidence } from '../invariants/fair-evidence.ts';
 import { VoteChecks } from '../vote-checks.ts';
@@ -45,7 +44,7 @@ export class Watcher {
   /** How many lies it noticed. */
   onSaved(member: MemberIndex, records: readonly VoteRecord[]): number {
     const before = this.#stored.get(member);
-    const after = readVotes(nodeHashes, [...records, ...new Journal(records, isShortLived).records()]);
+    const after = openVoteStore(nodeHashes, { saveVotes() {} }, records).held;
     this.#stored.set(member, after);
     for (const { proposal, memory } of after.instances) {
       if (memory === undefined) continue;

@@ -128,7 +128,12 @@ function known(votes: VoteService, id: string, item?: number): VoteView {
 function viewOf(votes: VoteService, id: string, item?: number): unknown {
   const view = known(votes, id, item);
   const { certificate, ...rest } = view;
-  return { ...shown(rest), ...(certificate === undefined ? {} : { certificate: certificateDocument(certificate, votes.configuration) }) };
+  return {
+    ...shown(rest),
+    ...(certificate === undefined
+      ? {}
+      : { certificate: certificateDocument(certificate, votes.configurationOf(certificate.attestation.epoch)) }),
+  };
 }
 
 const shown = ({ payload, ...view }: Omit<VoteView, 'certificate'>) => ({

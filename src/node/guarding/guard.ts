@@ -67,6 +67,7 @@ export class Guard {
   #epochs: readonly EpochConfiguration[];
   /** Where Raft is; undefined while a snapshot is read, whose epochs are not known yet. */
   #place: Place | undefined;
+  #from: LogIndex = 0;
   /** Changes that Raft goes by and the state has not come to. */
   readonly #links = new Map<LogIndex, EpochLink>();
 
@@ -83,6 +84,16 @@ export class Guard {
   /** The newest epoch that this node has verified. */
   get current(): EpochConfiguration {
     return this.#epochs.at(-1) ?? this.founding;
+  }
+
+  /** The index of the log where it began; 0 when this node began later. */
+  get currentFrom(): LogIndex {
+    return this.#from;
+  }
+
+  /** The members of an epoch, if this node has verified them. */
+  configurationOf(epoch: number): EpochConfiguration | undefined {
+    return this.#epochs[epoch];
   }
 
   /** A change of the voters needs a certificate now. */
@@ -114,6 +125,7 @@ export class Guard {
         `the state's members do not follow from the genesis: ${chain === undefined ? 'a configuration is malformed' : `epoch ${chain.epoch}: ${chain.detail}`}`,
       );
     this.#epochs = chain.configurations;
+    this.#from = 0;
     this.#links.clear();
     if (!isOf(this.current, configuration.voters)) throw new Error(`the voters are not the members of epoch ${this.current.epoch}`);
     this.#place = { configuration, epoch: this.current };
@@ -179,6 +191,7 @@ export class Guard {
     if (step.link !== undefined) {
       this.#epochs = [...this.#epochs, step.link.configuration];
       this.#links.set(entry.index, step.link);
+      this.#from = entry.index;
     }
     return true;
   }

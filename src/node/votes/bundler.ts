@@ -1,3 +1,4 @@
+import type { Failure } from '../../core/errors.ts';
 import type { Answer } from '../service.ts';
 import type { NewVotes } from './new-votes.ts';
 import type { Opinions } from './opinions.ts';
@@ -42,6 +43,12 @@ export class Bundler {
     if (waiting.length === maxItems) return this.#close(terms);
     if (waiting.length === 1) defer(() => this.#close(terms), gatherMs);
     return undefined;
+  }
+
+  /** No more votes are opened here: whoever waits is told why. */
+  end(why: Failure): void {
+    for (const waiting of this.#waiting.values()) for (const { done } of waiting) done({ ok: false, failure: why });
+    this.#waiting.clear();
   }
 
   #close(terms: string): void {

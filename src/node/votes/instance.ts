@@ -12,7 +12,7 @@ import type { SignedProposal } from '../../byzantine/proposal.ts';
 import type { Memory } from '../../byzantine/ready.ts';
 import type { Witness } from '../../byzantine/witness.ts';
 import { equalBytes } from '../../core/bytes.ts';
-import type { Saved } from './vote-records.ts';
+import { type Saved, savedOf } from './vote-records.ts';
 
 /** Until a certificate is whole its parts are sent again: after the time of a view, and twice as long each time. */
 const maxReminderMs = 2000;
@@ -63,8 +63,7 @@ export class Instance {
     this.#attestations = new Attestations(proposal, trust);
     this.payloads = new Map(payloads);
     this.#payloadCount = new Set(content.items.map(({ payloadDigest }) => payloadDigest)).size;
-    const { ballot, expiry, witnesses = [] } = memory ?? {};
-    this.saved = { ballot: ballot !== undefined, expiry: expiry !== undefined, witnesses: new Set(witnesses.map(({ value }) => value)) };
+    this.saved = savedOf(memory);
     this.engine = engineOf?.(this.motion);
   }
 

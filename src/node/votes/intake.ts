@@ -1,7 +1,7 @@
 import { checkCertificate, decodeCertificate, type Trust } from '../../byzantine/certificate.ts';
 import type { Digest } from '../../byzantine/digest.ts';
 import { decodeSignedProposal, encodeSignedProposal } from '../../byzantine/encoding.ts';
-import type { MemberIndex } from '../../byzantine/epoch.ts';
+import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 import { invalidField } from '../../byzantine/proposal-validity.ts';
 import type { FrameRecord } from '../../byzantine/records.ts';
@@ -17,6 +17,8 @@ import type { VoteLinks } from './vote-links.ts';
 
 export interface IntakeParts {
   readonly trust: Trust;
+  /** The members of an epoch, as far as this node has verified them. */
+  readonly configurationOf: (epoch: number) => EpochConfiguration | undefined;
   readonly boot: Boot;
   readonly open: OpenVotes;
   readonly certificates: Certificates;
@@ -100,7 +102,10 @@ export class Intake {
     const { id } = certificate.proposal;
     // Of a vote that nobody here wants to know about.
     if (certificates.has(id) || !(open.has(id) || early.has(id) || certificates.isSought(id))) return;
-    if (checkCertificate(certificate, trust).length === 0) engines.end({ certificate, bytes });
+    // A vote of an earlier epoch is still sought by who was away.
+    const configuration = this.#parts.configurationOf(certificate.attestation.epoch);
+    if (configuration !== undefined && checkCertificate(certificate, { ...trust, configuration }).length === 0)
+      engines.end({ certificate, bytes });
     else this.#refuse(from);
   }
 

@@ -10,8 +10,10 @@ import type { ProposalId, SignedProposal } from '../../byzantine/proposal.ts';
 import type { Memory } from '../../byzantine/ready.ts';
 import { decodeRecord, encodeRecord } from '../../byzantine/records.ts';
 import type { Statement } from '../../byzantine/statement.ts';
+import type { LogIndex } from '../../core/ids.ts';
 import { concatBytes, emptyBytes } from '../../core/bytes.ts';
-import type { VoteChange, VoteRecord } from '../../storage/vote-store.ts';
+import type { VoteChange, VoteRecord, VoteStore } from '../../storage/vote-store.ts';
+import { Journal } from './journal.ts';
 
 /**
  * What a node keeps of its votes, under keys of a letter and digests:
@@ -51,7 +53,7 @@ const shortLived = new Set(
 );
 
 /** The record is written anew many times, and deleted soon. */
-export const isShortLived = ([letter = 0]: Uint8Array): boolean => shortLived.has(letter);
+const isShortLived = ([letter = 0]: Uint8Array): boolean => shortLived.has(letter);
 
 /** This node's own beginnings. */
 export interface BootRecord {
@@ -59,8 +61,12 @@ export interface BootRecord {
   readonly boot: number;
   /** Of its newest X25519 key. */
   readonly generation: number;
+  /** The epoch that the rest is about. */
+  readonly epoch: number;
   /** False once it has lost what it had said: it must not vote in this epoch again. */
   readonly mayVote: boolean;
+  /** Up to this index of the log it can't tell in which epochs it had voted before it lost its disk; undefined: it never lost it. */
+  readonly lostUntil?: LogIndex | undefined;
   /** For each member, the highest `proposerSeq` of its proposals that this node has forgotten: an unknown one at or below is not voted on again. */
   readonly forgotten: readonly number[];
 }
@@ -78,10 +84,15 @@ export const certificateChange = (id: ProposalId, value: Uint8Array): VoteChange
 
 export const forgetCertificate = (id: ProposalId): VoteChange => ({ key: key('certificate', id), value: undefined });
 
-export function evidenceChange(number: number, evidence: Evidence): VoteChange {
+export const evidenceChange = (number: number, evidence: Evidence): VoteChange => ({
+  key: evidenceKey(number),
+  value: encodeEvidence(evidence),
+});
+
+function evidenceKey(number: number): Uint8Array {
   const place = new Uint8Array(4);
   new DataView(place.buffer).setUint32(0, number);
-  return { key: concatBytes([key('evidence'), place]), value: encodeEvidence(evidence) };
+  return concatBytes([key('evidence'), place]);
 }
 
 /** What of a memory never changes once it is on disk. */
@@ -90,6 +101,12 @@ export interface Saved {
   expiry: boolean;
   readonly witnesses: Set<Digest>;
 }
+
+export const savedOf = (memory: Memory | undefined): Saved => ({
+  ballot: memory?.ballot !== undefined,
+  expiry: memory?.expiry !== undefined,
+  witnesses: new Set(memory?.witnesses.map(({ value }) => value)),
+});
 
 /** The changes that keep a memory; `saved` is brought up to date. */
 export function memoryChanges(id: ProposalId, { statement, ballot, expiry, witnesses }: Memory, saved: Saved): VoteChange[] {
@@ -137,8 +154,36 @@ export interface StoredVotes {
   readonly evidence: readonly Evidence[];
 }
 
-/** @throws Error when a record is not one that this program writes. */
-export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): StoredVotes {
+/** What a node holds when it begins to vote in an epoch, with what is still to be made durable and what waits for that. */
+export interface HeldVotes extends StoredVotes {
+  readonly changes: readonly VoteChange[];
+  readonly afterSave: readonly (() => void)[];
+}
+
+/** What goes on in an epoch: of another one open votes are void, and so is evidence, whose members have other numbers. */
+export function forEpoch(held: HeldVotes, epoch: number): HeldVotes {
+  if (held.boot === undefined || held.boot.epoch === epoch) return held;
+  const forgotten = held.instances.flatMap(({ proposal: { id }, memory, payloads }) =>
+    forgetInstance(id, savedOf(memory), payloads.keys()),
+  );
+  const evidence = held.evidence.map((_, number): VoteChange => ({ key: evidenceKey(number), value: undefined }));
+  return { ...held, instances: [], evidence: [], changes: [...held.changes, ...forgotten, ...evidence] };
+}
+
+/** The store with the journal in front of it, and what it holds of votes. @throws Error when a record is not one that this program writes. */
+export function openVoteStore(
+  hashes: Hashes,
+  store: VoteStore,
+  records: readonly VoteRecord[],
+): { readonly store: VoteStore; readonly held: HeldVotes } {
+  const journal = new Journal(records, isShortLived);
+  return {
+    store: { saveVotes: (changes, done) => store.saveVotes(journal.pack(changes), done) },
+    held: { ...readVotes(hashes, [...records, ...journal.records()]), changes: [], afterSave: [] },
+  };
+}
+
+function readVotes(hashes: Hashes, records: readonly VoteRecord[]): StoredVotes {
   const bytes = new Map(records.map((record) => [toHex(record.key), record.value]));
   const of = (kind: Kind, prefix = ''): [name: string, value: Uint8Array][] => {
     const start = toHex(encoder.encode(letters[kind])) + prefix;
@@ -168,7 +213,7 @@ export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): Store
 function readBoot(bytes: Uint8Array): BootRecord {
   const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
   const isBoot = (it: unknown): it is BootRecord =>
-    typeof it === 'object' && it !== null && 'boot' in it && 'generation' in it && 'forgotten' in it;
+    typeof it === 'object' && it !== null && 'boot' in it && 'generation' in it && 'epoch' in it && 'forgotten' in it;
   return found(isBoot(value) ? value : undefined);
 }
 

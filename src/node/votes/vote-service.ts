@@ -81,7 +81,10 @@ export interface VoteQuestion {
 
 /** The votes of a node, for its front doors. */
 export interface VoteService {
+  /** Who votes now. */
   readonly configuration: EpochConfiguration;
+  /** Who voted in an epoch of which there is a certificate. */
+  configurationOf(epoch: number): EpochConfiguration;
   /** Newest first, open ones before those with a certificate. */
   list(limit: number): readonly VoteView[];
   /** `item`: the first when left out. */

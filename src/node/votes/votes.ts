@@ -7,9 +7,10 @@ import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.
 import { assert } from '../../core/assert.ts';
 import { copyBytes } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { NodeId } from '../../core/ids.ts';
+import { failure } from '../../core/errors.ts';
+import type { LogIndex, NodeId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { VoteRecord, VoteStore } from '../../storage/vote-store.ts';
+import type { VoteStore } from '../../storage/vote-store.ts';
 import type { Answer } from '../service.ts';
 import { Boot } from './boot.ts';
 import { Bundler } from './bundler.ts';
@@ -20,13 +21,12 @@ import { EvidenceBook } from './evidence-book.ts';
 import { Flush } from './flush.ts';
 import type { Instance } from './instance.ts';
 import { Intake } from './intake.ts';
-import { Journal } from './journal.ts';
 import { NewVotes } from './new-votes.ts';
 import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
-import { isShortLived, readVotes } from './vote-records.ts';
+import type { HeldVotes, StoredInstance } from './vote-records.ts';
 import type { OpenedVote, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
 import { certifiedView, eventOf, openView, resultOf } from './vote-views.ts';
 
@@ -42,6 +42,10 @@ const maxQuestions = 16;
 export interface VotesOptions {
   readonly self: NodeId;
   readonly configuration: EpochConfiguration;
+  /** The index of the log where the epoch began; 0 when that is not known. */
+  readonly from: LogIndex;
+  /** The members of an epoch, as far as this node has verified them. */
+  readonly configurationOf: (epoch: number) => EpochConfiguration | undefined;
   /** Kinds that this node approves without asking anyone; `*` is all. */
   readonly autoApprove: readonly string[];
   /** The node's disk was lost since it last ran: it may have voted and not know it. */
@@ -89,6 +93,7 @@ export interface VoteCounters {
  */
 export class Votes implements VoteService {
   readonly configuration: EpochConfiguration;
+  readonly #configurationOf: (epoch: number) => EpochConfiguration | undefined;
   readonly #ports: VotePorts;
   readonly #flush = new Flush();
   readonly #boot: Boot;
@@ -102,7 +107,6 @@ export class Votes implements VoteService {
   readonly #intake: Intake;
   readonly #newVotes: NewVotes;
   readonly #bundler: Bundler;
-  readonly #journal: Journal;
   #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
   #inboxBytes = 0;
   #keyMs: number;
@@ -113,23 +117,25 @@ export class Votes implements VoteService {
   #saving = false;
   #turnDeferred = false;
   #stopped = false;
+  #hasEnded = false;
 
-  /** @throws Error when a stored record is not one that this program writes. */
-  constructor({ configuration, self: node, hasLostStore, autoApprove }: VotesOptions, ports: VotePorts, records: readonly VoteRecord[]) {
+  constructor(options: VotesOptions, ports: VotePorts, held: HeldVotes) {
+    const { configuration, self: node, autoApprove } = options;
     const { hashes, clock, sign, logger } = ports;
     this.configuration = configuration;
+    this.#configurationOf = options.configurationOf;
     this.#ports = ports;
     const self = configuration.members.findIndex(({ nodeId }) => nodeId === node);
     assert(self >= 0, 'only a member of the epoch votes');
     const verify = rememberSignatures(ports.verify, rememberedSignatures);
     const trust = { hashes, verify, configuration };
     const notary = memberNotary(hashes, verify, configuration);
-    this.#journal = new Journal(records, isShortLived);
-    const stored = readVotes(hashes, [...records, ...this.#journal.records()]);
     const flush = this.#flush;
     const early = new EarlyRecords(configuration.members.length);
     const nowMs = (): number => clock.monotonicMs();
-    const boot = new Boot(stored.boot, configuration, hasLostStore, clock.unixMs(), flush);
+    flush.save(...held.changes);
+    for (const job of held.afterSave) flush.afterSave(job);
+    const boot = new Boot(held.boot, options, clock.unixMs(), flush);
     const ownKey = { key: ports.createKey(), generation: boot.generation };
     this.#authenticator = new Authenticator({ hashes, verify, sign, configuration, self, ownKey, boot: boot.number });
     const links = new VoteLinks({
@@ -141,8 +147,8 @@ export class Votes implements VoteService {
     });
     const onBegun = (instance: Instance): void => ports.onEvent(eventOf(instance.proposal));
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
-    const certificates = new Certificates(hashes, stored.certificates, boot, flush, (certificate) => this.#tellEnd(certificate));
-    const evidence = new EvidenceBook(stored.evidence, configuration, logger, flush);
+    const certificates = new Certificates(hashes, held.certificates, boot, flush, (certificate) => this.#tellEnd(certificate));
+    const evidence = new EvidenceBook(held.evidence, configuration, logger, flush);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
     this.#boot = boot;
@@ -153,7 +159,19 @@ export class Votes implements VoteService {
     this.#evidence = evidence;
     this.#opinions = opinions;
     this.#engines = engines;
-    this.#intake = new Intake({ trust, boot, open, certificates, early, engines, opinions, evidence, links, nowMs });
+    this.#intake = new Intake({
+      trust,
+      configurationOf: options.configurationOf,
+      boot,
+      open,
+      certificates,
+      early,
+      engines,
+      opinions,
+      evidence,
+      links,
+      nowMs,
+    });
     this.#newVotes = new NewVotes({
       self,
       trust,
@@ -168,13 +186,15 @@ export class Votes implements VoteService {
     });
     const defer = (job: () => void, ms: number): void => ports.defer(() => this.#guard(() => this.#inTurn(job)), ms);
     this.#bundler = new Bundler({ opinions, newVotes: this.#newVotes, defer });
-    for (const each of stored.instances) {
-      const instance = open.resume(each);
-      instance.arm(nowMs());
-      opinions.consider(instance);
-    }
+    for (const instance of held.instances) this.#resume(instance);
     if (!boot.mayVote) logger.warn({}, 'this node lost what it had voted: it does not vote again before the members change');
     this.#deferTurn();
+  }
+
+  #resume(stored: StoredInstance): void {
+    const instance = this.#open.resume(stored);
+    instance.arm(this.#nowMs);
+    this.#opinions.consider(instance);
   }
 
   // What happens to the node.
@@ -206,6 +226,33 @@ export class Votes implements VoteService {
     this.#stopped = true;
   }
 
+  /** The node lost its disk, and is not known to have been taken in again. */
+  get isLost(): boolean {
+    return this.#boot.isLost;
+  }
+
+  /** The node has been taken in again, after it had lost its disk. */
+  recovered(commitIndex: LogIndex): void {
+    this.#boot.recovered(commitIndex);
+    this.#deferTurn();
+  }
+
+  /** The epoch is over: nothing is voted on any more. A write that is under way is still seen through; what it didn't take is for the next epoch to save. */
+  end(): HeldVotes {
+    this.#hasEnded = true;
+    this.#bundler.end(failure('unavailable', 'the members have changed: ask again'));
+    for (const instance of this.#open) this.#open.end(instance);
+    const { changes, afterSave } = this.#flush.take();
+    return {
+      boot: this.#boot.record,
+      instances: [],
+      certificates: this.#certificates.all(),
+      evidence: this.#evidence.all(),
+      changes,
+      afterSave,
+    };
+  }
+
   // What is asked of it.
 
   /**
@@ -235,7 +282,7 @@ export class Votes implements VoteService {
     const certified = this.#certificates.newest(limit - open.length);
     return [
       ...open.map((instance) => openView(instance, this.configuration)),
-      ...certified.map((certificate) => certifiedView(certificate, this.configuration)),
+      ...certified.map((certificate) => certifiedView(certificate, this.configurationOf(certificate.attestation.epoch))),
     ];
   }
 
@@ -243,9 +290,14 @@ export class Votes implements VoteService {
     const digest = digestIn(id);
     if (digest === undefined) return undefined;
     const certificate = this.#certificates.get(digest);
-    if (certificate !== undefined) return certifiedView(certificate, this.configuration, item);
+    if (certificate !== undefined) return certifiedView(certificate, this.configurationOf(certificate.attestation.epoch), item);
     const instance = this.#open.get(digest);
     return instance && openView(instance, this.configuration, item);
+  }
+
+  /** The members of an epoch of which this node has a certificate. */
+  configurationOf(epoch: number): EpochConfiguration {
+    return this.#configurationOf(epoch) ?? this.configuration;
   }
 
   /** Asks the other members for a vote that isn't known here: it may have been decided while this node was away. */
@@ -289,12 +341,12 @@ export class Votes implements VoteService {
   }
 
   #deferTurn(): void {
-    if (this.#turnDeferred || this.#stopped) return;
+    if (this.#turnDeferred || this.#stopped || this.#hasEnded) return;
     this.#turnDeferred = true;
     const askedMs = this.#nowMs;
     this.#ports.defer(() => {
       this.#turnDeferred = false;
-      if (!this.#saving) this.#guard(() => this.#turn(askedMs));
+      if (!this.#saving && !this.#hasEnded) this.#guard(() => this.#turn(askedMs));
     }, this.#pace.pauseMs);
   }
 
@@ -338,7 +390,7 @@ export class Votes implements VoteService {
     };
     if (changes.length === 0) return finish();
     this.#saving = true;
-    this.#ports.store.saveVotes(this.#journal.pack(changes), (error) => {
+    this.#ports.store.saveVotes(changes, (error) => {
       if (this.#stopped) return;
       if (error !== undefined) return this.#fail(error);
       this.#guard(() => {
