@@ -103,7 +103,7 @@ describe('end to end: Byzantine votes among four real processes', function () {
       headers: { 'content-type': 'application/json' },
       body,
     });
-    const [certificate, ...others] = answer?.['certificates'] as Record<string, unknown>[];
+    const [certificate, ...others] = (answer?.['certificates'] ?? []) as Record<string, unknown>[];
     writeFileSync(file, JSON.stringify(certificate));
     const verify = (subject: string) =>
       quorate('vote', 'verify', file, '--genesis', join(cluster.directory, 'genesis.json'), '--subject', subject, '--option', 'approve');
