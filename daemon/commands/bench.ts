@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { QuorateClient } from '../../src/index.ts';
-import { duration, wholeNumber } from '../arguments.ts';
+import { duration, wholeNumber, wholeNumbers } from '../arguments.ts';
 import type { SnapshotBenchFlags } from '../bench-snapshot.ts';
 import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
@@ -26,8 +26,8 @@ interface BenchFlags {
 }
 
 interface VoteFlags {
-  readonly nodes: string;
-  readonly outstanding: string;
+  readonly nodes: readonly number[];
+  readonly outstanding: readonly number[];
   readonly items: number;
   readonly bundle: boolean;
   readonly seconds: number;
@@ -78,8 +78,8 @@ export function addBenchCommands(program: Command, context: Context): void {
   bench
     .command('vote')
     .description('Byzantine decisions per second, each from the request to a verified certificate')
-    .option('--nodes <list>', 'daemons, at least 4; a cluster for each number', '4')
-    .option('--outstanding <list>', 'requests in flight, one measurement for each', '1,16,64')
+    .option('--nodes <list>', 'daemons, at least 4; a cluster for each number', wholeNumbers(4, 128), [4])
+    .option('--outstanding <list>', 'requests in flight, one measurement for each', wholeNumbers(1, 4096), [1, 16, 64])
     .option('--items <n>', 'things that each request puts to the vote', wholeNumber(1, 256), 1)
     .option('--bundle', 'as the items of one vote', false)
     .option('--seconds <n>', 'length of each measurement, after a warm-up of three', wholeNumber(1, 3600), 5)
@@ -103,9 +103,8 @@ export function addBenchCommands(program: Command, context: Context): void {
 async function benchVotes(flags: VoteFlags, json: boolean, print: (line: string) => void): Promise<void> {
   const { benchVote } = await import('../bench-vote.ts');
   const { nodes, outstanding, items, bundle: isBundle, seconds, kill: killed, liar } = flags;
-  const options = { executable, nodes: nodes.split(',').map(Number), outstanding: outstanding.split(',').map(Number), items, isBundle };
   if (!json) print('nodes  outstanding  decisions/s   items/s    p50 ms    p99 ms  failed');
-  await benchVote({ ...options, seconds, killed, liar }, (figures) => {
+  await benchVote({ executable, nodes, outstanding, items, isBundle, seconds, killed, liar }, (figures) => {
     const { decisionsPerSecond, itemsPerSecond, p50Ms, p99Ms, failed } = figures;
     const cells = [figures.nodes, figures.outstanding, decisionsPerSecond, itemsPerSecond, p50Ms, p99Ms, failed].map(String);
     const row = cells.map((cell, i) => cell.padStart([5, 11, 11, 8, 8, 8, 6][i] ?? 0)).join('  ');
