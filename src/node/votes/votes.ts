@@ -159,31 +159,10 @@ export class Votes implements VoteService {
     this.#evidence = evidence;
     this.#opinions = opinions;
     this.#engines = engines;
-    this.#intake = new Intake({
-      trust,
-      configurationOf: options.configurationOf,
-      boot,
-      open,
-      certificates,
-      early,
-      engines,
-      opinions,
-      evidence,
-      links,
-      nowMs,
-    });
-    this.#newVotes = new NewVotes({
-      self,
-      trust,
-      sign,
-      clock,
-      boot,
-      open,
-      opinions,
-      links,
-      flush,
-      isReachable: (member) => ports.isReachable(member),
-    });
+    const rooms = { trust, boot, open, opinions, links };
+    const { configurationOf } = options;
+    this.#intake = new Intake({ ...rooms, configurationOf, certificates, early, engines, evidence, nowMs });
+    this.#newVotes = new NewVotes({ ...rooms, self, sign, clock, flush, isReachable: (member) => ports.isReachable(member) });
     const defer = (job: () => void, ms: number): void => ports.defer(() => this.#guard(() => this.#inTurn(job)), ms);
     this.#bundler = new Bundler({ opinions, newVotes: this.#newVotes, defer });
     for (const instance of held.instances) this.#resume(instance);
