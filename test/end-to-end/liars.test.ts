@@ -45,7 +45,7 @@ describe('end to end: Byzantine votes among seven real processes of which some l
 
   it('decides with two liars, by certificates that the offline check accepts, at every honest node', async () => {
     for (const node of [0, 2, 4]) {
-      const { id } = await open(node, { subject: `web@${node}`, kind: 'deploy', timeoutMs: 60_000 });
+      const { id } = await open(node, { subject: `web@${node}`, kind: 'deploy', timeoutMs: 600_000 });
       const certificate = join(cluster.directory, 'cert.json');
 
       const votes = await Promise.all(

@@ -25,6 +25,12 @@ describe('end to end: Byzantine votes among four real processes', function () {
       return answer?.['state'] === 'decided' ? answer : undefined;
     });
 
+  const ended = (node: number, id: string) =>
+    until(`the end of ${id}`, async () => {
+      const vote = await json(`${cluster.endpoints[node]}/v1/votes/${id}?wait=5s`);
+      return vote?.['state'] === 'open' || vote?.['id'] === undefined ? undefined : vote;
+    });
+
   before(async () => {
     cluster = await DevCluster.up(4, '--votes-auto-approve', 'deploy');
     await decide(0, 'warm-up');
@@ -57,10 +63,14 @@ describe('end to end: Byzantine votes among four real processes', function () {
 
   it("asks an agent that is attached to a node for the node's opinion, and persons by the command line for that of others", async () => {
     const url = (node: number, path: string) => `${cluster.endpoints[node]}${path}`;
-    const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"capabilities":["opinion:review"]}' };
-    const agent = await json(url(2, '/v1/agents/judge'), put);
+    const put = {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{"capabilities":["opinion:review"],"ttlMs":300000}',
+    };
+    const agent = await until('the registration', () => json(url(2, '/v1/agents/judge'), put));
     const beat = async (node: number) => {
-      const answer = await post(url(node, '/v1/agents/judge/heartbeat'), { generation: agent?.['generation'] });
+      const answer = await post(url(node, '/v1/agents/judge/heartbeat'), { generation: agent['generation'] });
       const [question] = (answer?.['commands'] ?? []) as Record<string, unknown>[];
       return question;
     };
@@ -85,7 +95,7 @@ describe('end to end: Byzantine votes among four real processes', function () {
     const cast = await Promise.all(
       [0, 1].map((node) => quorate('vote', 'cast', id, 'reject', '--endpoints', cluster.endpoints[node] ?? '')),
     );
-    const vote = await json(url(3, `/v1/votes/${id}?wait=30s`));
+    const vote = await ended(3, id);
 
     expect(question).to.include({ type: 'vote', id, kind: 'review', subject: 'patch 7' });
     expect(elsewhere).to.equal(undefined);
@@ -144,7 +154,7 @@ describe('end to end: Byzantine votes among four real processes', function () {
         subject: 'books',
         kind: 'audit',
         payload: 'the ledger',
-        timeoutMs: 60_000,
+        timeoutMs: 600_000,
       });
       const id = String(opened?.['id']);
 
@@ -204,7 +214,7 @@ describe('end to end: Byzantine votes among four real processes', function () {
   });
 
   it('keeps ballots over kill -9, refuses a second one, and decides with one node gone', async () => {
-    const opened = await post(`${cluster.endpoints[0]}/v1/votes`, { subject: 'by hand', timeoutMs: 60_000 });
+    const opened = await post(`${cluster.endpoints[0]}/v1/votes`, { subject: 'by hand', timeoutMs: 600_000 });
     const id = String(opened?.['id']);
     const ballots = (node: number, choice: string) => post(`${cluster.endpoints[node]}/v1/votes/${id}/ballots`, { choice });
     const known = (node: number) =>
@@ -221,11 +231,11 @@ describe('end to end: Byzantine votes among four real processes', function () {
     await cluster.dev('kill', 4);
     await ballots(0, 'approve');
     await ballots(2, 'approve');
-    const vote = await json(`${cluster.endpoints[2]}/v1/votes/${id}?wait=30s`);
+    const vote = await ended(2, id);
     const other = await decide(0, 'web@2');
 
     expect(again?.['code']).to.equal('already_voted');
-    expect(vote?.['outcome']).to.equal('approve');
+    expect(vote['outcome']).to.equal('approve');
     expect(other['outcome']).to.equal('approve');
   });
 
