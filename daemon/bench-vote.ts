@@ -67,7 +67,7 @@ export async function benchVote(options: VoteBenchOptions, print: (figures: Vote
 }
 
 /** A closed loop over the nodes in turn. */
-class Load {
+export class Load {
   readonly #endpoints: readonly string[];
   readonly #genesis: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 4096 });

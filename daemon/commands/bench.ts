@@ -13,7 +13,7 @@ import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { freeRange } from '../ports.ts';
-import { openSession } from '../session.ts';
+import { wantsJson } from '../session.ts';
 
 const execute = promisify(execFile);
 const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
@@ -63,9 +63,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--outstanding <list>', 'writes in flight, one measurement for each', '1,64,256,1024')
     .option('--seconds <n>', 'length of each measurement, after a warm-up of a second', '5')
     .option('--value-bytes <n>', 'length of each value', '256')
-    .action((flags: BenchFlags, command: Command) =>
-      benchKv(flags, command.optsWithGlobals<{ output?: string }>().output === 'json', print),
-    );
+    .action((flags: BenchFlags, command: Command) => benchKv(flags, wantsJson(command, context), print));
   bench
     .command('members')
     .description('grow 1 to 3 to 5 nodes and shrink to 1 under load: writes lost, and the longest wait of any client')
@@ -73,9 +71,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--seconds <n>', 'length of each phase without a change', wholeNumber(1, 3600), 3)
     .option('--heartbeat-ms <duration>', 'how often a leader speaks', duration, 100)
     .option('--election-timeout-ms <duration>', 'silence after which a new leader is elected', duration, 1000)
-    .action((flags: MembersFlags, command: Command) =>
-      benchMembers(flags, openSession(command, context).printer.format !== 'table', context),
-    );
+    .action((flags: MembersFlags, command: Command) => benchMembers(flags, wantsJson(command, context), context));
   bench
     .command('vote')
     .description('Byzantine decisions per second, each from the request to a verified certificate')
@@ -101,8 +97,8 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--value-bytes <n>', 'length of each value and payload', wholeNumber(1, 65_536), 4096)
     .action(async (flags: SnapshotBenchFlags, command: Command) => {
       const { benchSnapshot } = await import('../bench-snapshot.ts');
-      const isJson = command.optsWithGlobals<{ output?: string }>().output === 'json';
-      await benchSnapshot(flags, context, (figures, text) => print(isJson ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
+      const json = wantsJson(command, context);
+      await benchSnapshot(flags, context, (figures, text) => print(json ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
     });
 }
 

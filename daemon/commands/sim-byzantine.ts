@@ -1,26 +1,28 @@
 import type { Command } from 'commander';
 import type { VoteResult } from '../../sim/byzantine/run-vote.ts';
+import { processes, seedNumber, wholeNumber } from '../arguments.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { wantsJson } from '../session.ts';
 import { runVotes, runVotesInProcesses, sameVotes, type VoteFlags } from '../vote-runs.ts';
 import { VoteTotals } from '../vote-totals.ts';
 
 const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
 
 /** `sim byzantine`: Byzantine votes among members that lie. */
-export function addByzantineCommand(sim: Command, context: Context, whole: (text: string) => number): void {
+export function addByzantineCommand(sim: Command, context: Context): void {
   sim
     .command('byzantine')
     .description('votes with lying members: twins, liars, amnesia, silence, crashes and cuts; exit 8 unsafe, 9 stuck, 10 crash')
-    .option('--seeds <n>', 'how many votes', whole, 1000)
-    .option('--seed <n>', 'the first seed', whole, 1)
-    .option('--jobs <n>', 'processes', whole, 1)
-    .option('--nodes <n>', 'members of each vote, from 4 to 16; by default 4, 5, 6, 7 or 10, by the seed', whole)
+    .option('--seeds <n>', 'how many votes', wholeNumber(1, 1_000_000_000), 1000)
+    .option('--seed <n>', 'the first seed', seedNumber, 1)
+    .option('--jobs <n>', 'processes that share the seeds', processes, 1)
+    .option('--nodes <n>', 'members of each vote; by default 4, 5, 6, 7 or 10, by the seed', wholeNumber(4, 16))
     .option(
       '--faulty <n>',
       'how many of them lie; by default as many as may, or sometimes fewer. With one more, forks are to be found',
-      whole,
+      wholeNumber(0, 15),
     )
     .option('--twins', 'instead of drawn votes every one of 4,096: four members, one of them twins, through two views')
     .option(
@@ -28,14 +30,13 @@ export function addByzantineCommand(sim: Command, context: Context, whole: (text
       "all down to the frames, with the node's driver, keys and MACs; by default one seed of 127, for it takes as long as a hundred",
     )
     .option('--first-failure', 'end with the first vote that fails')
-    .option('--progress <n>', 'a line on stderr after each n votes', whole)
+    .option('--progress <n>', 'a line on stderr after each n votes', wholeNumber(1, 1_000_000_000))
     .option('--trace', 'print every event')
-    .action((flags: VoteFlags, command: Command) => hold(context, flags, command.optsWithGlobals<{ output?: string }>().output === 'json'));
+    .action((flags: VoteFlags, command: Command) => hold(context, flags, wantsJson(command, context)));
 }
 
 async function hold(context: Context, flags: VoteFlags, json: boolean): Promise<void> {
   const { nodes = 4, faulty = 0, jobs, progress } = flags;
-  if (nodes < 4 || nodes > 16) throw usageError(`--nodes is ${nodes}`, 'votes have 4 to 16 members here');
   if (faulty >= nodes) throw usageError(`--faulty is ${faulty}`, 'at least one member must be honest');
   if (jobs > 1 && (flags.trace === true || flags.twins === true))
     throw usageError('--trace and --twins need a process of their own', 'leave out --jobs');

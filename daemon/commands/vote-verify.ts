@@ -18,6 +18,8 @@ export function addVerify(vote: Command, context: Context): void {
     .option('--subject <subject>', 'refuse it if it is about something else')
     .option('--payload <file>', 'refuse it if it is about another payload than the bytes of this file')
     .option('--option <option>', 'refuse it if another option was decided, for example --option approve')
+    .option('--chain <file>', 'epochs after the founding, from `quorate vote epoch FILE` of any node; each is checked')
+    .option('--allow-uncertified', 'believe members of the chain that no certificate proves; then it must come from a source you trust')
     .option('--at-present', 'refuse it if its time to be acted on is over')
     .option('--allow-no-fault-tolerance', 'accept clusters of fewer than 4 members, where one liar decides')
     .action(async (file: string, flags: VerifyFlags, command: Command) => {
@@ -39,6 +41,8 @@ interface VerifyFlags {
   readonly subject?: string;
   readonly payload?: string;
   readonly option?: string;
+  readonly chain?: string;
+  readonly allowUncertified?: boolean;
   readonly atPresent?: boolean;
   readonly allowNoFaultTolerance?: boolean;
 }
@@ -57,6 +61,8 @@ async function verify(file: string, flags: VerifyFlags): Promise<Verdict> {
             .update(await readInput(flags.payload))
             .digest('hex'),
         }),
+    ...(flags.chain === undefined ? {} : { chain: (await readInput(flags.chain)).toString('utf8') }),
+    allowUncertified: flags.allowUncertified === true,
     ...(flags.atPresent === true ? { nowMs: Date.now() } : {}),
     allowNoFaultTolerance: flags.allowNoFaultTolerance === true,
   };

@@ -8,6 +8,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { textOf } from '../payload.ts';
 import { openSession, type Session } from '../session.ts';
 import { voteSchema, voteText } from '../vote-text.ts';
+import { addDecisionCommands } from './decision.ts';
 import { addEvidence } from './vote-evidence.ts';
 import { addVerify } from './vote-verify.ts';
 
@@ -19,6 +20,7 @@ export function addVoteCommands(program: Command, context: Context): void {
   addReading(vote, context);
   addVerify(vote, context);
   addEvidence(vote, context);
+  addDecisionCommands(vote, context);
 }
 
 interface OpenFlags {

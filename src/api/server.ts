@@ -6,6 +6,7 @@ import { openApi } from './openapi.ts';
 import { problem, problemOf, type Problem } from './problem.ts';
 import { route, type Answer, type Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
+import { decisionRoutes } from './routes/decisions.ts';
 import { eventRoutes } from './routes/events.ts';
 import { kvRoutes } from './routes/kv.ts';
 import { memberRoutes } from './routes/members.ts';
@@ -45,6 +46,7 @@ export async function startApi(node: NodeService, { host, port, logger }: ApiOpt
     ...agentRoutes(node),
     ...taskRoutes(node),
     ...voteRoutes(node),
+    ...decisionRoutes(node),
     ...eventRoutes(node),
   ];
   routes.push(

@@ -17,6 +17,9 @@ import { Timers } from './timers.ts';
 import type { Value, Witness } from './witness.ts';
 import { Witnesses } from './witnesses.ts';
 
+/** Of the time of a view: what was said is said again when there is no answer by then, before anybody gives the view up. */
+const reminderShare = 2 / 3;
+
 export interface EngineOptions {
   readonly motion: Motion;
   readonly self: MemberIndex;
@@ -72,7 +75,7 @@ export class Engine {
     this.#said = { ...(memory?.statement ?? firstStatement(boot)), boot };
     const firstLeader = Number.parseInt(proposal.slice(0, 8), 16);
     this.#agreement = new Agreement({ n, self, firstLeader, statement: this.#said, candidates: this.#witnesses });
-    this.#peers = new Peers(n, self);
+    this.#peers = new Peers(n, self, () => viewMs() * reminderShare);
     this.#timers = new Timers(nowMs + timeoutMs, viewMs);
     if (memory !== undefined) this.#resume(memory, nowMs);
     this.#settle(nowMs);

@@ -3,10 +3,10 @@ import type { Seen, StatementMessage } from './messages.ts';
 import { hasBit } from './motion.ts';
 import type { Value } from './witness.ts';
 
-const firstReminderMs = 100;
 const maxReminderMs = 2000;
-/** Answers to one peer in `firstReminderMs`: a small question has a long answer. */
+/** Answers to one peer in `answersMs`: a small question has a long answer. */
 const maxAnswers = 4;
+const answersMs = 100;
 const noBits = new Uint8Array(0);
 
 /** What this member knows of how far another one has heard it, and when to remind it. */
@@ -23,9 +23,14 @@ class Peer {
   asked: Value | undefined;
   hasLied = false;
   remindAtMs = Number.POSITIVE_INFINITY;
-  #waitMs = firstReminderMs;
+  readonly #firstReminderMs: () => number;
+  #waitMs = 0;
   #answers = 0;
   #answersSinceMs = Number.NEGATIVE_INFINITY;
+
+  constructor(firstReminderMs: () => number) {
+    this.#firstReminderMs = firstReminderMs;
+  }
 
   heard({ seen, ballots, expiries }: StatementMessage): void {
     this.mustAsk = false;
@@ -44,8 +49,8 @@ class Peer {
 
   /** Reminds in a while, unless it is to be sooner. */
   arm(nowMs: number): void {
-    this.#waitMs = firstReminderMs;
-    this.remindAtMs = Math.min(this.remindAtMs, nowMs + firstReminderMs);
+    this.#waitMs = this.#firstReminderMs();
+    this.remindAtMs = Math.min(this.remindAtMs, nowMs + this.#waitMs);
   }
 
   /** Reminds in a while, unless it is going to already. */
@@ -54,7 +59,7 @@ class Peer {
   }
 
   hurry(nowMs: number): void {
-    this.#waitMs = firstReminderMs;
+    this.#waitMs = this.#firstReminderMs();
     this.remindAtMs = nowMs;
     this.mustAsk = true;
   }
@@ -66,7 +71,7 @@ class Peer {
   }
 
   mayAnswer(nowMs: number): boolean {
-    if (nowMs - this.#answersSinceMs >= firstReminderMs) {
+    if (nowMs - this.#answersSinceMs >= answersMs) {
       this.#answersSinceMs = nowMs;
       this.#answers = 0;
     }
@@ -81,9 +86,11 @@ export class Peers {
   readonly #all: readonly (readonly [MemberIndex, Peer])[];
   readonly #self: MemberIndex;
 
-  constructor(n: number, self: MemberIndex) {
+  /** `firstReminderMs`: how long an answer takes that was not lost. */
+  constructor(n: number, self: MemberIndex, firstReminderMs: () => number) {
+    const reminderMs = (): number => Math.min(maxReminderMs, firstReminderMs());
     this.#self = self;
-    this.#all = Array.from({ length: n }, (_, member) => [member, new Peer()] as const).filter(([member]) => member !== self);
+    this.#all = Array.from({ length: n }, (_, member) => [member, new Peer(reminderMs)] as const).filter(([member]) => member !== self);
   }
 
   [Symbol.iterator](): IterableIterator<readonly [MemberIndex, Peer]> {

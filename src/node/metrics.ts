@@ -65,6 +65,12 @@ export class Metrics {
     counter('quorate_raft_leader_changes_total', 'Changes of the leader this node has seen', () => replica.counters.leaderChanges);
     counter('quorate_raft_snapshots_taken_total', 'Snapshots of the state written here', () => replica.counters.snapshotsTaken);
     counter('quorate_raft_snapshots_installed_total', 'Snapshots received from a leader', () => replica.counters.snapshotsInstalled);
+    counter(
+      'quorate_bad_guard_total',
+      'Messages of a leader dropped for an entry that no certificate permits',
+      () => replica.counters.badGuards,
+    );
+    gauge('quorate_epoch', 'The epoch whose members vote', () => replica.guard?.current.epoch ?? 0);
     counter('quorate_turns_total', 'Turns of the replica', () => replica.counters.turns);
     gauge('quorate_storage_log_bytes', 'Bytes of log since the last compaction', () => store.logBytes);
     counter('quorate_peer_frames_sent_total', 'Frames sent to peers', () => transport.framesSent);
@@ -79,6 +85,20 @@ export class Metrics {
       'Connections refused because the peer is not a member',
       () => transport.strangersRefused,
     );
+    const { divergence } = replica;
+    gauge('quorate_raft_diverged', "1 when this node's log may not be the cluster's", () => (divergence.isDiverged ? 1 : 0));
+    gauge('quorate_raft_divergent_peers', "Peers whose logs differ from this node's", () => divergence.differing.length);
+    counter('quorate_raft_heads_compared_total', "Heads of peers' logs that were compared", () => divergence.compared);
+    new Counter({
+      name: 'quorate_raft_heads_refused_total',
+      help: "Heads of peers' logs that were not heeded, by reason",
+      labelNames: ['reason'],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [reason, count] of Object.entries(divergence.refused)) this.inc({ reason }, count);
+      },
+    });
     counter('quorate_peer_bad_streams_total', 'Streams closed because of bytes that are not frames', () => transport.badStreams);
     // A node that pauses for long is deposed, or mistakes others for dead.
     this.#pauses.enable();

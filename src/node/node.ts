@@ -1,7 +1,9 @@
 import '../core/polyfill.ts';
 import { randomInt } from 'node:crypto';
 import { genesisConfiguration } from '../byzantine/configuration.ts';
+import { publicKeyOf } from '../byzantine/peer-id.ts';
 import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
+import { defined } from '../core/assert.ts';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
@@ -21,6 +23,10 @@ import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
 import type { NodeEvent } from './event-log.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
+import type { BadGuard } from './guarding/door.ts';
+import { Guard } from './guarding/guard.ts';
+import { changeContext, enactment } from './guarding/requests.ts';
+import { nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
 import { Replica } from './replica.ts';
 import { ticksPerHeartbeat } from './replica-options.ts';
@@ -134,10 +140,12 @@ export class Node implements NodeService {
     const { genesis, heartbeatMs, electionTimeoutMs, snapshotBytes, logger } = config;
     this.#addresses = new AddressBook(genesis.members, config.roster);
     this.#kept = JSON.stringify((config.roster ?? foundersOf(genesis)).members);
+    const { nodeId: id, privateKey } = loadIdentity(config.privateKey);
     this.#replica = new Replica(
       {
-        id: loadIdentity(config.privateKey).nodeId,
+        id,
         members: genesis.members.map(({ nodeId }) => nodeId),
+        clusterId: genesis.clusterId,
         clusterTag: clusterTag(genesis.clusterId),
         heartbeatMs,
         electionTimeoutMs,
@@ -145,6 +153,7 @@ export class Node implements NodeService {
         chunkBytes: snapshotChunkBytes,
         appendBytes: maxEntryBytes,
         readMode: config.readMode ?? 'safe',
+        guard: guardOf(genesis),
         requestTimeoutMs: config.requestTimeoutMs ?? 5000,
       },
       {
@@ -152,6 +161,7 @@ export class Node implements NodeService {
         store: this.#store,
         clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
         random: { below: (bound) => randomInt(bound) },
+        keys: nodeKeys(privateKey.raw.slice(0, 32)),
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
@@ -220,7 +230,7 @@ export class Node implements NodeService {
         createKey: createAgreementKey,
         isReachable: (node) => this.#replica.links.isReachable(node, performance.now()),
         onEvent: (event) => this.#replica.events.append([{ ...event, index: this.#replica.appliedIndex, ts: Date.now() }]),
-        defer: (job) => void setImmediate(job),
+        defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
         onFatal,
       },
       votes,
@@ -295,7 +305,7 @@ export class Node implements NodeService {
 
   status(): NodeStatus {
     const { genesis, name } = this.#config;
-    const { raft, links, appliedIndex, state } = this.#replica;
+    const { raft, links, appliedIndex, state, divergence } = this.#replica;
     const { voters, learners } = raft.configuration;
     const nowMs = performance.now();
     const leader = raft.leader === undefined ? undefined : this.#addresses.all(state.members).get(raft.leader);
@@ -317,11 +327,12 @@ export class Node implements NodeService {
         reachable: members.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
       },
       durability: 'sync',
+      logChain: divergence.status(),
     };
   }
 
   readiness(): Health {
-    const { raft, links, appliedIndex, isInstalling } = this.#replica;
+    const { raft, links, appliedIndex, isInstalling, divergence } = this.#replica;
     const minority = links.isMinority(raft.configuration.voters, performance.now());
     const checks = [
       {
@@ -344,6 +355,7 @@ export class Node implements NodeService {
         ok: !minority,
         detail: minority ? 'only a minority of the voters can be reached' : 'a majority of the voters can be reached',
       },
+      { name: 'divergence', ok: !divergence.isDiverged, detail: divergence.detail },
     ];
     return { ok: checks.every(({ ok }) => ok), checks };
   }
@@ -439,14 +451,32 @@ export class Node implements NodeService {
     );
   }
 
-  changeMembers(change: ConfigurationChange, options: RequestOptions = {}): Promise<Configuration> {
+  async changeMembers(change: ConfigurationChange, options: RequestOptions = {}): Promise<Configuration> {
     const bad = change.changes.find(({ type, node }) => type !== 'remove' && !isPeerId(node));
-    if (bad !== undefined) return Promise.reject(new QuorateError(failure('invalid_argument', `${bad.node} is not a peer id`)));
-    return settle((done) => this.#replica.changeMembers(change, options.timeoutMs, done), options.signal, true);
+    if (bad !== undefined) throw new QuorateError(failure('invalid_argument', `${bad.node} is not a peer id`));
+    const certified = { ...change, context: changeContext(nodeHashes, change.context) };
+    return await settle((done) => this.#replica.requests.changeMembers(certified, options.timeoutMs, done), options.signal, true);
+  }
+
+  async enact(
+    bytes: Uint8Array,
+    what: { readonly subject: string | undefined; readonly payload: string },
+    options: RequestOptions = {},
+  ): Promise<LogIndex> {
+    const { action, certificate } = enactment(nodeHashes, bytes, what);
+    return await settle((done) => this.#replica.requests.enact(action, certificate, options.timeoutMs, done), options.signal, true);
+  }
+
+  get guard(): Guard {
+    return defined(this.#replica.guard, 'a daemon verifies certificates');
+  }
+
+  get badGuards(): readonly BadGuard[] {
+    return this.#replica.badGuards;
   }
 
   transferLeadership(to: NodeId | undefined, options: RequestOptions = {}): Promise<NodeId> {
-    return settle((done) => this.#replica.transferLeadership(to, options.timeoutMs, done), options.signal, true);
+    return settle((done) => this.#replica.requests.transferLeadership(to, options.timeoutMs, done), options.signal, true);
   }
 
   async snapshot(options: RequestOptions = {}): Promise<SnapshotDownload> {
@@ -572,6 +602,16 @@ function checkKey({ genesis, roster, name, dataDir }: NodeConfig, id: NodeId): v
   const named = genesis.members.find((member) => member.name === name);
   if (named === undefined) throw new Error(`the genesis of cluster ${genesis.clusterId} has no member named ${name}`);
   throw new Error(`the key in ${dataDir} is of node ${id}, but the cluster says that ${name} is ${named.nodeId}`);
+}
+
+/** What certificates are verified by. */
+function guardOf({ clusterId, members, votes }: Genesis): Guard {
+  const founding = genesisConfiguration(
+    clusterId,
+    members.map(({ nodeId }) => nodeId),
+  );
+  const guardMembership = votes?.guardMembership ?? true;
+  return new Guard({ founding, rules: { hashes: nodeHashes, verify: verifySignature, keyOf: publicKeyOf, guardMembership } });
 }
 
 const refused = (reply: Reply): QuorateError => {

@@ -2,7 +2,8 @@ import { isProven } from '../byzantine/evidence-check.ts';
 import { decodeEvidence } from '../byzantine/evidence-encoding.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
 import { evidenceDocument, type EvidenceDocument } from './evidence-document.ts';
-import { configurationOf, isRecord, parse } from './genesis.ts';
+import { foundingOf } from './genesis.ts';
+import { isRecord, parse } from './json.ts';
 
 export { type EvidenceDocument } from './evidence-document.ts';
 
@@ -22,7 +23,7 @@ const maxFileCharacters = 65_536;
  * @throws RangeError if the genesis is unusable.
  */
 export function verifyEvidence(evidence: string, genesis: string): EvidenceVerdict {
-  const configuration = configurationOf(genesis);
+  const configuration = foundingOf(genesis).configuration;
   const file = evidence.length > maxFileCharacters ? undefined : parse(evidence);
   const encoded = isRecord(file) ? file['evidence'] : undefined;
   const decoded = typeof encoded === 'string' ? decodeEvidence(new Uint8Array(Buffer.from(encoded, 'base64'))) : undefined;

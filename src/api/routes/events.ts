@@ -1,5 +1,5 @@
-import type { NodeService } from '../../node/service.ts';
 import type { NodeEvent } from '../../node/event-log.ts';
+import type { NodeService } from '../../node/service.ts';
 import { route, type Route } from '../route.ts';
 import { eventsQuery } from '../schemas.ts';
 

@@ -1,5 +1,6 @@
 import { type Digest, digest } from '../../byzantine/digest.ts';
-import type { Certificate } from '../../byzantine/certificate.ts';
+import { type Certificate, decodeCertificate } from '../../byzantine/certificate.ts';
+import type { Hashes } from '../../byzantine/crypto.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 import type { Boot } from './boot.ts';
 import type { Flush } from './flush.ts';
@@ -20,43 +21,52 @@ export interface Certified {
 export class Certificates {
   readonly #flush: Flush;
   readonly #boot: Boot;
-  /** Oldest first. */
-  readonly #certificates: Map<ProposalId, Certified>;
+  readonly #hashes: Hashes;
+  /** Oldest first. As bytes: so many certificates, taken apart, would keep the garbage collector busy. */
+  readonly #certificates: Map<ProposalId, Uint8Array>;
   /** Votes that a client asked for and that are not known here, oldest first. */
   readonly #sought = new Set<ProposalId>();
   readonly #onAdded: (certificate: Certificate) => void;
   readonly #watchers = new Map<string, Set<() => void>>();
 
   /** `onAdded` is called with each new certificate once it is durable. */
-  constructor(stored: readonly Certified[], boot: Boot, flush: Flush, onAdded: (certificate: Certificate) => void) {
+  constructor(hashes: Hashes, stored: readonly Certified[], boot: Boot, flush: Flush, onAdded: (certificate: Certificate) => void) {
+    this.#hashes = hashes;
     this.#flush = flush;
     this.#boot = boot;
     this.#onAdded = onAdded;
     const oldestFirst = stored.toSorted((a, b) => orderOf(a.certificate) - orderOf(b.certificate));
-    this.#certificates = new Map(oldestFirst.map((certified) => [certified.certificate.proposal.id, certified]));
+    this.#certificates = new Map(oldestFirst.map(({ certificate, bytes }) => [certificate.proposal.id, bytes]));
   }
 
-  get(id: ProposalId): Certified | undefined {
+  /** As it travels. */
+  bytesOf(id: ProposalId): Uint8Array | undefined {
     return this.#certificates.get(id);
+  }
+
+  get(id: ProposalId): Certificate | undefined {
+    const bytes = this.#certificates.get(id);
+    return bytes && decodeCertificate(this.#hashes, bytes);
   }
 
   has(id: ProposalId): boolean {
     return this.#certificates.has(id);
   }
 
-  newest(limit: number): readonly Certified[] {
-    return [...this.#certificates.values()].toReversed().slice(0, limit);
+  newest(limit: number): readonly Certificate[] {
+    const ids = [...this.#certificates.keys()].toReversed().slice(0, limit);
+    return ids.flatMap((id) => this.get(id) ?? []);
   }
 
-  add(certified: Certified): void {
-    const { id } = certified.certificate.proposal;
+  add({ certificate, bytes }: Certified): void {
+    const { id } = certificate.proposal;
     this.#sought.delete(id);
-    this.#certificates.set(id, certified);
-    this.#flush.save(certificateChange(id, certified.bytes));
-    const [oldest] = this.#certificates.values();
-    if (this.#certificates.size > maxCertificates && oldest !== undefined) this.#forget(oldest.certificate);
+    this.#certificates.set(id, bytes);
+    this.#flush.save(certificateChange(id, bytes));
+    const [oldest] = this.#certificates.keys();
+    if (this.#certificates.size > maxCertificates && oldest !== undefined) this.#forget(oldest);
     this.#flush.afterSave(() => {
-      this.#onAdded(certified.certificate);
+      this.#onAdded(certificate);
       const watchers = this.#watchers.get(id) ?? [];
       this.#watchers.delete(id);
       for (const watcher of watchers) watcher();
@@ -84,10 +94,11 @@ export class Certificates {
   }
 
   /** A certificate makes room. Its proposal must not be voted on again if somebody brings it back. */
-  #forget({ proposal }: Certificate): void {
-    this.#certificates.delete(proposal.id);
-    this.#boot.forget(proposal.proposal);
-    this.#flush.save(forgetCertificate(proposal.id));
+  #forget(id: ProposalId): void {
+    const certificate = this.get(id);
+    if (certificate !== undefined) this.#boot.forget(certificate.proposal.proposal);
+    this.#certificates.delete(id);
+    this.#flush.save(forgetCertificate(id));
   }
 }
 

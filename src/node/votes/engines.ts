@@ -4,10 +4,7 @@ import { encodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes, Sign } from '../../byzantine/crypto.ts';
 import { encodeSignedProposal } from '../../byzantine/encoding.ts';
 import type { MemberIndex } from '../../byzantine/epoch.ts';
-import type { ByzantineMessage } from '../../byzantine/messages.ts';
-import type { ProposalId } from '../../byzantine/proposal.ts';
 import type { Memory, Ready } from '../../byzantine/ready.ts';
-import type { FrameRecord } from '../../byzantine/records.ts';
 import { defined } from '../../core/assert.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Certificates, Certified } from './certificates.ts';
@@ -49,12 +46,14 @@ export class Engines {
     this.#parts = parts;
   }
 
-  /** Lets every engine that has something to do go on until none has; gathers what is to be saved and sent. */
-  run(): void {
+  /** Lets every engine that has something to do go on until none has; gathers what is to be saved and sent. Returns how many votes it was about. */
+  run(): number {
     const { open, flush } = this.#parts;
     const memories = new Map<Instance, Memory>();
+    let votes = 0;
     for (let instances = open.takeTouched(); instances.length > 0; instances = open.takeTouched()) {
       const toSign: ToSign[] = [];
+      votes += instances.length;
       for (const instance of instances) {
         const ready = instance.engine?.takeReady();
         if (ready === undefined) continue;
@@ -68,6 +67,7 @@ export class Engines {
       // With a certificate there is nothing left to remember.
       if (open.has(instance.proposal.id)) flush.save(...memoryChanges(instance.proposal.id, memory, instance.savedWitnesses));
     }
+    return votes;
   }
 
   /** Time goes on for the engines and for what was said outside of them. */
@@ -95,7 +95,7 @@ export class Engines {
   /** What is to be signed for the engine. */
   #obey(instance: Instance, { toSign, messages, evidence, decided, breach }: Ready): Signable[] {
     const { id } = instance.proposal;
-    for (const { to, message } of messages) this.#parts.links.push(to, message, () => recordOf(id, message));
+    for (const { to, message } of messages) this.#parts.links.say(to, id, message);
     for (const lie of evidence) this.#parts.evidence.add(lie);
     if (breach !== undefined)
       this.#parts.logger.error({ vote: id }, 'two outcomes of a vote have both been decided: more members lie than may');
@@ -142,7 +142,7 @@ export class Engines {
     const spreads = this.#spread(instance);
     const others = links.others();
     const asked = others[instance.reminders % others.length];
-    for (const payload of missing) if (asked !== undefined) links.push(asked, {}, () => ({ type: 'get', digest: payload }));
+    for (const payload of missing) if (asked !== undefined) links.push(asked, { type: 'get', digest: payload });
     if (attested !== undefined) links.pushToAll({ type: 'attestation', attestation: attested });
     if (attested !== undefined || instance.engine === undefined) links.pushToAll({ type: 'get', digest: instance.proposal.id });
     else if (missing.length === 0 && !instance.hasAttestations && !spreads) instance.remindAtMs = Number.POSITIVE_INFINITY;
@@ -153,13 +153,10 @@ export class Engines {
     const { self, links } = this.#parts;
     if (proposal.proposal.proposer !== self || reminders > maxSpreads) return false;
     const silent = links.others().filter((member) => !heard.has(member));
-    for (const member of silent) links.push(member, proposal, () => ({ type: 'proposal', bytes: encodeSignedProposal(proposal) }));
+    for (const member of silent) links.push(member, { type: 'proposal', bytes: encodeSignedProposal(proposal) });
     return silent.length > 0;
   }
 }
 
 const signableOf = (thing: Ballot | Expiry): Signable =>
   'choices' in thing ? { type: 'ballot', ballot: thing } : { type: 'expiry', expiry: thing };
-
-const recordOf = (proposal: ProposalId, message: ByzantineMessage): FrameRecord =>
-  message.type === 'statement' || message.type === 'want' ? { ...message, proposal } : message;

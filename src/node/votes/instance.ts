@@ -12,8 +12,7 @@ import type { SignedProposal } from '../../byzantine/proposal.ts';
 import type { Witness } from '../../byzantine/witness.ts';
 import { equalBytes } from '../../core/bytes.ts';
 
-/** Until a certificate is whole its parts are sent again: after this long, and twice as long each time. */
-const firstReminderMs = 100;
+/** Until a certificate is whole its parts are sent again: after the time of a view, and twice as long each time. */
 const maxReminderMs = 2000;
 
 /** One vote at this node from its proposal to its certificate: the engine that decides, the attestations that report, and the payloads. */
@@ -35,7 +34,8 @@ export class Instance {
   #decided: Witness | undefined;
   /** When what is missing here is asked for again. */
   remindAtMs = Number.POSITIVE_INFINITY;
-  #reminderMs = firstReminderMs;
+  readonly #viewMs: () => number;
+  #reminderMs = 0;
   /** Counts reminders: each time another member is asked for a payload. */
   reminders = 0;
 
@@ -44,8 +44,10 @@ export class Instance {
     trust: Trust,
     payloads: ReadonlyMap<Digest, Uint8Array>,
     savedWitnesses: Iterable<Digest>,
+    viewMs: () => number,
     engineOf: ((motion: Motion) => Engine) | undefined,
   ) {
+    this.#viewMs = viewMs;
     const { id, proposal: content } = proposal;
     this.proposal = proposal;
     this.motion = {
@@ -105,7 +107,9 @@ export class Instance {
 
   /** Somebody waits for something that may have been lost. */
   arm(nowMs: number): void {
-    if (this.remindAtMs === Number.POSITIVE_INFINITY) this.remindAtMs = nowMs + this.#reminderMs;
+    if (this.remindAtMs !== Number.POSITIVE_INFINITY) return;
+    this.#reminderMs = Math.max(this.#reminderMs, Math.min(maxReminderMs, this.#viewMs()));
+    this.remindAtMs = nowMs + this.#reminderMs;
   }
 
   reminded(nowMs: number): void {

@@ -82,7 +82,7 @@ export class Intake {
     const { early, links } = this.#parts;
     early.tick(nowMs, (members, id) => {
       const record = { type: 'get', digest: id } as const;
-      for (const member of members) links.push(member, record, () => record);
+      for (const member of members) links.push(member, record);
     });
   }
 
@@ -113,8 +113,8 @@ export class Intake {
   /** A digest names a vote or a payload. */
   #onGet(from: MemberIndex, wanted: Digest): void {
     const { open, certificates, links } = this.#parts;
-    const certified = certificates.get(wanted);
-    if (certified !== undefined) return links.answer(from, { type: 'certificate', bytes: certified.bytes });
+    const certificate = certificates.bytesOf(wanted);
+    if (certificate !== undefined) return links.answer(from, { type: 'certificate', bytes: certificate });
     const instance = open.get(wanted);
     if (instance !== undefined) {
       links.answer(from, { type: 'proposal', bytes: encodeSignedProposal(instance.proposal) });
@@ -148,10 +148,10 @@ export class Intake {
   /** Of a vote that is over here, or whose proposal hasn't come. */
   #onStranger(from: MemberIndex, id: ProposalId, record: VoteWord): void {
     const { certificates, early, links, nowMs } = this.#parts;
-    const certified = certificates.get(id);
-    if (certified === undefined) return early.add(from, id, record, nowMs());
+    const bytes = certificates.bytesOf(id);
+    if (bytes === undefined) return early.add(from, id, record, nowMs());
     // Who only is a little behind has what it needs on the way; who asks again has not.
-    if (record.type === 'statement' && record.asks) links.answer(from, { type: 'certificate', bytes: certified.bytes });
+    if (record.type === 'statement' && record.asks) links.answer(from, { type: 'certificate', bytes });
   }
 }
 

@@ -26,7 +26,7 @@ export interface OpenVotesParts {
   readonly boot: Boot;
   readonly flush: Flush;
   /** Called with each new vote once it is durable. */
-  readonly onBegun: (signed: SignedProposal) => void;
+  readonly onBegun: (instance: Instance) => void;
   readonly nowMs: () => number;
   /** How long view 0 of a vote may take. */
   readonly viewMs: () => number;
@@ -79,9 +79,10 @@ export class OpenVotes {
   /** Begins a vote that is new here. */
   begin(signed: SignedProposal): Instance {
     const { flush, onBegun } = this.#parts;
+    const instance = this.#add(signed, new Map(), undefined);
     flush.save(proposalChange(signed));
-    flush.afterSave(() => onBegun(signed));
-    return this.#add(signed, new Map(), undefined);
+    flush.afterSave(() => onBegun(instance));
+    return instance;
   }
 
   /** Goes on with a vote of before the restart. */
@@ -139,7 +140,7 @@ export class OpenVotes {
   #add(signed: SignedProposal, payloads: ReadonlyMap<Digest, Uint8Array>, memory: Memory | undefined): Instance {
     const { proposer, items } = signed.proposal;
     const witnesses = memory?.witnesses.map(({ value }) => value) ?? [];
-    const instance = new Instance(signed, this.#parts.trust, payloads, witnesses, this.#engineFor(signed, memory));
+    const instance = new Instance(signed, this.#parts.trust, payloads, witnesses, this.#parts.viewMs, this.#engineFor(signed, memory));
     this.#instances.set(signed.id, instance);
     this.#byProposer[proposer] = (this.#byProposer[proposer] ?? 0) + 1;
     this.#payloadBytes += instance.payloadBytes;

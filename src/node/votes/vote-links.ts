@@ -2,7 +2,9 @@ import type { Authenticator } from '../../byzantine/authenticator.ts';
 import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
 import { isFrame } from '../../byzantine/frame.ts';
 import { isAnnouncement } from '../../byzantine/key-announcement.ts';
-import { encodeRecord, type FrameRecord, packRecords, unpackRecords } from '../../byzantine/records.ts';
+import type { ByzantineMessage } from '../../byzantine/messages.ts';
+import type { ProposalId } from '../../byzantine/proposal.ts';
+import { encodeMessage, encodeRecord, type FrameRecord, packRecords, unpackRecords } from '../../byzantine/records.ts';
 import type { NodeId } from '../../core/ids.ts';
 
 /** True for frames between nodes that are the votes' and not Raft's: their first two bytes are other than those of a packed array. */
@@ -29,8 +31,9 @@ export class VoteLinks {
   readonly #outgoing: Uint8Array[][];
   readonly #announcedMs: number[];
   readonly #answerBytes: number[];
-  /** The last record that was encoded: a broadcast is encoded once. */
-  #last: { readonly key: object; readonly bytes: Uint8Array } | undefined;
+  /** The last message that was encoded: a broadcast is encoded once. */
+  #last: { readonly message: ByzantineMessage; readonly bytes: Uint8Array } | undefined;
+  readonly #others: readonly MemberIndex[];
   /** Frames that were not understood or not authentic. */
   refused = 0;
 
@@ -38,6 +41,7 @@ export class VoteLinks {
     this.#parts = parts;
     const { members } = parts.configuration;
     this.#outgoing = members.map(() => []);
+    this.#others = members.flatMap((_, member) => (member === parts.self ? [] : [member]));
     this.#announcedMs = members.map(() => Number.NEGATIVE_INFINITY);
     this.#answerBytes = members.map(() => answerBytesPerTick);
   }
@@ -52,14 +56,20 @@ export class VoteLinks {
     return this.#parts.authenticator.knows(member);
   }
 
-  /** Puts a record with what goes to a member at the next flush. `key`: the same object for the same record. */
-  push(to: MemberIndex, key: object, record: () => FrameRecord): void {
-    if (this.#last?.key !== key) this.#last = { key, bytes: encodeRecord(record()) };
+  /** Puts a record with what goes to a member at the next flush. */
+  push(to: MemberIndex, record: FrameRecord): void {
+    this.#outgoing[to]?.push(encodeRecord(record));
+  }
+
+  /** What an engine says to a member. A message to all of them is one object. */
+  say(to: MemberIndex, proposal: ProposalId, message: ByzantineMessage): void {
+    if (this.#last?.message !== message) this.#last = { message, bytes: encodeMessage(proposal, message) };
     this.#outgoing[to]?.push(this.#last.bytes);
   }
 
   pushToAll(record: FrameRecord): void {
-    for (const member of this.others()) this.push(member, record, () => record);
+    const bytes = encodeRecord(record);
+    for (const member of this.others()) this.#outgoing[member]?.push(bytes);
   }
 
   /** Answers a question, as far as the member hasn't asked too much. */
@@ -79,7 +89,7 @@ export class VoteLinks {
   }
 
   others(): readonly MemberIndex[] {
-    return this.#outgoing.flatMap((_, member) => (member === this.#parts.self ? [] : [member]));
+    return this.#others;
   }
 
   takeOutgoing(): readonly (readonly Uint8Array[])[] {

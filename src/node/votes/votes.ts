@@ -17,8 +17,10 @@ import { EarlyRecords } from './early-records.ts';
 import { Engines } from './engines.ts';
 import { EvidenceBook } from './evidence-book.ts';
 import { Flush } from './flush.ts';
+import type { Instance } from './instance.ts';
 import { Intake } from './intake.ts';
 import { NewVotes } from './new-votes.ts';
+import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
@@ -30,8 +32,6 @@ import { certifiedView, eventOf, openView } from './vote-views.ts';
 const maxInboxFrames = 8192;
 const maxInboxBytes = 32 * 1024 * 1024;
 const keyLifeMs = 24 * 3_600_000;
-/** What view 0 takes at least, and how many delays it has (nine in TetraBFT). */
-const viewMs = { least: 150, delays: 9 };
 const rememberedSignatures = 16_384;
 const opinionPrefix = 'opinion:';
 /** Votes that one heartbeat asks about; the next one asks on. */
@@ -60,8 +60,8 @@ export interface VotePorts {
   isReachable(node: NodeId): boolean;
   /** A vote began or ended here, durably. */
   onEvent(event: VoteEvent): void;
-  /** Runs the job soon, after what has already arrived: one turn serves all of it. */
-  defer(job: () => void): void;
+  /** Runs the job in so many milliseconds; with 0 soon, after what has already arrived: one turn serves all of it. */
+  defer(job: () => void, ms: number): void;
   onFatal(error: Error): void;
 }
 
@@ -103,9 +103,8 @@ export class Votes implements VoteService {
   #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
   #inboxBytes = 0;
   #keyMs: number;
+  readonly #pace = new Pace();
   readonly #ended = { decided: 0, noConsensus: 0 };
-  /** A late peak of what a message and the write before it take. */
-  #delayMs = 0;
   #hasBooted = false;
   #tickPending = false;
   #saving = false;
@@ -135,9 +134,11 @@ export class Votes implements VoteService {
       send: (to, frame) => ports.send(to, frame),
       onMet: (member) => this.#meet(member),
     });
-    const view0Ms = (): number => Math.max(viewMs.least, viewMs.delays * this.#delayMs);
-    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: view0Ms, onBegun: ({ id }) => this.#tell(id) });
-    const certificates = new Certificates(stored.certificates, boot, flush, ({ proposal }) => this.#tell(proposal.id));
+    const onBegun = (instance: Instance): void => this.#tell(openView(instance, configuration));
+    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
+    const certificates = new Certificates(hashes, stored.certificates, boot, flush, (certificate) =>
+      this.#tell(certifiedView(certificate, configuration)),
+    );
     const evidence = new EvidenceBook(stored.evidence, configuration, logger, flush);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
@@ -228,15 +229,15 @@ export class Votes implements VoteService {
     const certified = this.#certificates.newest(limit - open.length);
     return [
       ...open.map((instance) => openView(instance, this.configuration)),
-      ...certified.map(({ certificate }) => certifiedView(certificate, this.configuration)),
+      ...certified.map((certificate) => certifiedView(certificate, this.configuration)),
     ];
   }
 
   view(id: string): VoteView | undefined {
     const digest = digestIn(id);
     if (digest === undefined) return undefined;
-    const certified = this.#certificates.get(digest);
-    if (certified !== undefined) return certifiedView(certified.certificate, this.configuration);
+    const certificate = this.#certificates.get(digest);
+    if (certificate !== undefined) return certifiedView(certificate, this.configuration);
     const instance = this.#open.get(digest);
     return instance && openView(instance, this.configuration);
   }
@@ -258,7 +259,7 @@ export class Votes implements VoteService {
   onCertified(id: string, listener: () => void): () => void {
     const digest = digestIn(id);
     if (digest === undefined || !this.#certificates.has(digest)) return this.#certificates.watch(id, listener);
-    this.#ports.defer(listener);
+    this.#ports.defer(listener, 0);
     return () => {};
   }
 
@@ -268,9 +269,7 @@ export class Votes implements VoteService {
     return { ...this.#ended, open: this.#open.size, framesRefused, recordsRefused: this.#intake.refused, lies: this.#evidence.noticed };
   }
 
-  #tell(id: ProposalId): void {
-    const view = this.view(id);
-    if (view === undefined) return;
+  #tell(view: VoteView): void {
     if (view.state === 'decided') this.#ended.decided++;
     if (view.state === 'no_consensus') this.#ended.noConsensus++;
     this.#ports.onEvent(eventOf(view));
@@ -285,10 +284,11 @@ export class Votes implements VoteService {
   #deferTurn(): void {
     if (this.#turnDeferred || this.#stopped) return;
     this.#turnDeferred = true;
+    const askedMs = this.#nowMs;
     this.#ports.defer(() => {
       this.#turnDeferred = false;
-      if (!this.#saving) this.#guard(() => this.#turn());
-    });
+      if (!this.#saving) this.#guard(() => this.#turn(askedMs));
+    }, this.#pace.pauseMs);
   }
 
   #guard(job: () => void): void {
@@ -305,7 +305,7 @@ export class Votes implements VoteService {
     this.#ports.onFatal(error);
   }
 
-  #turn(): void {
+  #turn(askedMs: number): void {
     const startedMs = this.#nowMs;
     for (const { from, bytes } of this.#inbox.splice(0)) {
       const opened = this.#hasBooted ? this.#links.open(from, bytes, startedMs) : undefined;
@@ -313,11 +313,11 @@ export class Votes implements VoteService {
     }
     this.#inboxBytes = 0;
     if (this.#tickPending) this.#onTick(startedMs);
-    this.#engines.run();
+    const votes = this.#engines.run();
     const { changes, afterSave } = this.#flush.take();
     const outgoing = this.#links.takeOutgoing();
     const finish = (): void => {
-      this.#delayMs = Math.max(0.99 * this.#delayMs, this.#nowMs - startedMs);
+      this.#pace.took(this.#nowMs - askedMs, votes);
       if (this.#hasBooted) this.#links.send(outgoing);
       else this.#booted();
       for (const job of afterSave) job();
