@@ -17,7 +17,7 @@ export function addByzantineCommand(sim: Command, context: Context): void {
     .description('votes with lying members: twins, liars, amnesia, silence, crashes and cuts; exit 8 unsafe, 9 stuck, 10 crash')
     .option('--seeds <n>', 'how many votes', wholeNumber(1, 1_000_000_000), 1000)
     .option('--seed <n>', 'the first seed', seedNumber, 1)
-    .option('--jobs <n>', 'processes', processes, 1)
+    .option('--jobs <n>', 'processes that share the seeds', processes, 1)
     .option('--nodes <n>', 'members of each vote; by default 4, 5, 6, 7 or 10, by the seed', wholeNumber(4, 16))
     .option(
       '--faulty <n>',

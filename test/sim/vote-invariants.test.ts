@@ -74,7 +74,16 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
       bad: saves(memory({}, { expiry: expires(0) }), memory({}, { expiry: expires(1) })),
     },
   ],
-  'liars-move-nobody': [{ good: saves(memory({ viewChange: 1 }), memory({ viewChange: 2 })), bad: saves(memory({ viewChange: 2 })) }],
+  'liars-move-nobody': [
+    { good: saves(memory({ viewChange: 1 }), memory({ viewChange: 2 })), bad: saves(memory({ viewChange: 2 })) },
+    {
+      good: (it) => {
+        it.onSaved?.(1, none, memory({ viewChange: 1 }));
+        it.onSaved?.(0, none, memory({ view: 1 }));
+      },
+      bad: saves(memory({ view: 1 })),
+    },
+  ],
   'bounded-memory': [
     {
       good: saves(memory({}, { witnesses: Array.from({ length: maxWitnesses }, () => witness(0)) })),
@@ -104,7 +113,13 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
     },
     { good: () => {}, bad: (it) => it.onBreach?.(0, [x, y]) },
   ],
-  'valid-witness': [{ good: (it) => it.onDecided?.(0, witness(0)), bad: (it) => it.onDecided?.(0, witness(0, [0, 1])) }],
+  'valid-witness': [
+    { good: (it) => it.onDecided?.(0, witness(0)), bad: (it) => it.onDecided?.(0, witness(0, [0, 1])) },
+    {
+      good: saves(memory({ current: [witness(0).value, none, none, none] }, { witnesses: [witness(0)] })),
+      bad: saves(memory({ current: [x, none, none, none] }, { witnesses: [witness(0)] })),
+    },
+  ],
   'honest-support': [{ good: (it) => it.onDecided?.(0, witness(0, [0, 1, 3])), bad: (it) => it.onDecided?.(0, witness(0, [0, 3, 3])) }],
   'fair-evidence': [
     {
