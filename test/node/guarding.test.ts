@@ -146,6 +146,26 @@ describe('node: guarded commands (protocol design 1.9)', () => {
     expect(other?.ok === false && other.failure.detail).to.match(/another payload/);
   });
 
+  it("is neither taken nor acknowledged by a node whose log may not be the cluster's", () => {
+    const cluster = new Cluster(4, 4);
+    const certificate = cluster.membersOf(cluster.founding).approval(deployment);
+    const odd = (cluster.leader + 1) % 4;
+    const { world } = cluster;
+    cluster.replica(odd).submit({ op: 'PutKey', key: 'mine', value: 'once', ifVersion: undefined }, undefined, 2000, () => {});
+    cluster.pass(2);
+    world.rewriteLog(odd);
+    cluster.pass(3);
+
+    const answer = cluster.enact(cluster.leader, deployment, certificate);
+
+    expect(cluster.replica(odd).divergence.isDiverged).to.equal(true);
+    expect(answer).to.deep.include({ ok: true });
+    expect([...cluster.replica(cluster.leader).state.decisions.all()]).to.have.length(1);
+    expect([...cluster.replica(odd).state.decisions.all()]).to.have.length(0);
+    cluster.leadBy(odd);
+    expect(cluster.leader, 'nobody votes for who is behind').to.not.equal(odd);
+  });
+
   it('a lying leader can not get a guarded command past honest followers: it is not acknowledged, and the leader is replaced', () => {
     const cluster = new Cluster(4, 4, { liars: [0] });
     cluster.leadBy(0);
