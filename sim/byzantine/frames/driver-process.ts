@@ -131,13 +131,29 @@ export class DriverProcess {
     const votes = this.#votes;
     if (votes === undefined) return;
     const before = votes.counters.framesRefused;
-    if (!this.#hasBooted || this.#writing !== undefined || this.#waiting > 0) return this.receive(from, frame);
+    const isLookedAt = this.#takeAtOnce(votes, from, frame);
+    hold(
+      !isLookedAt || votes.counters.framesRefused > before,
+      'bad-frames-refused',
+      () => `member ${this.member} took a frame that ${why}`,
+    );
+  }
+
+  /** Takes a frame, and then again: at most once to act on. */
+  receiveTwice(from: NodeId, frame: Uint8Array): void {
+    if (this.#votes !== undefined) this.#takeAtOnce(this.#votes, from, frame);
+    this.receiveBad(from, frame, 'came before');
+  }
+
+  /** False when the node has other things to do first, and takes it with them. */
+  #takeAtOnce(votes: Votes, from: NodeId, frame: Uint8Array): boolean {
+    const isIdle = this.#hasBooted && this.#writing === undefined && this.#waiting === 0;
     const jobs: (() => void)[] = [];
-    this.#atOnce = jobs;
+    if (isIdle) this.#atOnce = jobs;
     votes.onFrame(from, frame);
     this.#atOnce = undefined;
     for (const job of jobs) job();
-    hold(votes.counters.framesRefused > before, 'bad-frames-refused', () => `member ${this.member} took a frame that ${why}`);
+    return isIdle;
   }
 
   /** Gives its opinion of the vote, if it has one by now and knows the vote. */

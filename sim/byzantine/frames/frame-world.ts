@@ -179,9 +179,9 @@ export class FrameWorld implements DriverListener {
 
   #arrive(from: DriverProcess, to: DriverProcess, { frame, bad, twice }: Attack): void {
     this.trace.event(isAnnouncement(frame) ? 'key' : 'frame', to.index, from.index, frame.length);
-    if (bad === undefined) to.receive(from.nodeId, frame);
+    if (twice === true) to.receiveTwice(from.nodeId, frame);
+    else if (bad === undefined) to.receive(from.nodeId, frame);
     else to.receiveBad(from.nodeId, frame, bad);
-    if (twice === true) to.receiveBad(from.nodeId, frame, 'came before');
   }
 
   #start(process: DriverProcess): void {
