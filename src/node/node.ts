@@ -1,6 +1,7 @@
 import '../core/polyfill.ts';
 import { randomInt } from 'node:crypto';
 import { genesisConfiguration } from '../byzantine/configuration.ts';
+import { isGuardedByDefault } from '../byzantine/epoch-chain.ts';
 import { publicKeyOf } from '../byzantine/peer-id.ts';
 import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
 import { defined } from '../core/assert.ts';
@@ -620,7 +621,7 @@ function guardOf({ clusterId, members, votes }: Genesis): Guard {
     clusterId,
     members.map(({ nodeId }) => nodeId),
   );
-  const guardMembership = votes?.guardMembership ?? true;
+  const guardMembership = votes?.guardMembership ?? isGuardedByDefault(founding);
   return new Guard({ founding, rules: { hashes: nodeHashes, verify: verifySignature, keyOf: publicKeyOf, guardMembership } });
 }
 
