@@ -80,7 +80,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .description('Byzantine decisions per second, each from the request to a verified certificate')
     .option('--nodes <list>', 'daemons, at least 4; a cluster for each number', wholeNumbers(4, 128), [4])
     .option('--outstanding <list>', 'requests in flight, one measurement for each', wholeNumbers(1, 4096), [1, 16, 64])
-    .option('--items <n>', 'things that each request puts to the vote', wholeNumber(1, 256), 1)
+    .option('--items <n>', 'things that each request puts to the vote', wholeNumber(1, 1000), 1)
     .option('--bundle', 'as the items of one vote', false)
     .option('--seconds <n>', 'length of each measurement, after a warm-up of three', wholeNumber(1, 3600), 5)
     .option('--kill', 'with the last node killed', false)

@@ -4,8 +4,8 @@ import type { NewVotes } from './new-votes.ts';
 import type { Opinions } from './opinions.ts';
 import type { OpenedVote, VoteRequest } from './vote-service.ts';
 
-/** Items of a bundle that the proposer gathers, and how long the first of them waits for more (protocol design 1.4). */
-const maxItems = 256;
+/** Items of a bundle that the proposer gathers, as many as a proposal takes, and how long the first of them waits for more (protocol design 1.4). */
+const maxItems = 1024;
 const gatherMs = 2;
 
 interface Waiting {

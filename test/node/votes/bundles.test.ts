@@ -40,12 +40,12 @@ describe('node: bundles of votes', () => {
     expect(network.view(3, id)?.certificate?.proposal.proposal.items).to.have.length(5);
   });
 
-  it('have at most 256 items, and only requests on the same terms', () => {
+  it('have at most 1,024 items, and only requests on the same terms', () => {
     const network = new VoteNetwork(4, { autoApprove: ['deploy'] });
 
     const many = openAll(
       network,
-      Array.from({ length: 257 }, () => ({})),
+      Array.from({ length: 1025 }, () => ({})),
     );
     const differing = openAll(network, [{}, { minSupport: 4 }, { timeoutMs: 6000 }]);
 
