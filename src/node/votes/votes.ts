@@ -326,7 +326,7 @@ export class Votes implements VoteService {
     this.#ports.defer(() => {
       this.#turnDeferred = false;
       if (!this.#saving && !this.#hasEnded) this.#guard(() => this.#turn(askedMs));
-    }, this.#pace.pauseMs);
+    }, this.#pace.pauseMs(askedMs));
   }
 
   /** Does something that the next turn is to save and send. */
@@ -360,7 +360,8 @@ export class Votes implements VoteService {
     const votes = this.#engines.run();
     const { changes, afterSave } = this.#flush.take();
     const outgoing = this.#links.takeOutgoing();
-    this.#pace.worked(this.#nowMs - startedMs, votes);
+    const endedMs = this.#nowMs;
+    this.#pace.worked(endedMs - startedMs, votes, endedMs);
     const finish = (): void => {
       this.#pace.took(this.#nowMs - askedMs);
       if (this.#hasBooted) this.#links.send(outgoing);
