@@ -6,7 +6,10 @@ import { CliError } from './cli-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { pause } from './http.ts';
 
-const answerSchema = z.object({ items: z.array(z.unknown()), certificates: z.array(z.object({ items: z.array(z.unknown()) }).loose()) });
+const answerSchema = z.object({
+  items: z.array(z.object({ state: z.string() })),
+  certificates: z.array(z.object({ id: z.string() }).loose()),
+});
 
 /** What each request asks for. */
 export interface VoteLoadOptions {
@@ -20,7 +23,9 @@ export interface VoteLoadResult {
   /** Microseconds from the request to its last certificate, verified. */
   readonly histogram: Histogram;
   readonly tookMs: number;
+  /** Votes, each counted once however many requests share it. */
   readonly decisions: number;
+  /** What was asked for and is decided. */
   readonly items: number;
   readonly failed: number;
 }
@@ -32,7 +37,7 @@ export class VoteLoad {
   readonly #options: VoteLoadOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 4096 });
   #next = 0;
-  #decisions = 0;
+  readonly #decided = new Set<string>();
   #items = 0;
 
   constructor(endpoints: readonly string[], genesis: string, options: VoteLoadOptions) {
@@ -58,7 +63,8 @@ export class VoteLoad {
     const histogram = build({ numberOfSignificantValueDigits: 3, highestTrackableValue: 60_000_000 });
     const startedMs = performance.now();
     let failed = 0;
-    [this.#decisions, this.#items] = [0, 0];
+    this.#decided.clear();
+    this.#items = 0;
     const lane = async (): Promise<void> => {
       while (performance.now() - startedMs < durationMs) {
         const fromMs = performance.now();
@@ -67,7 +73,7 @@ export class VoteLoad {
       }
     };
     await Promise.all(Array.from({ length: lanes }, lane));
-    return { histogram, tookMs: performance.now() - startedMs, decisions: this.#decisions, items: this.#items, failed };
+    return { histogram, tookMs: performance.now() - startedMs, decisions: this.#decided.size, items: this.#items, failed };
   }
 
   close(): void {
@@ -88,10 +94,10 @@ export class VoteLoad {
     if (!answer.success) return false;
     const { certificates } = answer.data;
     if (!certificates.every((certificate) => this.#verify(JSON.stringify(certificate), { option: 'approve' }).valid)) return false;
-    const decided = certificates.reduce((sum, certificate) => sum + certificate.items.length, 0);
-    this.#decisions += certificates.length;
+    for (const { id } of certificates) this.#decided.add(id);
+    const decided = answer.data.items.filter(({ state }) => state === 'decided').length;
     this.#items += decided;
-    return decided >= items;
+    return decided === items;
   }
 
   #post(url: string, body: string): Promise<unknown> {
