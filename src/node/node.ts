@@ -13,7 +13,7 @@ import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
-import { type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
+import { type LinkFaults, type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
@@ -231,6 +231,11 @@ export class Node implements NodeService {
       this.#linked = this.#peers();
       transport.setMembers(this.#linked);
     }, this.#config.electionTimeoutMs);
+  }
+
+  /** For demonstrations and tests of what a network may do: makes exactly these links bad. */
+  impairLinks(faults: LinkFaults): void {
+    this.#transport?.impair(faults);
   }
 
   /** The running replica, for benchmarks and tests of this package. */

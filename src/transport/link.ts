@@ -54,7 +54,7 @@ export class PeerLink {
     if (!this.up) this.#redial.start();
   }
 
-  /** A connection from the peer has just come in, so the peer is there. */
+  /** The peer is likely to be there: a connection from it has just come in, or whoever asks knows better than past failures. */
   hurry(): void {
     this.#redial.hurry();
   }
@@ -119,6 +119,12 @@ export class PeerLink {
     this.#incoming = undefined;
     if (this.#outgoing !== undefined) this.#loseOutgoing(this.#outgoing.stream, reason);
     this.#parts.disconnect(reason);
+  }
+
+  /** Gives up what there is, and dials now. */
+  redial(reason: string): void {
+    this.drop(reason);
+    this.hurry();
   }
 
   /** No link is wanted until the next `start`. Resolves when nothing is under way any more. */
