@@ -4,8 +4,10 @@ import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
+import { members as membersOf } from '../raft/configuration.ts';
 import type { Configuration, SnapshotMeta } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
+import { type Lease, maxLeases } from '../partition/heal/summary.ts';
 import { openNodeStore } from '../storage/node-store.ts';
 import type { RaftStore, StoredState } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
@@ -15,10 +17,14 @@ import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
 import { type LinkFaults, type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
+import { isPartitionFrame } from '../wire/partition.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import { Metrics } from './metrics.ts';
+import { LoopDelay } from './partition/loop-delay.ts';
+import { Partition, type PartitionView } from './partition/partition.ts';
+import { type PartitionStatus, partitionStatus, splitView } from './partition/partition-views.ts';
 import { Replica } from './replica.ts';
 import { ticksPerHeartbeat } from './replica-options.ts';
 import type {
@@ -43,6 +49,9 @@ import { writeSnapshotFile } from './snapshot-file.ts';
 import { loadState, readChunk } from './snapshot-reading.ts';
 
 export const version = '0.1.0';
+
+/** Ticks between two looks at the event loop's delay: a second of 100 ms heartbeats. */
+const ticksPerLook = 10 * ticksPerHeartbeat;
 
 export interface NodeConfig {
   /** Holds the store; of this node alone. */
@@ -100,6 +109,8 @@ export class Node implements NodeService {
   readonly #config: NodeConfig;
   readonly #store: RaftStore;
   readonly #replica: Replica;
+  readonly #partition: Partition;
+  readonly #loopDelay = new LoopDelay();
   readonly #metrics: Metrics;
   readonly #addresses: AddressBook;
   #transport: PeerTransport | undefined;
@@ -146,6 +157,7 @@ export class Node implements NodeService {
       stored,
       state,
     );
+    this.#partition = this.#makePartition();
   }
 
   static async start(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState): Promise<Node> {
@@ -156,7 +168,13 @@ export class Node implements NodeService {
       listen: { host: config.peerHost, port: config.peerPort },
       clusterId: config.genesis.clusterId,
       members: node.#peers(),
-      handlers: { onFrame: (from, frame) => replica.onFrame(from, frame), onLink: (peer, up) => replica.onLink(peer, up) },
+      handlers: {
+        onFrame: (from, frame) => node.#onFrame(from, frame),
+        onLink: (peer, up) => {
+          replica.onLink(peer, up);
+          node.#partition.onLink(peer, up);
+        },
+      },
       logger: config.logger,
     });
     node.#transport = transport;
@@ -164,16 +182,87 @@ export class Node implements NodeService {
     node.#followMembers();
     node.#metrics.watch(replica, store, transport.stats);
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
-    node.#timer = setInterval(() => replica.tick(), config.heartbeatMs / ticksPerHeartbeat);
+    let ticks = 0;
+    node.#loopDelay.start();
+    node.#timer = setInterval(() => {
+      replica.tick();
+      node.#partition.tick();
+      if (++ticks % ticksPerLook === 0) node.#partition.onLoopDelay(node.#loopDelay.takeP99Ms());
+    }, config.heartbeatMs / ticksPerHeartbeat);
     return node;
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#loopDelay.stop();
     clearTimeout(this.#forgetTimer);
     this.#replica.stop();
     await this.#transport?.stop();
     await this.#store.close();
+  }
+
+  #onFrame(from: NodeId, frame: Uint8Array): void {
+    if (isPartitionFrame(frame)) return this.#partition.onFrame(from, frame);
+    this.#partition.heard(from);
+    return this.#replica.onFrame(from, frame);
+  }
+
+  #makePartition(): Partition {
+    const { genesis, heartbeatMs, electionTimeoutMs, logger } = this.#config;
+    return new Partition(
+      {
+        self: this.#replica.id,
+        clusterTag: clusterTag(genesis.clusterId),
+        heartbeatMs,
+        tickMs: heartbeatMs / ticksPerHeartbeat,
+        graceMs: 10 * electionTimeoutMs,
+      },
+      {
+        send: (to, frame) => this.#transport?.send(to, frame),
+        dial: (peer) => this.#transport?.redial(peer),
+        view: () => this.#partitionView(),
+        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+        random: { below: (bound) => randomInt(bound) },
+        logger,
+      },
+    );
+  }
+
+  #partitionView(): PartitionView {
+    const { raft, state, counters, id } = this.#replica;
+    const status = raft.status();
+    return {
+      members: membersOf(raft.configuration),
+      voters: raft.configuration.voters,
+      leader: raft.leader,
+      term: raft.term,
+      commitIndex: raft.commitIndex,
+      lastIndex: status.lastIndex,
+      snapshots: counters.snapshotsInstalled,
+      termAt: (index) => raft.termAt(index),
+      matchIndex: (voter) => status.progress.get(voter)?.match ?? 0,
+      leases: () => [...leasesAt(state, [this.#config.name, this.#addresses.all(state.members).get(id)?.http ?? ''])],
+      holder: (task) => {
+        const found = state.tasks.get(task);
+        return found?.agent === undefined ? undefined : { fence: found.fence, agent: found.agent };
+      },
+    };
+  }
+
+  partition(): PartitionStatus {
+    const { raft, id } = this.#replica;
+    const { configuration, leader } = raft;
+    return partitionStatus(this.#partition, { self: id, members: membersOf(configuration), voters: configuration.voters, leader }, (node) =>
+      this.#nameOf(node),
+    );
+  }
+
+  partitionHistory(): readonly Record<string, unknown>[] {
+    return this.#partition.history.splits.map((split) => splitView(split, (node) => this.#nameOf(node)));
+  }
+
+  #nameOf(node: NodeId): string {
+    return this.#addresses.all(this.#replica.state.members).get(node)?.name ?? node;
   }
 
   #peers(): readonly TransportMember[] {
@@ -250,10 +339,10 @@ export class Node implements NodeService {
   status(): NodeStatus {
     const { genesis, name } = this.#config;
     const { raft, links, appliedIndex, state } = this.#replica;
-    const { voters, learners } = raft.configuration;
+    const { learners } = raft.configuration;
     const nowMs = performance.now();
     const leader = raft.leader === undefined ? undefined : this.#addresses.all(state.members).get(raft.leader);
-    const { members } = this.#addresses.roster(this.#ownView());
+    const { members: roster } = this.#addresses.roster(this.#ownView());
     return {
       nodeId: this.#replica.id,
       name,
@@ -264,11 +353,11 @@ export class Node implements NodeService {
       leader: leader === undefined ? null : { nodeId: leader.nodeId, http: leader.http },
       commitIndex: raft.commitIndex,
       appliedIndex,
-      members,
+      members: roster,
       removed: this.#removed,
       partition: {
-        state: links.state(voters, nowMs),
-        reachable: members.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
+        state: this.#partition.standing.state,
+        reachable: roster.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
       },
       durability: 'sync',
     };
@@ -522,6 +611,17 @@ function roleOf(role: string, isLearner: boolean): NodeStatus['role'] {
   if (isLearner) return 'learner';
   if (role === 'leader' || role === 'follower') return role;
   return 'candidate';
+}
+
+/** Leases of tasks whose agents are attached to the node of these names. */
+function* leasesAt({ tasks, registry }: ClusterState, names: readonly string[]): Generator<Lease> {
+  let count = 0;
+  for (const { id, agent, fence } of tasks.held()) {
+    const node = agent === undefined ? undefined : registry.get(agent)?.node;
+    if (node === undefined || !names.includes(node)) continue;
+    yield { task: id, fence };
+    if (++count === maxLeases) return;
+  }
 }
 
 /** The members at the founding. */

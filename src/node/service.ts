@@ -4,6 +4,8 @@ import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
 import type { Genesis, MemberStatus } from './genesis.ts';
+import type { PartitionStatus } from './partition/partition-views.ts';
+import type { PartitionState } from '../partition/partition-state.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
@@ -21,8 +23,6 @@ export interface ReadPoint {
   /** How long ago this node last heard from a leader (0 on the leader). */
   readonly ageMs: number;
 }
-
-export type PartitionState = 'healthy' | 'suspect' | 'majority' | 'minority' | 'no_quorum' | 'healing';
 
 export interface NodeStatus {
   readonly nodeId: NodeId;
@@ -135,6 +135,10 @@ export interface NodeService {
   genesis(): Genesis;
   /** Ready when a leader is known, this node has applied what was committed when it started, and the disk works. */
   readiness(): Health;
+  /** Who hears whom, as this node sees it. */
+  partition(): PartitionStatus;
+  /** Splits that this node has seen since its start, as JSON; the newest last. */
+  partitionHistory(): readonly Record<string, unknown>[];
   /** Prometheus text. */
   metrics(): Promise<string>;
 

@@ -24,9 +24,10 @@ export interface View {
   readonly canFollow: boolean;
   /** Those out of reach could be a majority. */
   readonly othersMayDecide: boolean;
-  /** As many members as a Byzantine quorum are in this component; and all hear each other. */
+  /** As many members as a Byzantine quorum are in this component. */
   readonly bftOk: boolean;
-  readonly bftDirect: boolean;
+  /** And so many all hear each other. Sought when it is asked for: in a large cluster that takes a while. */
+  readonly bftDirect: () => boolean;
 }
 
 export interface Electorate {
@@ -60,7 +61,7 @@ export function classify(
     canFollow: centres.some((centre) => graph.isUp(self, centre)),
     othersMayDecide: missing.filter((node) => voters.includes(node)).length >= quorum,
     bftOk: component.length >= byzantineQuorum,
-    bftDirect: graph.cliques().some((clique) => clique.length >= byzantineQuorum),
+    bftDirect: () => graph.cliques().some((clique) => clique.length >= byzantineQuorum),
   };
 }
 

@@ -36,11 +36,14 @@ export class Matrix {
       this.#rows.set(row.node, { row, heard, receivedMs: nowMs, changedMs: new Map() });
       return true;
     }
-    if (row.boot < kept.row.boot || (row.boot === kept.row.boot && row.seq <= kept.row.seq)) return false;
+    // An old row is no news; but a node whose clock was set back may begin a new life with a lower number, once the old one has fallen silent.
+    if (this.isFresh(row.node, nowMs) && row.boot < kept.row.boot) return false;
+    if (row.boot === kept.row.boot && row.seq <= kept.row.seq) return false;
     for (const peer of new Set([...kept.heard, ...heard])) {
       if (kept.heard.has(peer) === heard.has(peer)) continue;
+      // That nodes find each other for the first time is no unrest.
+      if (!heard.has(peer) || kept.changedMs.has(peer)) this.#noteChange(row.node, peer, nowMs);
       kept.changedMs.set(peer, nowMs);
-      this.#noteChange(row.node, peer, nowMs);
     }
     Object.assign(kept, { row, heard, receivedMs: nowMs });
     return true;

@@ -48,8 +48,13 @@ export interface PeerTransport extends Transport {
   setMembers(members: readonly TransportMember[]): void;
   /** For each member other than this node, whether the link is up. */
   links(): ReadonlyMap<NodeId, boolean>;
-  /** Closes the connections to a peer, which has gone silent, and dials it afresh at once. */
+  /** Closes the connections to a peer, which has gone silent, and dials it afresh. */
   dropLink(peer: NodeId): void;
+  /**
+   * Dials a peer that is not heard, on a fresh connection: what there is may wait out its retransmissions for long. But it may also carry one direction still, so it is
+   * given up only once the new one is there.
+   */
+  redial(peer: NodeId): void;
   /** For tests and demonstrations: makes exactly these links bad, until the next call. */
   impair(faults: LinkFaults): void;
 }
@@ -101,6 +106,8 @@ class Libp2pTransport implements PeerTransport {
   readonly #addresses = new Map<NodeId, HostPort>();
   #deafTo: ReadonlySet<NodeId> = new Set();
   #muteTo: ReadonlySet<NodeId> = new Set();
+  /** Peers with a dial of `redial` under way. */
+  readonly #redialling = new Set<NodeId>();
   #node: Libp2p | undefined;
   #port = 0;
   #stopped: Promise<void> | undefined;
@@ -169,7 +176,13 @@ class Libp2pTransport implements PeerTransport {
   }
 
   dropLink(peer: NodeId): void {
-    this.#links.get(peer)?.redial('dropped by the node');
+    this.#links.get(peer)?.drop('dropped by the node');
+  }
+
+  redial(peer: NodeId): void {
+    const link = this.#links.get(peer);
+    if (link?.up === false) link.hurry();
+    else if (link !== undefined && !this.#redialling.has(peer)) void this.#replaceConnection(peer);
   }
 
   impair({ deafTo, muteTo }: LinkFaults): void {
@@ -212,19 +225,37 @@ class Libp2pTransport implements PeerTransport {
 
   /** Opens a stream on the newest connection with the peer, whoever dialled it, or on a fresh one. A connection that fails is never tried again. */
   async #open(peer: NodeId, stopped: AbortSignal): Promise<Stream> {
-    const address = this.#addresses.get(peer);
-    const node = this.#node;
-    assert(node !== undefined && address !== undefined, 'only members are dialled, once libp2p runs');
     if (this.#isImpaired(peer)) throw new Error('the link is impaired');
     const signal = AbortSignal.any([stopped, AbortSignal.timeout(openTimeoutMs)]);
     const existing = this.#connections(peer).findLast((connection) => connection.status === 'open');
-    // `force` because libp2p would otherwise hand back a connection it has, which may be half dead.
-    const connection = existing ?? (await node.dial(toMultiaddr(address, peer), { signal, force: true }));
+    const connection = existing ?? (await this.#dial(peer, signal));
     try {
       return await connection.newStream(this.#protocol, { signal });
     } catch (error) {
       connection.abort(new Error('no stream could be opened on it'));
       throw error;
+    }
+  }
+
+  async #dial(peer: NodeId, signal: AbortSignal): Promise<Connection> {
+    const address = this.#addresses.get(peer);
+    const node = this.#node;
+    assert(node !== undefined && address !== undefined, 'only members are dialled, once libp2p runs');
+    if (this.#isImpaired(peer)) throw new Error('the link is impaired');
+    // `force` because libp2p would otherwise hand back a connection it has, which may be half dead.
+    return await node.dial(toMultiaddr(address, peer), { signal, force: true });
+  }
+
+  async #replaceConnection(peer: NodeId): Promise<void> {
+    this.#redialling.add(peer);
+    try {
+      const fresh = await this.#dial(peer, AbortSignal.timeout(openTimeoutMs));
+      // The link notices, and opens its stream on the new one.
+      for (const old of this.#connections(peer)) if (old !== fresh) old.abort(new Error('replaced by a fresh connection'));
+    } catch (error) {
+      this.#init.logger.debug({ peer, reason: String(error) }, 'could not replace a connection');
+    } finally {
+      this.#redialling.delete(peer);
     }
   }
 

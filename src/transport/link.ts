@@ -121,12 +121,6 @@ export class PeerLink {
     this.#parts.disconnect(reason);
   }
 
-  /** Gives up what there is, and dials now. */
-  redial(reason: string): void {
-    this.drop(reason);
-    this.hurry();
-  }
-
   /** No link is wanted until the next `start`. Resolves when nothing is under way any more. */
   async suspend(reason: string): Promise<void> {
     const idle = this.#redial.stop();

@@ -2,14 +2,15 @@ import type { LogIndex, NodeId, Term } from '../../core/ids.ts';
 import type { SplitClass } from '../classify.ts';
 
 /** Items of each list that are named; the rest is counted in the notes. */
-const maxListed = 1000;
+export const maxListed = 1000;
 
+/** An entry that was never committed and gave way to the leader's. Whose it was is said where the entry is still known; its client asks again by its session. */
 export interface Truncated {
   readonly index: LogIndex;
   readonly term: Term;
-  readonly session: string;
-  readonly seq: number;
-  readonly kind: string;
+  readonly session: string | undefined;
+  readonly seq: number | undefined;
+  readonly kind: string | undefined;
 }
 
 /** What one node did to become whole. */
