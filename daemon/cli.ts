@@ -5,6 +5,7 @@ import { addClusterCommands } from './commands/cluster.ts';
 import { addDevCommands } from './commands/dev.ts';
 import { addKvCommands } from './commands/kv.ts';
 import { addMemberCommands } from './commands/member.ts';
+import { addPartitionCommands } from './commands/partition.ts';
 import { addSimCommands } from './commands/sim.ts';
 import { addSnapshotCommands } from './commands/snapshot.ts';
 import { addStartCommand } from './commands/start.ts';
@@ -35,6 +36,7 @@ export function createProgram(context: Context): Command {
   addDevCommands(program, context);
   addStatusCommands(program, context);
   addMemberCommands(program, context);
+  addPartitionCommands(program, context);
   addSnapshotCommands(program, context);
   addKvCommands(program, context);
   addAgentCommands(program, context);

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DevCluster, json, quorate, until } from './dev-cluster.ts';
 
 const put = (endpoint: string, key: string, value: string): Promise<Record<string, unknown> | undefined> =>
@@ -47,6 +49,22 @@ describe('end to end: partitions of real processes', function () {
 
     expect(refused.map((answer) => answer?.['code'])).to.deep.equal(['no_quorum', 'no_quorum']);
     expect(stale?.['code'], 'it was not there before the split').to.equal('not_found');
+    const asked = ['--endpoints', first];
+    const picture = join(cluster.directory, 'split.svg');
+    const status = await quorate('partition', 'status', ...asked);
+    const history = JSON.parse((await quorate('partition', 'history', '-o', 'json', ...asked)).stdout) as {
+      items: Record<string, unknown>[];
+    };
+    const timeline = await quorate('partition', 'timeline', '--svg', picture, ...asked);
+
+    expect(status.stdout).to.match(/^healthy .*\nHEARS → +node-1/);
+    expect(history.items.at(-1)).to.include({ class: 'complete' });
+    expect(history.items.at(-1)?.['report']).to.include({ class: 'complete' });
+    expect(timeline.code, timeline.stderr).to.equal(0);
+    expect(readFileSync(picture, 'utf8'))
+      .to.match(/^<svg /)
+      .and.to.include('minority')
+      .and.to.include('leader · term');
     for (const endpoint of cluster.endpoints) {
       const read = await until('a read', async () => {
         const answer = await json(`${endpoint}/v1/kv/near`);

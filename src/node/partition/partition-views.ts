@@ -45,6 +45,11 @@ export interface PartitionStatus {
 
 export type NameOf = (node: NodeId) => string;
 
+/** As a person would sort them: node-2 before node-10. */
+const inOrder = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
+
+const sideNames = (sides: Split['sides'], nameOf: NameOf): string[][] => sides.map((side) => side.map(nameOf).toSorted(inOrder));
+
 export function partitionStatus(
   partition: Partition,
   { self, members, voters, leader }: { self: NodeId; members: readonly NodeId[]; voters: readonly NodeId[]; leader: NodeId | undefined },
@@ -59,7 +64,7 @@ export function partitionStatus(
     degraded: standing.degraded,
     healing: partition.isHealing,
     rows: members
-      .toSorted((a, b) => nameOf(a).localeCompare(nameOf(b), 'en', { numeric: true }))
+      .toSorted((a, b) => inOrder(nameOf(a), nameOf(b)))
       .map((node) => {
         const known = partition.row(node);
         return {
@@ -75,7 +80,7 @@ export function partitionStatus(
           reachedByOthers: detector.isReachedByOthers(node),
         };
       }),
-    sides: (view?.sides ?? []).map(names),
+    sides: sideNames(view?.sides ?? [], nameOf),
     oneWay: (view?.oneWay ?? []).map(({ heard, hearing }) => ({ from: nameOf(heard), to: nameOf(hearing) })),
     cliques: (view?.graph.cliques() ?? []).map(names),
     raftOk: view?.raftOk ?? false,
@@ -88,7 +93,6 @@ export function partitionStatus(
 /** A split with its nodes named. */
 export function splitView(split: Split, nameOf: NameOf): Record<string, unknown> {
   const named = (node: NodeId | undefined): string | null => (node === undefined ? null : nameOf(node));
-  const sides = (list: Split['sides']): string[][] => list.map((side) => side.map(nameOf));
   const { report } = split;
   return {
     id: split.id,
@@ -96,7 +100,7 @@ export function splitView(split: Split, nameOf: NameOf): Record<string, unknown>
     detectedMs: split.detectedMs ?? null,
     endMs: split.endMs ?? null,
     class: split.class,
-    sides: sides(split.sides),
+    sides: sideNames(split.sides, nameOf),
     happenings: split.happenings.map((happening) => ({
       ...happening,
       ...('node' in happening ? { node: nameOf(happening.node) } : {}),
@@ -107,6 +111,11 @@ export function splitView(split: Split, nameOf: NameOf): Record<string, unknown>
     report:
       report === undefined
         ? null
-        : { ...report, sides: sides(report.sides), leaderBefore: named(report.leaderBefore), leaderAfter: named(report.leaderAfter) },
+        : {
+            ...report,
+            sides: sideNames(report.sides, nameOf),
+            leaderBefore: named(report.leaderBefore),
+            leaderAfter: named(report.leaderAfter),
+          },
   };
 }

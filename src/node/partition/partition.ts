@@ -77,7 +77,8 @@ export class Partition {
   #marks: LogMarks | undefined;
   #fenced: HealPart['tasks']['fenced'] = [];
   #kept = 0;
-  #toldLeader: string | undefined;
+  /** What the record of the open split was last told of the log. */
+  #told: Pick<PartitionView, 'leader' | 'term' | 'commitIndex'> | undefined;
   framesRefused = 0;
 
   constructor(options: PartitionOptions, ports: PartitionPorts) {
@@ -222,7 +223,7 @@ export class Partition {
       heard.some((peer) => this.#detector.state(peer) !== 'up');
     this.#rowDueMs = nowMs + (isHasty ? hastyRowPeriodMs : rowPeriodMs);
     this.#judge(view, nowMs);
-    this.#noteLeader(leader, term);
+    this.#noteLog(facts);
   }
 
   /** Rows that the peer can't have from their nodes: it does not hear them. */
@@ -251,11 +252,15 @@ export class Partition {
     if (standing.state === 'healthy') this.history.dismiss();
   }
 
-  #noteLeader(leader: NodeId | undefined, term: Term): void {
-    const told = `${leader ?? ''} ${term}`;
-    if (told === this.#toldLeader) return;
-    this.#toldLeader = told;
-    this.history.note({ kind: 'leader', node: this.#options.self, leader, term }, this.#ports.clock.unixMs());
+  /** For the picture of a split: its leaders and commits, each as it was at its begin and whenever it changed. */
+  #noteLog({ leader, term, commitIndex }: PartitionView): void {
+    const atMs = this.#ports.clock.unixMs();
+    const { self: node } = this.#options;
+    const before = this.#told;
+    this.#told = this.history.open === undefined ? undefined : { leader, term, commitIndex };
+    if (this.#told === undefined) return;
+    if (commitIndex !== before?.commitIndex) this.history.note({ kind: 'commit', node, index: commitIndex }, atMs);
+    if (leader !== before?.leader || term !== before?.term) this.history.note({ kind: 'leader', node, leader, term }, atMs);
   }
 
   // Healing.
