@@ -1,10 +1,15 @@
 import { type NodeId, nodeId } from '../src/core/ids.ts';
+import type { Clock } from '../src/core/clock.ts';
 import type { Logger } from '../src/core/logger.ts';
 import { SeededRandom } from '../src/core/random.ts';
+import { Partition } from '../src/node/partition/partition.ts';
+import { partitionView } from '../src/node/partition/replica-view.ts';
 import { Replica } from '../src/node/replica.ts';
 import { ticksPerHeartbeat } from '../src/node/replica-options.ts';
 import { restoreState } from '../src/node/snapshots.ts';
+import type { PartitionState } from '../src/partition/partition-state.ts';
 import { StorageError } from '../src/storage/storage-error.ts';
+import { isPartitionFrame } from '../src/wire/partition.ts';
 import { ClusterState } from '../src/tasks/state.ts';
 import { ClientHistory } from './client-history.ts';
 import { DriftingClock } from './drifting-clock.ts';
@@ -33,6 +38,10 @@ interface SimulatedNode {
   readonly id: NodeId;
   readonly disk: SimulatedDisk;
   replica: Replica | undefined;
+  /** As long as the replica is there. */
+  partition: Partition | undefined;
+  /** When a frame of each other node last reached this machine. */
+  readonly reachedUs: number[];
   /** Its store is being opened. */
   isStarting: boolean;
   paused: boolean;
@@ -77,6 +86,7 @@ const streams = {
   secondOperator: 9,
   flips: 10,
   nodes: 16,
+  partitions: 4096,
 } as const;
 
 export interface WorldOptions extends Listeners {
@@ -143,6 +153,8 @@ export class World {
       id: nodeId(`n${i + 1}`),
       disk: options.plan.storage === 'level' ? new LevelDisk(nodeId(`n${i + 1}`), this.#crashRandom) : new MemoryDisk(this.#crashRandom),
       replica: undefined,
+      partition: undefined,
+      reachedUs: Array.from({ length: nodes }, () => 0),
       isStarting: false,
       paused: false,
       life: 0,
@@ -231,6 +243,11 @@ export class World {
     return this.#at(node).replica;
   }
 
+  /** Where a node says that it stands. */
+  standing(node: number): PartitionState | undefined {
+    return this.#at(node).partition?.standing.state;
+  }
+
   isUp(node: number): boolean {
     return this.#at(node).replica !== undefined;
   }
@@ -307,18 +324,9 @@ export class World {
         requestTimeoutMs: 5000,
       },
       {
-        send: (to, frame) => {
-          this.#send(
-            index,
-            this.#nodes.findIndex(({ id }) => id === to),
-            frame,
-          );
-        },
+        send: (to, frame) => this.#send(index, this.#indexOf(to), frame),
         store: this.observer.watch(node.id, store),
-        clock: {
-          monotonicMs: () => node.clock.nowUs / 1000,
-          unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
-        },
+        clock: this.#clock(node),
         random: node.random,
         logger: silent,
         defer,
@@ -329,12 +337,58 @@ export class World {
       state.snapshot === undefined ? new ClusterState() : restoreState(chunks),
     );
     this.observer.started(node.id, node.replica);
+    const partition = this.#partition(index, node, node.replica);
+    node.partition = partition;
     const tick = (): void => {
       if (node.life !== life) return;
-      if (!node.paused) node.replica?.tick();
+      if (!node.paused) {
+        node.replica?.tick();
+        partition.tick();
+      }
       this.queue.after(node.tickUs, tick);
     };
     this.queue.after(node.random.below(tickUs), tick);
+  }
+
+  #partition(index: number, node: SimulatedNode, replica: Replica): Partition {
+    return new Partition(
+      {
+        self: node.id,
+        clusterTag: 7,
+        heartbeatMs,
+        tickMs: heartbeatMs / ticksPerHeartbeat,
+        graceMs: 100 * heartbeatMs,
+      },
+      {
+        send: (to, frame) => this.#send(index, this.#indexOf(to), frame),
+        // Links of this network are there whenever frames get through.
+        dial() {},
+        view: () => partitionView(replica, [node.id]),
+        clock: this.#clock(node),
+        random: this.stream(streams.partitions + index),
+        logger: silent,
+        onLost: (peer) => {
+          const quietUs = this.queue.nowUs - (node.reachedUs[this.#indexOf(peer)] ?? 0);
+          this.observer.linkLost(node.id, peer, quietUs / 1000);
+        },
+        onSettled: (at) => {
+          const up = this.#nodes.filter((each) => each.replica !== undefined).map(({ id }) => id);
+          this.trace.event('healed', index, at);
+          this.observer.healed(node.id, at, up);
+        },
+      },
+    );
+  }
+
+  #clock(node: SimulatedNode): Clock {
+    return {
+      monotonicMs: () => node.clock.nowUs / 1000,
+      unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
+    };
+  }
+
+  #indexOf(id: NodeId): number {
+    return this.#nodes.findIndex((node) => node.id === id);
   }
 
   /** The process is gone at once. Writes in flight reach the disk or not; peers may hear their connections break. */
@@ -347,6 +401,7 @@ export class World {
     this.counts.installs += node.replica?.counters.snapshotsInstalled ?? 0;
     node.disk.crash();
     node.replica = undefined;
+    node.partition = undefined;
     node.isStarting = false;
     node.paused = false;
     node.held = [];
@@ -354,7 +409,11 @@ export class World {
     node.life++;
     this.#nodes.forEach((peer, i) => {
       // A killed process resets its connections; a machine without power doesn't.
-      if (i !== index && this.#crashRandom.below(2) === 0) this.queue.after(1000, () => peer.replica?.onLink(node.id, false));
+      if (i !== index && this.#crashRandom.below(2) === 0)
+        this.queue.after(1000, () => {
+          peer.replica?.onLink(node.id, false);
+          peer.partition?.onLink(node.id, false);
+        });
     });
   }
 
@@ -419,6 +478,8 @@ export class World {
     if (!node.paused) return;
     this.trace.event('resume', index);
     node.paused = false;
+    // As in an event loop: a timer that is late fires before the sockets are read.
+    node.partition?.tick();
     for (const job of node.held.splice(0)) this.queue.after(1, job);
   }
 
@@ -523,9 +584,16 @@ export class World {
     const node = this.#at(to);
     if (node.replica === undefined) return;
     this.trace.event('frame', to, from, frame.length);
+    node.reachedUs[from] = this.queue.nowUs;
     const { life } = node;
     const job = (): void => {
-      if (node.life === life) node.replica?.onFrame(this.#at(from).id, frame);
+      if (node.life !== life) return;
+      if (isPartitionFrame(frame)) {
+        node.partition?.onFrame(this.#at(from).id, frame);
+        return;
+      }
+      node.partition?.heard(this.#at(from).id);
+      node.replica?.onFrame(this.#at(from).id, frame);
     };
     // A paused process finds its sockets full when it wakes, up to a point.
     if (!node.paused) job();

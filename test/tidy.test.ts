@@ -35,7 +35,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/client': ['src/core', 'src/node', 'src/tasks', 'src/wire'],
   src: ['src/core', 'src/node', 'src/api', 'src/client', 'src/transport', 'src/tasks', 'src/registry', 'src/storage'],
   daemon: ['src', 'src/verify', 'sim'],
-  sim: ['src/core', 'src/raft', 'src/byzantine', 'src/tasks', 'src/node', 'src/storage'],
+  sim: ['src/core', 'src/raft', 'src/byzantine', 'src/partition', 'src/tasks', 'src/node', 'src/storage', 'src/wire'],
 };
 
 /** Packages that only some rooms may open. */

@@ -44,7 +44,7 @@ export class LinkDetector {
   readonly #watches = new Map<NodeId, LinkWatch>();
   readonly #errands = new Errands();
   /** Our own indirect probes that nobody answered yet, the oldest first. At most three for each peer and loss of its link. */
-  readonly #asked = new Map<number, { readonly peer: NodeId; readonly askedMs: number }>();
+  readonly #asked = new Map<number, { readonly peer: NodeId; readonly via: NodeId; readonly askedMs: number }>();
   /** Peers with a lost link that others have reached for us. */
   readonly #reached = new Set<NodeId>();
   #nonce: number;
@@ -167,17 +167,17 @@ export class LinkDetector {
     const others = [...this.#watches.values()].filter((watch) => watch.state === 'up').map((watch) => watch.peer);
     for (const to of sample(others, indirectProbes, this.#options.random)) {
       const nonce = this.#nextNonce();
-      this.#asked.set(nonce, { peer, askedMs });
+      this.#asked.set(nonce, { peer, via: to, askedMs });
       this.#messages.push({ to, message: { type: 'ProbeRequest', nonce, target: peer, updates: [] } });
     }
   }
 
-  /** Neither the peer nor who was to probe it answered, and those we do hear: it may be this node that is slow. */
+  /** Who was to probe the peer for us said nothing, though we hear it: it may be this node that is slow. */
   #missAnswers(listenedMs: number): void {
-    for (const [nonce, { askedMs }] of this.#asked) {
+    for (const [nonce, { via, askedMs }] of this.#asked) {
       if (listenedMs - askedMs < answerHeartbeats * this.#options.heartbeatMs) return;
       this.#asked.delete(nonce);
-      this.#health.onMissedAck();
+      if (this.state(via) === 'up') this.#health.onMissedAck();
     }
   }
 

@@ -7,7 +7,6 @@ import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import { members as membersOf } from '../raft/configuration.ts';
 import type { Configuration, SnapshotMeta } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
-import { type Lease, maxLeases } from '../partition/heal/summary.ts';
 import { openNodeStore } from '../storage/node-store.ts';
 import type { RaftStore, StoredState } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
@@ -23,7 +22,8 @@ import { AddressBook, type OwnView } from './address-book.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import { Metrics } from './metrics.ts';
 import { LoopDelay } from './partition/loop-delay.ts';
-import { Partition, type PartitionView } from './partition/partition.ts';
+import { Partition } from './partition/partition.ts';
+import { partitionView } from './partition/replica-view.ts';
 import { type PartitionStatus, partitionStatus, splitView } from './partition/partition-views.ts';
 import { Replica } from './replica.ts';
 import { ticksPerHeartbeat } from './replica-options.ts';
@@ -220,7 +220,7 @@ export class Node implements NodeService {
       {
         send: (to, frame) => this.#transport?.send(to, frame),
         dial: (peer) => this.#transport?.redial(peer),
-        view: () => this.#partitionView(),
+        view: () => partitionView(this.#replica, [this.#config.name, this.#ownHttp()]),
         clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
         random: { below: (bound) => randomInt(bound) },
         logger,
@@ -228,25 +228,8 @@ export class Node implements NodeService {
     );
   }
 
-  #partitionView(): PartitionView {
-    const { raft, state, counters, id } = this.#replica;
-    const status = raft.status();
-    return {
-      members: membersOf(raft.configuration),
-      voters: raft.configuration.voters,
-      leader: raft.leader,
-      term: raft.term,
-      commitIndex: raft.commitIndex,
-      lastIndex: status.lastIndex,
-      snapshots: counters.snapshotsInstalled,
-      termAt: (index) => raft.termAt(index),
-      matchIndex: (voter) => status.progress.get(voter)?.match ?? 0,
-      leases: () => [...leasesAt(state, [this.#config.name, this.#addresses.all(state.members).get(id)?.http ?? ''])],
-      holder: (task) => {
-        const found = state.tasks.get(task);
-        return found?.agent === undefined ? undefined : { fence: found.fence, agent: found.agent };
-      },
-    };
+  #ownHttp(): string {
+    return this.#addresses.all(this.#replica.state.members).get(this.#replica.id)?.http ?? '';
   }
 
   partition(): PartitionStatus {
@@ -611,17 +594,6 @@ function roleOf(role: string, isLearner: boolean): NodeStatus['role'] {
   if (isLearner) return 'learner';
   if (role === 'leader' || role === 'follower') return role;
   return 'candidate';
-}
-
-/** Leases of tasks whose agents are attached to the node of these names. */
-function* leasesAt({ tasks, registry }: ClusterState, names: readonly string[]): Generator<Lease> {
-  let count = 0;
-  for (const { id, agent, fence } of tasks.held()) {
-    const node = agent === undefined ? undefined : registry.get(agent)?.node;
-    if (node === undefined || !names.includes(node)) continue;
-    yield { task: id, fence };
-    if (++count === maxLeases) return;
-  }
 }
 
 /** The members at the founding. */

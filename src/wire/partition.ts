@@ -105,14 +105,14 @@ function readFrame(kind: PartitionFrame['kind'] | undefined, r: FieldReader, pla
 
 // Rows.
 
-function rowFields({ node, boot, seq, heard, term, leader, commitIndex, score }: Row, { members }: Places): readonly unknown[] {
+function rowFields({ node, boot, seq, heard, term, leader, commitIndex, healing, score }: Row, { members }: Places): readonly unknown[] {
   const bits = new Uint8Array(Math.ceil(members.length / 8));
   for (const peer of heard) {
     const place = members.indexOf(peer);
     if (place >= 0) bits[place >> 3] = (bits[place >> 3] ?? 0) | (1 << (place & 7));
   }
   const led = leader === undefined ? -1 : members.indexOf(leader);
-  return [members.indexOf(node), boot, seq, bits, term, led < 0 ? null : led, commitIndex, score];
+  return [members.indexOf(node), boot, seq, bits, term, led < 0 ? null : led, commitIndex, healing, score];
 }
 
 function readRow(r: FieldReader, { members }: Places): Row | undefined {
@@ -124,8 +124,8 @@ function readRow(r: FieldReader, { members }: Places): Row | undefined {
   const term = r.int();
   const leader = r.optional(() => members[r.int(0, members.length - 1)]);
   const commitIndex = r.int();
-  const score = r.int(0, 8);
-  return node && { node, boot, seq, heard, term, leader, commitIndex, score };
+  const [healing, score] = [r.boolean(), r.int(0, 8)];
+  return node && { node, boot, seq, heard, term, leader, commitIndex, healing, score };
 }
 
 // Probes.
@@ -158,7 +158,7 @@ function healFields(message: HealMessage): readonly unknown[] {
       const { epoch, term, lastIndex, lastTerm, commitIndex, commitTerm, snapshotIndex, gossip, openVotes, leases } = message.summary;
       const held = leases.map(({ task, fence }) => [task, fence]);
       const summary = [epoch, term, lastIndex, lastTerm, commitIndex, commitTerm, snapshotIndex, gossip, openVotes, held];
-      return [summary, message.isHealing, message.isAnswer];
+      return [summary, message.isAnswer];
     }
     case 'Mended':
       return [message.heal, partFields(message.part)];
@@ -177,7 +177,7 @@ function readHeal(r: FieldReader): HealMessage | undefined {
     case 'EchoReply':
       return { type, nonce: r.int(), boot: r.int() };
     case 'Summary':
-      return { type, summary: nested(r, readSummary), isHealing: r.boolean(), isAnswer: r.boolean() };
+      return { type, summary: nested(r, readSummary), isAnswer: r.boolean() };
     case 'Mended':
       return { type, heal: r.int(), part: nested(r, readPart) };
     case 'Settled':

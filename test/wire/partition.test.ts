@@ -50,7 +50,7 @@ const summary = {
   openVotes: 1,
   leases: [{ task: taskId('t'), fence: 5 }],
 };
-const row = { node: n2, boot: 7, seq: 8, heard: [n1, n2], term: 3, leader: n3, commitIndex: 9, score: 2 };
+const row = { node: n2, boot: 7, seq: 8, heard: [n1, n2], term: 3, leader: n3, commitIndex: 9, healing: true, score: 2 };
 const update = { node: n3, status: 'suspect' as const, incarnation: 4, by: n1 };
 const frames: readonly PartitionFrame[] = [
   { kind: 'rows', rows: [row, { ...row, node: n3, heard: [], leader: undefined }] },
@@ -59,7 +59,7 @@ const frames: readonly PartitionFrame[] = [
   { kind: 'probe', message: { type: 'Nack', nonce: 2, updates: [] } },
   { kind: 'heal', message: { type: 'Echo', nonce: 1 } },
   { kind: 'heal', message: { type: 'EchoReply', nonce: 1, boot: 2 } },
-  { kind: 'heal', message: { type: 'Summary', summary, isHealing: true, isAnswer: false } },
+  { kind: 'heal', message: { type: 'Summary', summary, isAnswer: false } },
   { kind: 'heal', message: { type: 'Mended', heal: 1, part } },
   { kind: 'heal', message: { type: 'Settled', heal: 1, report } },
 ];

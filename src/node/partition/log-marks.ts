@@ -4,7 +4,7 @@ import { maxListed, type Truncated } from '../../partition/heal/heal-report.ts';
 /** What Raft tells of its log. */
 export interface LogView {
   readonly commitIndex: LogIndex;
-  readonly lastIndex: LogIndex;
+  readonly lastIndex: () => LogIndex;
   readonly snapshots: number;
   readonly termAt: (index: LogIndex) => Term | undefined;
 }
@@ -19,7 +19,7 @@ export class LogMarks {
   constructor({ commitIndex, lastIndex, snapshots, termAt }: LogView) {
     this.#commitIndex = commitIndex;
     this.#snapshots = snapshots;
-    const count = Math.min(maxListed, lastIndex - commitIndex);
+    const count = Math.min(maxListed, lastIndex() - commitIndex);
     this.#tail = Array.from({ length: count }, (_, i) => commitIndex + 1 + i).map((index) => ({ index, term: termAt(index) ?? 0 }));
   }
 

@@ -22,7 +22,7 @@ export interface PartitionView {
   readonly leader: NodeId | undefined;
   readonly term: Term;
   readonly commitIndex: LogIndex;
-  readonly lastIndex: LogIndex;
+  readonly lastIndex: () => LogIndex;
   readonly snapshots: number;
   readonly termAt: (index: LogIndex) => Term | undefined;
   readonly matchIndex: (voter: NodeId) => LogIndex;
@@ -40,6 +40,11 @@ export interface PartitionPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  // For the simulator's checks.
+  /** The frames of this peer are taken for lost. */
+  onLost?(peer: NodeId): void;
+  /** This leader says that all voters have the same log up to here. */
+  onSettled?(index: LogIndex): void;
 }
 
 export interface PartitionOptions {
@@ -196,19 +201,13 @@ export class Partition {
   #look(nowMs: number): void {
     const { self } = this.#options;
     const { members } = this.#places;
+    // A node that was removed has no place in the matrix.
+    if (!members.includes(self)) return;
     const facts = this.#ports.view();
     const heard = members.filter((peer) => peer === self || (this.#met.has(peer) && this.#detector.isHeard(peer, nowMs)));
     const { term, leader, commitIndex } = facts;
-    const row: Row = {
-      node: self,
-      boot: this.#boot,
-      seq: ++this.#seq,
-      heard,
-      term,
-      leader,
-      commitIndex,
-      score: this.#detector.health.score,
-    };
+    const own = { healing: this.#heal.isActive, score: this.#detector.health.score };
+    const row: Row = { node: self, boot: this.#boot, seq: ++this.#seq, heard, term, leader, commitIndex, ...own };
     const before = this.#matrix.row(self)?.heard ?? heard;
     this.#matrix.put(row, nowMs);
     this.#noteEdges(row, before);
@@ -274,6 +273,7 @@ export class Partition {
       for (const { peer, summary } of ready.summaries) this.#onSummary(peer, summary);
       for (const peer of ready.diverged)
         this.#ports.logger.error({ peer }, 'RAFT_DIVERGENCE: this peer has committed something else; nothing is merged');
+      if (ready.settledIndex !== undefined) this.#ports.onSettled?.(ready.settledIndex);
       if (ready.report !== undefined) this.#onReport(ready.report);
     }
     // A node that lost nobody itself has only seen the others heal.
@@ -290,6 +290,7 @@ export class Partition {
       this.#rowDueMs = Math.min(this.#rowDueMs, nowMs);
       this.#ports.logger.info({ peer, state: to, ...evidence }, 'link');
       if (to === 'down') {
+        this.#ports.onLost?.(peer);
         this.#marks ??= new LogMarks(this.#ports.view());
         if (this.history.open === undefined) this.history.begin(this.#ports.clock.unixMs());
         this.#heal.onLost(peer, this.#facts(), nowMs);
@@ -329,7 +330,7 @@ export class Partition {
 
   #facts(): HealFacts {
     const view = this.#ports.view();
-    const { leader, term, commitIndex, lastIndex, termAt, matchIndex, voters, snapshots } = view;
+    const { leader, term, commitIndex, termAt, matchIndex, voters } = view;
     const seen = this.#view;
     return {
       leader,
@@ -338,19 +339,9 @@ export class Partition {
       termAt,
       matchIndex,
       voters,
-      summary: () => ({
-        epoch: 0,
-        term,
-        lastIndex,
-        lastTerm: termAt(lastIndex) ?? 0,
-        commitIndex,
-        commitTerm: termAt(commitIndex) ?? 0,
-        snapshotIndex: snapshots,
-        gossip: '',
-        openVotes: 0,
-        leases: view.leases(),
-      }),
+      summary: () => summaryOf(view),
       rowsComplete: seen?.class === 'none',
+      isHealing: (peer) => this.#matrix.row(peer)?.healing === true,
       isGossipMerged: () => true,
       pendingLeases: 0,
       part: () => ({
@@ -369,3 +360,17 @@ export class Partition {
     this.#ports.send(to, encodePartitionFrame(this.#options.clusterTag, this.#places, frame));
   }
 }
+
+/** Gossip and Byzantine votes are compared by their own protocols: here they are none. */
+const summaryOf = ({ term, commitIndex, lastIndex, snapshots, termAt, leases }: PartitionView): Summary => ({
+  epoch: 0,
+  term,
+  lastIndex: lastIndex(),
+  lastTerm: termAt(lastIndex()) ?? 0,
+  commitIndex,
+  commitTerm: termAt(commitIndex) ?? 0,
+  snapshotIndex: snapshots,
+  gossip: '',
+  openVotes: 0,
+  leases: leases(),
+});

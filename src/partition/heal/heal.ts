@@ -26,6 +26,8 @@ export interface HealFacts {
   readonly voters: readonly NodeId[];
   /** Every member's row is fresh and names every member. */
   readonly rowsComplete: boolean;
+  /** By its newest row, the peer has not been told yet that all is whole. */
+  readonly isHealing: (peer: NodeId) => boolean;
   /** What was gossiped has been exchanged with this peer since it is back. */
   readonly isGossipMerged: (peer: NodeId) => boolean;
   /** Leases that came with returning nodes and are not judged yet (H5). */
@@ -46,8 +48,6 @@ interface Peer {
   way: Way;
   readonly check: EdgeCheck;
   summary: Summary | undefined;
-  /** It is healing too, so it will say when it is mended. A node that was started anew, or missed nothing, will not. */
-  willTell: boolean;
   saidMs: number;
 }
 
@@ -78,6 +78,8 @@ export interface HealReady {
   /** Peers that committed something else than we did: they get nothing from us and we nothing from them. */
   readonly diverged: readonly NodeId[];
   readonly report: HealReport | undefined;
+  /** At the leader that settled the heal: up to here every voter has the same log. */
+  readonly settledIndex: LogIndex | undefined;
 }
 
 /**
@@ -128,8 +130,7 @@ export class Heal {
       this.#plan.forget(peer);
     }
     for (const peer of peers)
-      if (!this.#peers.has(peer))
-        this.#peers.set(peer, { way: 'whole', check: new EdgeCheck(), summary: undefined, willTell: false, saidMs: -Infinity });
+      if (!this.#peers.has(peer)) this.#peers.set(peer, { way: 'whole', check: new EdgeCheck(), summary: undefined, saidMs: -Infinity });
   }
 
   onLost(peer: NodeId, facts: HealFacts, nowMs: number): void {
@@ -139,7 +140,6 @@ export class Heal {
     this.#begin(facts, nowMs);
     state.way = 'lost';
     state.summary = undefined;
-    state.willTell = false;
     state.check.onLost(nowMs);
     this.#mended.delete(peer);
     this.#plan.onLost(peer, nowMs);
@@ -168,21 +168,20 @@ export class Heal {
         else this.#check(from, peer, nowMs);
         return;
       case 'Summary':
-        peer.willTell = message.isHealing;
         this.#onSummary(from, peer, message.summary, message.isAnswer, facts);
         return;
       case 'Mended':
         this.#onMended(from, message.heal, message.part, facts, nowMs);
         return;
       case 'Settled':
-        // Of an earlier heal it says nothing about this one.
-        if (from === facts.leader && this.#course?.number === message.heal) this.#end(message.report, nowMs);
+        this.#onSettled(from, message.heal, message.report, facts, nowMs);
     }
   }
 
   /** To be called several times in 100 ms. */
   tick(facts: HealFacts, nowMs: number): void {
     this.#ready.dials.push(...this.#plan.due(nowMs));
+    if (facts.leader !== this.#self) this.#mended.clear();
     for (const [node, peer] of this.#peers) {
       if (peer.way === 'checking') this.#check(node, peer, nowMs);
       else if (peer.way === 'comparing' && nowMs - peer.saidMs >= resendMs) this.#compare(node, peer, facts, nowMs);
@@ -234,12 +233,12 @@ export class Heal {
   #compare(node: NodeId, peer: Peer, facts: HealFacts, nowMs: number): void {
     peer.way = 'comparing';
     peer.saidMs = nowMs;
-    this.#send(node, { type: 'Summary', summary: facts.summary(), isHealing: true, isAnswer: false });
+    this.#send(node, { type: 'Summary', summary: facts.summary(), isAnswer: false });
     if (peer.summary !== undefined) this.#meet(node, peer, peer.summary, facts);
   }
 
   #onSummary(from: NodeId, peer: Peer, summary: Summary, isAnswer: boolean, facts: HealFacts): void {
-    if (!isAnswer) this.#send(from, { type: 'Summary', summary: facts.summary(), isHealing: this.isActive, isAnswer: true });
+    if (!isAnswer) this.#send(from, { type: 'Summary', summary: facts.summary(), isAnswer: true });
     if (peer.way === 'comparing') this.#meet(from, peer, summary, facts);
     // Its check was quicker than ours: kept until ours is done.
     else if (peer.way === 'checking') peer.summary = summary;
@@ -282,7 +281,8 @@ export class Heal {
       course.completeSinceMs !== undefined &&
       nowMs - course.completeSinceMs >= completeForMs &&
       facts.voters.every((voter) => voter === this.#self || facts.matchIndex(voter) >= course.targetIndex) &&
-      [...this.#peers].every(([node, { willTell }]) => !willTell || this.#mended.has(node))
+      // Who is healing too says when it is mended. A node that was started anew, or missed nothing, has nothing to say.
+      [...this.#peers.keys()].every((node) => !facts.isHealing(node) || this.#mended.has(node))
     );
   }
 
@@ -306,6 +306,7 @@ export class Heal {
     };
     for (const [node, { heal }] of this.#mended) this.#send(node, { type: 'Settled', heal, report });
     this.#mended.clear();
+    this.#ready.settledIndex = course.targetIndex;
     this.#end(report, nowMs);
   }
 
@@ -324,10 +325,15 @@ export class Heal {
     this.#begin(facts, nowMs);
   }
 
+  /** Of an earlier heal it says nothing about this one; nor if somebody was lost again since this node said that it is mended. */
+  #onSettled(from: NodeId, heal: number, report: HealReport, facts: HealFacts, nowMs: number): void {
+    const course = this.#course;
+    if (from === facts.leader && course?.number === heal && this.#isMended(course, facts)) this.#end(report, nowMs);
+  }
+
   #end(report: HealReport, atMs: number): void {
     this.#course = undefined;
     this.#last = { report, atMs };
-    for (const peer of this.#peers.values()) peer.willTell = false;
     this.#ready.report = report;
   }
 
@@ -344,5 +350,6 @@ function empty() {
     summaries: [] as { readonly peer: NodeId; readonly summary: Summary }[],
     diverged: [] as NodeId[],
     report: undefined as HealReport | undefined,
+    settledIndex: undefined as LogIndex | undefined,
   };
 }

@@ -123,7 +123,7 @@ export class PartitionNetwork {
       leader: led ? this.#leader : undefined,
       term: led ? this.#term : 1,
       commitIndex: committed,
-      lastIndex: terms.length,
+      lastIndex: () => terms.length,
       snapshots: 0,
       termAt: (index: number) => terms[index - 1],
       matchIndex: (voter: NodeId) => this.log(voter).terms.length,

@@ -160,6 +160,7 @@ export class HealNetwork {
       matchIndex: (voter) => this.log(voter).terms.length,
       voters: this.ids,
       rowsComplete: this.ids.every((a) => this.ids.every((b) => this.#hears(a, b))),
+      isHealing: (peer) => this.heal(peer).isActive,
       isGossipMerged: () => true,
       pendingLeases: 0,
       part: () => ({ ...emptyPart, raft: { ...emptyPart.raft, caughtUpEntries: 1 } }),
