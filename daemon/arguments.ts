@@ -27,6 +27,12 @@ export const wholeNumber =
     return value;
   };
 
+/** For commander: whole numbers divided by commas. */
+export const wholeNumbers =
+  (least: number, most: number) =>
+  (text: string): number[] =>
+    text.split(',').map(wholeNumber(least, most));
+
 /** For commander: names divided by commas. */
 export function list(text: string): string[] {
   return text
@@ -34,5 +40,14 @@ export function list(text: string): string[] {
     .map((part) => part.trim())
     .filter((part) => part !== '');
 }
+
+/** The seed of a simulated run. The streams of random numbers in it are 2^32 apart. */
+export const seedNumber = wholeNumber(0, 2 ** 32 - 1);
+
+/** Processes side by side. */
+export const processes = wholeNumber(1, 64);
+
+/** Of a job that a person waits for: a day at most. */
+export const seconds = wholeNumber(1, 86_400);
 
 export const port = wholeNumber(1, 65_535);

@@ -18,6 +18,8 @@ const nodeKeys = z.strictObject({
   'election-timeout-ms': z.int().min(50).max(600_000),
   'snapshot-bytes': z.int().min(65_536),
   'read-mode': z.enum(['safe', 'lease']),
+  /** Kinds divided by commas. */
+  'votes-auto-approve': z.string(),
   'log-level': z.enum(['debug', 'info', 'warn', 'error']),
 });
 
@@ -36,6 +38,8 @@ export interface NodeSettings {
   readonly electionTimeoutMs: number;
   readonly snapshotBytes: number;
   readonly readMode: 'safe' | 'lease';
+  /** Kinds of votes that this node approves without asking anyone; `*` is all. */
+  readonly votesAutoApprove: readonly string[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -49,16 +53,25 @@ export const nodeDefaults = {
   'election-timeout-ms': 1000,
   'snapshot-bytes': 67_108_864,
   'read-mode': 'safe',
+  'votes-auto-approve': '',
   'log-level': 'info',
 } as const satisfies Partial<NodeKeys>;
 
 const knownKeys: readonly string[] = Object.keys(nodeKeys.shape);
-const textKeys: ReadonlySet<string> = new Set(['name', 'genesis', 'http-host', 'peer-host', 'read-mode', 'log-level']);
+const textKeys: ReadonlySet<string> = new Set([
+  'name',
+  'genesis',
+  'http-host',
+  'peer-host',
+  'read-mode',
+  'votes-auto-approve',
+  'log-level',
+]);
 
 /** Variables that other commands read, or that `agent run` sets for its children. */
-const otherVariables: ReadonlySet<string> = new Set(
-  ['ENDPOINTS', 'TOKEN', 'TIMEOUT', 'CONSISTENCY', 'OUTPUT', 'TASK_ID', 'TASK_TYPE', 'ATTEMPT', 'FENCE'].map((name) => `QUORATE_${name}`),
-);
+const clientVariables = ['ENDPOINTS', 'TOKEN', 'TIMEOUT', 'CONSISTENCY', 'OUTPUT'];
+const childVariables = ['TASK_ID', 'TASK_TYPE', 'ATTEMPT', 'FENCE', 'VOTE_ID', 'VOTE_KIND', 'VOTE_SUBJECT'];
+const otherVariables: ReadonlySet<string> = new Set([...clientVariables, ...childVariables].map((name) => `QUORATE_${name}`));
 
 /** Kubernetes sets such variables for a service called "quorate"; they are nobody's mistake. */
 const foreignVariable = /_(SERVICE_|PORT$|PORT_)/;
@@ -124,6 +137,7 @@ function settingsOf(keys: NodeKeys): NodeSettings {
     electionTimeoutMs: keys['election-timeout-ms'],
     snapshotBytes: keys['snapshot-bytes'],
     readMode: keys['read-mode'],
+    votesAutoApprove: keys['votes-auto-approve'].split(',').filter((kind) => kind !== ''),
     logLevel: keys['log-level'],
   });
 }

@@ -56,11 +56,15 @@ export function plantIn(root: string, { name, changes }: Mutant): Map<string, st
   return texts;
 }
 
-/** The command that is to find the bug. A vote of the scenario `byzantine` is much shorter than a run of a cluster, so there are more of them. */
+/** The command that is to find the bug: votes of the engine alone, votes down to the frames, or runs of a cluster. The first are much the shortest, so there are more of them. */
 const runsOf = ({ scenario }: Mutant, { seeds }: MutantBudget): string[] =>
-  scenario === byzantine ? ['sim', byzantine, '--scenarios', String(seeds * 10)] : ['sim', 'run', scenario, '--seeds', String(seeds)];
+  scenario === engine
+    ? ['sim', 'byzantine', '--seeds', String(seeds * 10)]
+    : scenario === frames
+      ? ['sim', 'byzantine', '--frames', '--seeds', String(seeds)]
+      : ['sim', 'run', scenario, '--seeds', String(seeds)];
 
-const byzantine = 'byzantine';
+const [engine, frames] = ['byzantine', 'byzantine-frames'];
 
 /** Compiles a copy of the sources with the bug in it, and runs seeds until one fails. */
 export async function hunt(root: string, mutant: Mutant, budget: MutantBudget, signal: AbortSignal): Promise<MutantResult> {
@@ -76,7 +80,7 @@ export async function hunt(root: string, mutant: Mutant, budget: MutantBudget, s
     const { name, title, source, scenario } = mutant;
     const found =
       last.verdict !== undefined && last.verdict !== 'ok' ? { invariant: last.invariant ?? last.verdict, seed: last.seed ?? 0 } : {};
-    const isShrunk = budget.shrink !== undefined && scenario !== byzantine;
+    const isShrunk = budget.shrink !== undefined && scenario !== engine && scenario !== frames;
     const shrunk = isShrunk && found.seed !== undefined ? await shrinkIn(copy, mutant, found.seed, budget, signal) : {};
     const spent = { seeds: runs.length, seconds: Number(seconds.toFixed(1)) };
     return { mutant: name, title, source, scenario, caught: 'seed' in found, ...spent, ...found, ...shrunk };

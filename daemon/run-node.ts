@@ -58,6 +58,7 @@ export async function runNode(
     electionTimeoutMs: settings.electionTimeoutMs,
     snapshotBytes: settings.snapshotBytes,
     readMode: settings.readMode,
+    autoApprove: settings.votesAutoApprove,
     logger,
     onFatal: (error) => {
       logger.fatal({ err: error }, 'the node cannot go on');

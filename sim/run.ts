@@ -1,6 +1,7 @@
 import { InvariantError } from '../src/core/assert.ts';
 import type { Replica } from '../src/node/replica.ts';
 import { isJoint, members } from '../src/raft/configuration.ts';
+import { Court } from './guarded/court.ts';
 import type { Plan } from './plan.ts';
 import { schedule } from './steps.ts';
 import type { Listeners } from './trace.ts';
@@ -55,9 +56,17 @@ export interface RunCounts {
   readonly diskFailures: number;
   readonly lostDisks: number;
   readonly bitFlips: number;
+  readonly rewrittenLogs: number;
   /** Nodes that lost their disk, or noticed that it was damaged, and were taken in again. */
   readonly repairedDisks: number;
   readonly partitions: number;
+  /** Frames of a cut, full or lossy link. */
+  readonly lostFrames: number;
+  readonly pauses: number;
+  /** Nodes started as another version of the program. */
+  readonly skews: number;
+  /** Leaders that were asked to hand over. */
+  readonly transfers: number;
   /** Histories of one key or task that the checker neither proved nor refuted. */
   readonly gaveUp: number;
 }
@@ -71,13 +80,15 @@ const healMs = 60_000;
  */
 export function run(options: RunOptions): RunResult {
   const { seed, plan } = options;
-  const world = new World(options);
+  const court = plan.clients.deciders > 0 ? new Court(plan) : undefined;
+  const world = new World({ ...options, ...court?.worldOptions });
   let verdict: Verdict = 'ok';
   let violation: string | undefined;
   let invariant: string | undefined;
   try {
     for (const node of world.indices) world.start(node);
     world.workload.start(plan.clients);
+    court?.start(world, plan.clients.deciders);
     schedule(world, plan);
     world.runUntil(plan.faultyMs * 1000);
     world.workload.drain();
@@ -120,8 +131,13 @@ function countsOf(world: World): RunCounts {
     diskFailures: counts.diskFailures,
     lostDisks: counts.lostDisks,
     bitFlips: counts.bitFlips,
+    rewrittenLogs: counts.rewrittenLogs,
     repairedDisks: observer.repairedDisks,
     partitions: counts.partitions,
+    lostFrames: world.network.lost,
+    pauses: counts.pauses,
+    skews: counts.skews,
+    transfers: counts.transfers,
     gaveUp: world.history.gaveUp,
   };
 }
@@ -141,7 +157,7 @@ function heal(world: World): { readonly verdict: Verdict; readonly violation: st
     violation = why;
     // A change of the members that was under way may have come into force meanwhile and need disks that are lost, or nodes that are not healed: then nobody
     // could go on, and nobody is to blame.
-    if (world.isQuorum(healed.filter((node) => world.isWhole(node)))) return { verdict: 'stuck', violation };
+    if (world.canGoOn(healed)) return { verdict: 'stuck', violation };
     verdict = 'no-quorum';
   }
   return { verdict, violation };
@@ -154,8 +170,7 @@ function drawCore(world: World): readonly number[] {
   let core = [...world.indices];
   for (let tries = world.size * 2; tries > 0; tries--) {
     const fewer = core.toSpliced(random.below(core.length), 1);
-    // Nodes that lost their disks are taken in again only by a majority that kept theirs.
-    if (world.isQuorum(fewer.filter((node) => world.isWhole(node)))) core = fewer;
+    if (world.canGoOn(fewer)) core = fewer;
   }
   return core;
 }
@@ -188,6 +203,8 @@ function notWhole(world: World, core: readonly number[]): string | undefined {
     if (replica.raft.leader !== leader.id) return `${replica.id} does not follow the leader ${leader.id}`;
     replicas.push(replica);
   }
+  const doubter = replicas.find(({ divergence }) => divergence.differing.some((id) => replicas.some((replica) => replica.id === id)));
+  if (doubter !== undefined) return `${doubter.id} says: ${doubter.divergence.detail}`;
   if (isJoint(leader.raft.configuration)) return 'a joint configuration was not left';
   if (!world.workload.isDrained(leader)) return 'tasks are not finished';
   const { appliedIndex } = leader;

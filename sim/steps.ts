@@ -55,10 +55,18 @@ function act(world: World, action: Action, forMs: number): (() => void) | undefi
     case 'transfer':
       world.transfer(resolve(world, action.who, []));
       return undefined;
+    case 'lie': {
+      const liars = resolve(world, action.who, []);
+      for (const node of liars) world.lie(node, true);
+      return () => {
+        for (const node of liars) world.lie(node, false);
+      };
+    }
     case 'crash':
     case 'lose':
     case 'skew':
     case 'flip':
+    case 'rewrite':
     case 'pause':
     case 'fail':
     case 'slow':
@@ -70,7 +78,7 @@ function act(world: World, action: Action, forMs: number): (() => void) | undefi
 
 function actOn(
   world: World,
-  action: Exclude<Extract<Action, { readonly who: unknown }>, { readonly kind: 'members' | 'transfer' }>,
+  action: Exclude<Extract<Action, { readonly who: unknown }>, { readonly kind: 'members' | 'transfer' | 'lie' }>,
   nodes: readonly number[],
   forMs: number,
 ): (() => void) | undefined {
@@ -89,6 +97,14 @@ function actOn(
       if (world.isChanging || !world.canSpare(nodes)) return undefined;
       each((node) => (action.kind === 'lose' ? world.loseDisk(node) : world.flipBit(node)))();
       return each((node) => world.start(node));
+    case 'rewrite':
+      // The others must be able to say that it is this one, and to take it in again.
+      if (world.isChanging || !world.canSpare(nodes)) return undefined;
+      each((node) => world.rewriteLog(node))();
+      return each((node) => {
+        world.checkLog(node);
+        world.repairLog(node);
+      });
     case 'pause':
       each((node) => world.pause(node))();
       return each((node) => world.resume(node));

@@ -2,6 +2,7 @@ import { type NodeId, nodeId } from '../src/core/ids.ts';
 import type { Clock } from '../src/core/clock.ts';
 import type { Logger } from '../src/core/logger.ts';
 import { SeededRandom } from '../src/core/random.ts';
+import type { Guard } from '../src/node/guarding/guard.ts';
 import { Partition } from '../src/node/partition/partition.ts';
 import { partitionView } from '../src/node/partition/replica-view.ts';
 import { Replica } from '../src/node/replica.ts';
@@ -15,16 +16,19 @@ import { ClientHistory } from './client-history.ts';
 import { DriftingClock } from './drifting-clock.ts';
 import { EventQueue } from './event-queue.ts';
 import { Canary } from './invariants/all.ts';
+import type { Invariant } from './invariants/invariant.ts';
 import { type Checks, Observer } from './invariants/observer.ts';
 import { isQuorum } from './invariants/quorums.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 import { calmDisk, type Plan } from './plan.ts';
+import { simulatedKeys } from './simulated-keys.ts';
 import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
 import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
 import { TlaTrace } from './tla-trace.ts';
 import { type Listeners, Trace } from './trace.ts';
+import { hold } from './violation.ts';
 import { Workload } from './workload.ts';
 
 const heartbeatMs = 100;
@@ -60,6 +64,8 @@ interface SimulatedNode {
   allowance: { left: number; readonly spent: () => void } | undefined;
   /** How far its program's version is from the others'. */
   skew: number;
+  /** Somebody has rewritten its log, and it was not repaired yet: clients keep away from it. */
+  isRewritten: boolean;
   /** What the trace was last told of the node's life: its term, whether it leads, and its snapshots. */
   told: { readonly term: number; readonly isLeader: boolean; readonly snapshots: number };
   readonly random: SeededRandom;
@@ -85,6 +91,7 @@ const streams = {
   asked: 8,
   secondOperator: 9,
   flips: 10,
+  rewrites: 11,
   nodes: 16,
   partitions: 4096,
 } as const;
@@ -95,6 +102,12 @@ export interface WorldOptions extends Listeners {
     Plan,
     'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'reads' | 'network' | 'disk' | 'storage' | 'clients'
   >;
+  /** Ids of the nodes; by default n1, n2 and so on. */
+  readonly ids?: readonly NodeId[];
+  /** What a node verifies certificates by; none by default. A new one for every start. */
+  readonly guardOf?: (id: NodeId, lies: () => boolean) => Guard;
+  /** Invariants for this world alone. */
+  readonly invariants?: readonly Invariant[];
   /** One invariant more, which no run can keep. */
   readonly canary?: boolean | undefined;
 }
@@ -111,21 +124,25 @@ export class World {
   readonly #operators: readonly [Operator, Operator];
   #wants = 0;
   readonly counts = {
-    transfers: 0,
-    skews: 0,
     crashes: 0,
-    restarts: 0,
     partitions: 0,
     pauses: 0,
+    skews: 0,
+    transfers: 0,
     snapshots: 0,
     installs: 0,
     diskFailures: 0,
     lostDisks: 0,
     bitFlips: 0,
+    rewrittenLogs: 0,
   };
   /** Node numbers. */
   readonly indices: readonly number[];
   isHealed = false;
+  /** They let into their logs what no certificate permits. */
+  readonly lying = new Set<NodeId>();
+  /** Their logs may hold what nobody else takes. */
+  readonly #liars = new Set<NodeId>();
   /** Told every new leader. */
   onElected: ((leader: number) => void) | undefined;
   readonly ambushRandom: SeededRandom;
@@ -149,9 +166,10 @@ export class World {
     this.#crashRandom = this.stream(streams.crash);
     this.#operatorRandom = this.stream(streams.asked);
     this.ambushRandom = this.stream(streams.ambush);
-    this.#nodes = Array.from({ length: nodes }, (_, i) => ({
-      id: nodeId(`n${i + 1}`),
-      disk: options.plan.storage === 'level' ? new LevelDisk(nodeId(`n${i + 1}`), this.#crashRandom) : new MemoryDisk(this.#crashRandom),
+    const names = options.ids ?? Array.from({ length: nodes }, (_, i) => nodeId(`n${i + 1}`));
+    this.#nodes = names.map((id, i) => ({
+      id,
+      disk: options.plan.storage === 'level' ? new LevelDisk(id, this.#crashRandom) : new MemoryDisk(this.#crashRandom),
       replica: undefined,
       partition: undefined,
       reachedUs: Array.from({ length: nodes }, () => 0),
@@ -165,14 +183,16 @@ export class World {
       slowUs: 0,
       allowance: undefined,
       skew: 0,
+      isRewritten: false,
       told: untold,
       random: this.stream(streams.nodes + i),
     }));
     this.indices = this.#nodes.map((_, i) => i);
     const ids = this.#nodes.map(({ id }) => id);
-    const { canary, onTla } = options;
+    const { canary, onTla, invariants = [] } = options;
     this.observer = new Observer(ids, ids.slice(0, founders), [
       this.history,
+      ...invariants,
       ...(canary === true ? [new Canary()] : []),
       ...(onTla === undefined ? [] : [new TlaTrace(() => this.queue.nowUs, onTla)]),
     ]);
@@ -186,7 +206,7 @@ export class World {
     this.workload = new Workload({
       queue: this.queue,
       random: this.stream(streams.clients),
-      replica: (node) => (this.#at(node).paused ? undefined : this.#at(node).replica),
+      replica: (node) => (this.#at(node).paused || this.#at(node).isRewritten ? undefined : this.#at(node).replica),
       nodes,
       history: this.history,
       observer: this.observer,
@@ -233,6 +253,11 @@ export class World {
   isQuorum(nodes: readonly number[]): boolean {
     const ids = new Set(nodes.map((node) => this.#at(node).id));
     return this.observer.agreed.newestConfigurations.every((configuration) => isQuorum(configuration, (id) => ids.has(id)));
+  }
+
+  /** True if these suffice to become whole: nodes that lost their disks are taken in again only by a majority that kept theirs, and nobody needs a liar. */
+  canGoOn(nodes: readonly number[]): boolean {
+    return this.isQuorum(nodes.filter((node) => this.isWhole(node) && !this.#liars.has(this.idOf(node))));
   }
 
   idOf(node: number): NodeId {
@@ -288,7 +313,6 @@ export class World {
       this.#touched = index;
       job();
     };
-    if (life > 1) this.counts.restarts++;
     this.trace.event('start', index);
     node.told = untold;
     node.isStarting = true;
@@ -315,6 +339,7 @@ export class World {
       {
         id: node.id,
         members: this.#nodes.slice(0, this.#options.plan.founders).map(({ id }) => id),
+        clusterId: 'simulated',
         clusterTag: 7,
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,
@@ -322,12 +347,14 @@ export class World {
         chunkBytes: snapshotChunkBytes,
         readMode: this.#options.plan.reads,
         requestTimeoutMs: 5000,
+        guard: this.#options.guardOf?.(node.id, () => this.lying.has(node.id)),
       },
       {
         send: (to, frame) => this.#send(index, this.#indexOf(to), frame),
         store: this.observer.watch(node.id, store),
         clock: this.#clock(node),
         random: node.random,
+        keys: simulatedKeys(node.id),
         logger: silent,
         defer,
         onFatal,
@@ -436,6 +463,41 @@ export class World {
     node.disk.flip(new SeededRandom(this.#options.seed + streams.flips * 2 ** 32 + this.queue.nowUs));
   }
 
+  /** Killed, a committed entry on its disk is changed, with right checksums, and started again. */
+  rewriteLog(index: number): void {
+    this.crash(index);
+    const node = this.#at(index);
+    node.isRewritten = node.disk.rewrite(new SeededRandom(this.#options.seed + streams.rewrites * 2 ** 32 + this.queue.nowUs));
+    if (node.isRewritten) {
+      this.counts.rewrittenLogs++;
+      this.trace.event('rewrite', index);
+      this.observer.rewritten(node.id);
+    }
+    this.start(index);
+  }
+
+  /** An operator looks after a node whose log was rewritten some time ago: all must have noticed. */
+  checkLog(index: number): void {
+    const node = this.#at(index);
+    if (!node.isRewritten) return;
+    for (const { replica } of this.#nodes) {
+      if (replica === undefined) continue;
+      const { differing, isDiverged } = replica.divergence;
+      const hasNoticed = replica === node.replica ? isDiverged : differing.includes(node.id) && !isDiverged;
+      hold(hasNoticed, 'rewriting-is-noticed', () => `${replica.id} says of the log of ${node.id}: ${replica.divergence.detail}`);
+    }
+  }
+
+  /** The disk of a node whose log was rewritten is emptied. */
+  repairLog(index: number): void {
+    const node = this.#at(index);
+    if (!node.isRewritten) return;
+    this.loseDisk(index);
+    node.isRewritten = false;
+    this.observer.repaired(node.id);
+    this.start(index);
+  }
+
   /** Stopped and started as another version of the program. */
   restartAs(index: number, skew: number): void {
     this.crash(index);
@@ -462,7 +524,14 @@ export class World {
     if (leader === undefined || target === undefined) return;
     this.counts.transfers++;
     this.trace.event('transfer', leader, target);
-    this.#at(leader).replica?.transferLeadership(this.#at(target).id, 2000, () => {});
+    this.#at(leader).replica?.requests.transferLeadership(this.#at(target).id, 2000, () => {});
+  }
+
+  lie(index: number, on: boolean): void {
+    this.trace.event('lie', index, on ? 1 : 0);
+    const id = this.idOf(index);
+    if (!on) this.lying.delete(id);
+    else for (const set of [this.lying, this.#liars]) set.add(id);
   }
 
   pause(index: number): void {
@@ -535,6 +604,7 @@ export class World {
   /** All faults end for these nodes, and they come back; the others are cut off, dead or not. */
   heal(core: readonly number[]): void {
     this.isHealed = true;
+    this.lying.clear();
     for (const operator of this.#operators) operator.want([]);
     this.trace.event('heal', 0, core.length);
     this.network.heal();
@@ -548,6 +618,7 @@ export class World {
       node.slowUs = 0;
       node.allowance = undefined;
       if (node.skew !== 0) this.restartAs(index, 0);
+      this.repairLog(index);
       if (core.includes(index)) {
         this.resume(index);
         this.start(index);

@@ -22,20 +22,21 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/node': [
     'src/core',
     'src/raft',
+    'src/byzantine',
+    'src/crypto',
     'src/registry',
     'src/tasks',
     'src/wire',
     'src/storage',
     'src/transport',
-    'src/byzantine',
     'src/detector',
     'src/partition',
   ],
-  'src/api': ['src/core', 'src/node', 'src/registry', 'src/tasks', 'src/wire'],
+  'src/api': ['src/core', 'src/node', 'src/registry', 'src/tasks', 'src/verify', 'src/wire'],
   'src/client': ['src/core', 'src/node', 'src/tasks', 'src/wire'],
   src: ['src/core', 'src/node', 'src/api', 'src/client', 'src/transport', 'src/tasks', 'src/registry', 'src/storage'],
   daemon: ['src', 'src/verify', 'sim'],
-  sim: ['src/core', 'src/raft', 'src/byzantine', 'src/partition', 'src/tasks', 'src/node', 'src/storage', 'src/wire'],
+  sim: ['src/core', 'src/raft', 'src/byzantine', 'src/crypto', 'src/partition', 'src/tasks', 'src/wire', 'src/node', 'src/storage'],
 };
 
 /** Packages that only some rooms may open. */

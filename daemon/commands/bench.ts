@@ -7,13 +7,13 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { QuorateClient } from '../../src/index.ts';
-import { duration, wholeNumber } from '../arguments.ts';
+import { duration, wholeNumber, wholeNumbers } from '../arguments.ts';
 import type { SnapshotBenchFlags } from '../bench-snapshot.ts';
 import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { freeRange } from '../ports.ts';
-import { openSession } from '../session.ts';
+import { wantsJson } from '../session.ts';
 
 const execute = promisify(execFile);
 const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
@@ -23,6 +23,16 @@ interface BenchFlags {
   readonly outstanding: string;
   readonly seconds: string;
   readonly valueBytes: string;
+}
+
+interface VoteFlags {
+  readonly nodes: readonly number[];
+  readonly outstanding: readonly number[];
+  readonly items: number;
+  readonly bundle: boolean;
+  readonly seconds: number;
+  readonly kill: boolean;
+  readonly liar?: string;
 }
 
 interface MembersFlags {
@@ -56,9 +66,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--outstanding <list>', 'writes in flight, one measurement for each', '1,64,256,1024')
     .option('--seconds <n>', 'length of each measurement, after a warm-up of a second', '5')
     .option('--value-bytes <n>', 'length of each value', '256')
-    .action((flags: BenchFlags, command: Command) =>
-      benchKv(flags, command.optsWithGlobals<{ output?: string }>().output === 'json', print),
-    );
+    .action((flags: BenchFlags, command: Command) => benchKv(flags, wantsJson(command, context), print));
   bench
     .command('members')
     .description('grow 1 to 3 to 5 nodes and shrink to 1 under load: writes lost, and the longest wait of any client')
@@ -66,8 +74,19 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--seconds <n>', 'length of each phase without a change', wholeNumber(1, 3600), 3)
     .option('--heartbeat-ms <duration>', 'how often a leader speaks', duration, 100)
     .option('--election-timeout-ms <duration>', 'silence after which a new leader is elected', duration, 1000)
-    .action((flags: MembersFlags, command: Command) =>
-      benchMembers(flags, openSession(command, context).printer.format !== 'table', context),
+    .action((flags: MembersFlags, command: Command) => benchMembers(flags, wantsJson(command, context), context));
+  bench
+    .command('vote')
+    .description('Byzantine decisions per second, each from the request to a verified certificate')
+    .option('--nodes <list>', 'daemons, at least 4; a cluster for each number', wholeNumbers(4, 128), [4])
+    .option('--outstanding <list>', 'requests in flight, one measurement for each', wholeNumbers(1, 4096), [1, 16, 64])
+    .option('--items <n>', 'things that each request puts to the vote', wholeNumber(1, 1000), 1)
+    .option('--bundle', 'as the items of one vote', false)
+    .option('--seconds <n>', 'length of each measurement, after a warm-up of three', wholeNumber(1, 3600), 5)
+    .option('--kill', 'with the last node killed', false)
+    .option('--liar <script>', 'with a script in the place of the last node, which may lie')
+    .action((flags: VoteFlags, command: Command) =>
+      benchVotes(flags, command.optsWithGlobals<{ output?: string }>().output === 'json', print),
     );
   bench
     .command('snapshot')
@@ -76,9 +95,21 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--value-bytes <n>', 'length of each value and payload', wholeNumber(1, 65_536), 4096)
     .action(async (flags: SnapshotBenchFlags, command: Command) => {
       const { benchSnapshot } = await import('../bench-snapshot.ts');
-      const isJson = command.optsWithGlobals<{ output?: string }>().output === 'json';
-      await benchSnapshot(flags, context, (figures, text) => print(isJson ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
+      const json = wantsJson(command, context);
+      await benchSnapshot(flags, context, (figures, text) => print(json ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
     });
+}
+
+async function benchVotes(flags: VoteFlags, json: boolean, print: (line: string) => void): Promise<void> {
+  const { benchVote } = await import('../bench-vote.ts');
+  const { nodes, outstanding, items, bundle: isBundle, seconds, kill: killed, liar } = flags;
+  if (!json) print('nodes  outstanding  decisions/s   items/s    p50 ms    p99 ms  failed');
+  await benchVote({ executable, nodes, outstanding, items, isBundle, seconds, killed, liar }, (figures) => {
+    const { decisionsPerSecond, itemsPerSecond, p50Ms, p99Ms, failed } = figures;
+    const cells = [figures.nodes, figures.outstanding, decisionsPerSecond, itemsPerSecond, p50Ms, p99Ms, failed].map(String);
+    const row = cells.map((cell, i) => cell.padStart([5, 11, 11, 8, 8, 8, 6][i] ?? 0)).join('  ');
+    print(json ? JSON.stringify(figures) : row);
+  });
 }
 
 async function benchMembers({ clients, seconds, ...timing }: MembersFlags, json: boolean, context: Context): Promise<void> {

@@ -22,6 +22,7 @@ const settings: readonly (readonly [flags: string, description: string])[] = [
   ['--election-timeout-ms <duration>', 'silence after which a new leader is elected, at least 5 heartbeats'],
   ['--snapshot-bytes <n>', 'bytes of log after which a snapshot replaces it'],
   ['--read-mode <mode>', 'how linearizable reads are confirmed: safe (by a majority) or lease (trusts clocks)'],
+  ['--votes-auto-approve <kinds>', 'kinds of votes to approve without asking anyone, divided by commas; * is all (default none)'],
   ['--log-level <level>', 'debug, info, warn or error'],
 ];
 

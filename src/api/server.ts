@@ -6,6 +6,7 @@ import { openApi } from './openapi.ts';
 import { problem, problemOf, type Problem } from './problem.ts';
 import { route, type Answer, type Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
+import { decisionRoutes } from './routes/decisions.ts';
 import { eventRoutes } from './routes/events.ts';
 import { kvRoutes } from './routes/kv.ts';
 import { memberRoutes } from './routes/members.ts';
@@ -13,6 +14,7 @@ import { nodeRoutes } from './routes/node.ts';
 import { partitionRoutes } from './routes/partition.ts';
 import { snapshotRoutes } from './routes/snapshot.ts';
 import { taskRoutes } from './routes/tasks.ts';
+import { voteRoutes } from './routes/votes.ts';
 import { noQuery } from './schemas.ts';
 import { attachStream } from './stream.ts';
 
@@ -45,6 +47,8 @@ export async function startApi(node: NodeService, { host, port, logger }: ApiOpt
     ...kvRoutes(node),
     ...agentRoutes(node),
     ...taskRoutes(node),
+    ...voteRoutes(node),
+    ...decisionRoutes(node),
     ...eventRoutes(node),
   ];
   routes.push(

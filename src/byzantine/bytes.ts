@@ -1,7 +1,9 @@
 import { assert } from '../core/assert.ts';
 import { concatBytes, emptyBytes, equalBytes } from '../core/bytes.ts';
 import { hashBytes } from './crypto.ts';
-import { type Digest, digest } from './digest.ts';
+import { type Digest, digest, digestOf } from './digest.ts';
+
+export { digestOf, toHex } from './digest.ts';
 
 // Little endian, fixed widths, lengths before contents: of any value there is exactly one encoding, so that a hash of it is a hash of the value.
 
@@ -11,27 +13,37 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** The bytes of a label that keeps hashed and signed things of different meaning apart. */
 export const label = (text: string): Uint8Array => encoder.encode(text);
 
-const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-/** Lower-case hexadecimal digits. */
-export function toHex(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += hexOfByte[byte];
-  return text;
-}
-
-/** 32 bytes as a digest. */
-export const digestOf = (bytes: Uint8Array): Digest => digest(toHex(bytes));
-
 /** A digest as 32 bytes. */
 export function digestBytes(value: Digest): Uint8Array {
   const bytes = new Uint8Array(hashBytes);
-  for (let i = 0; i < hashBytes; i++) bytes[i] = (nibble(value.charCodeAt(2 * i)) << 4) | nibble(value.charCodeAt(2 * i + 1));
+  writeDigest(value, bytes, 0);
   return bytes;
+}
+
+function writeDigest(value: Digest, target: Uint8Array, at: number): void {
+  for (let i = 0; i < hashBytes; i++) target[at + i] = (nibble(value.charCodeAt(2 * i)) << 4) | nibble(value.charCodeAt(2 * i + 1));
 }
 
 /** The value of a digit from 0 to 9 or a to f: '0' is 0x30, 'a' is 0x61. */
 const nibble = (digit: number): number => (digit & 15) + 9 * (digit >> 6);
+
+const isAscii = /^[\0-\x7f]*$/;
+
+/** Small pieces share a slab, for a buffer of its own costs more than what is in it. A piece that is kept keeps its slab, so slabs are small too. */
+const slabBytes = 8192;
+const maxPieceBytes = 1024;
+let slab = new Uint8Array(slabBytes);
+let slabUsed = 0;
+
+function allocate(length: number): Uint8Array {
+  if (length > maxPieceBytes) return new Uint8Array(length);
+  if (slabUsed + length > slabBytes) {
+    slab = new Uint8Array(slabBytes);
+    slabUsed = 0;
+  }
+  slabUsed += length;
+  return slab.subarray(slabUsed - length, slabUsed);
+}
 
 /** Writes what this node says. A value that does not fit its field is a fault of ours. */
 export class ByteWriter {
@@ -77,7 +89,9 @@ export class ByteWriter {
   }
 
   digest(value: Digest): this {
-    return this.fixed(digestBytes(value));
+    const at = this.#grow(hashBytes, 0, 0);
+    writeDigest(value, this.#bytes, at);
+    return this;
   }
 
   /** A length of one byte, then as many bytes. */
@@ -97,12 +111,19 @@ export class ByteWriter {
 
   /** A length of two bytes, then UTF-8. */
   text(text: string): this {
-    return this.bytes16(encoder.encode(text));
+    if (!isAscii.test(text)) return this.bytes16(encoder.encode(text));
+    this.u16(text.length);
+    const at = this.#grow(text.length, 0, 0);
+    for (let i = 0; i < text.length; i++) this.#bytes[at + i] = text.charCodeAt(i);
+    return this;
   }
 
-  /** What was written, as a copy. */
+  /** What was written, as a copy; the writer is empty then. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    const bytes = allocate(this.#length);
+    bytes.set(this.#bytes.subarray(0, this.#length));
+    this.#length = 0;
+    return bytes;
   }
 
   /** Makes room; before the view is looked up, for it may be another afterwards. */
@@ -140,6 +161,11 @@ export class ByteReader {
   /** No field was missing or out of bounds, and nothing is left. */
   get done(): boolean {
     return this.#ok && this.#offset === this.#bytes.length;
+  }
+
+  /** How many bytes were read. */
+  get offset(): number {
+    return this.#offset;
   }
 
   /** Marks the input as malformed. */
@@ -180,7 +206,7 @@ export class ByteReader {
 
   digest(): Digest {
     const at = this.#take(hashBytes);
-    return at === undefined ? noDigest : digestOf(this.#bytes.subarray(at, at + hashBytes));
+    return at === undefined ? noDigest : digestOf(this.#bytes, at);
   }
 
   bytes8(max = 0xff): Uint8Array {
@@ -248,9 +274,13 @@ export function decodeStrictly<T>(
   return equalBytes(encode(value, write), bytes) ? value : undefined;
 }
 
+/** Writers that nobody writes with just now: a buffer costs more than what is written. As many as there are encodings within encodings. */
+const idleWriters: ByteWriter[] = [];
+
 export function encode<T>(value: T, write: (writer: ByteWriter, value: T) => void): Uint8Array {
-  const writer = new ByteWriter();
+  const writer = idleWriters.pop() ?? new ByteWriter();
   write(writer, value);
+  idleWriters.push(writer);
   return writer.finish();
 }
 

@@ -1,30 +1,36 @@
 import '../core/polyfill.ts';
 import { randomInt } from 'node:crypto';
+import { genesisConfiguration } from '../byzantine/configuration.ts';
+import { isGuardedByDefault } from '../byzantine/epoch-chain.ts';
+import { publicKeyOf } from '../byzantine/peer-id.ts';
+import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
+import { defined } from '../core/assert.ts';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
-import { members as membersOf } from '../raft/configuration.ts';
 import type { Configuration, SnapshotMeta } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
 import { openNodeStore } from '../storage/node-store.ts';
-import type { RaftStore, StoredState } from '../storage/store.ts';
+import type { OpenedStore } from '../storage/opening.ts';
+import type { RaftStore } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
-import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
 import { type LinkFaults, type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
-import { isPartitionFrame } from '../wire/partition.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
+import { isPartitionFrame } from '../wire/partition.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
+import type { NodeEvent } from './event-log.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
+import type { BadGuard } from './guarding/door.ts';
+import { Guard } from './guarding/guard.ts';
+import { changeContext, enactment } from './guarding/requests.ts';
+import { nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
-import { LoopDelay } from './partition/loop-delay.ts';
-import { Partition } from './partition/partition.ts';
-import { partitionView } from './partition/replica-view.ts';
-import { type PartitionStatus, partitionStatus, splitView } from './partition/partition-views.ts';
+import { NodePartition } from './partition/node-partition.ts';
 import { Replica } from './replica.ts';
 import { ticksPerHeartbeat } from './replica-options.ts';
 import type {
@@ -47,11 +53,13 @@ import type {
 } from './service.ts';
 import { writeSnapshotFile } from './snapshot-file.ts';
 import { loadState, readChunk } from './snapshot-reading.ts';
+import { settle } from './settle.ts';
+import { isVoteFrame } from './votes/vote-links.ts';
+import type { OpenedVote, VoteQuestion, VoteRequest } from './votes/vote-service.ts';
+import { VoteEpochs } from './votes/vote-epochs.ts';
+import type { Votes } from './votes/votes.ts';
 
 export const version = '0.1.0';
-
-/** Ticks between two looks at the event loop's delay: a second of 100 ms heartbeats. */
-const ticksPerLook = 10 * ticksPerHeartbeat;
 
 export interface NodeConfig {
   /** Holds the store; of this node alone. */
@@ -75,6 +83,8 @@ export interface NodeConfig {
   /** `lease`: a leader may answer linearizable reads alone, which trusts the clocks of the nodes (docs/raft.md). By default `safe`. */
   readonly readMode?: 'safe' | 'lease';
   readonly requestTimeoutMs?: number;
+  /** Kinds of Byzantine votes that this node approves without asking anyone; `*` is all. By default none: an operator votes. */
+  readonly autoApprove?: readonly string[];
   readonly logger: Logger;
   /** The node can't go on: its disk failed or an invariant broke. The process should end. */
   readonly onFatal: (error: Error) => void;
@@ -89,15 +99,16 @@ export interface NodeConfig {
 export async function startNode(config: NodeConfig): Promise<Node> {
   const { nodeId: id } = loadIdentity(config.privateKey);
   checkKey(config, id);
-  const { store, state } = await openNodeStore({
+  const opened = await openNodeStore({
     dataDir: config.dataDir,
     isAlone: (config.roster?.members.filter(({ voter }) => voter) ?? config.genesis.members).every(({ nodeId }) => nodeId === id),
     nonce: () => randomInt(1, 2 ** 47),
     identity: { clusterId: config.genesis.clusterId, nodeId: id },
     logger: config.logger,
   });
+  const { store, state } = opened;
   try {
-    return await Node.start(config, store, state, await loadState(store, state));
+    return await Node.start(config, opened, await loadState(store, state));
   } catch (error) {
     await store.close();
     throw error;
@@ -109,8 +120,8 @@ export class Node implements NodeService {
   readonly #config: NodeConfig;
   readonly #store: RaftStore;
   readonly #replica: Replica;
-  readonly #partition: Partition;
-  readonly #loopDelay = new LoopDelay();
+  readonly partition: NodePartition;
+  readonly #epochs: VoteEpochs;
   readonly #metrics: Metrics;
   readonly #addresses: AddressBook;
   #transport: PeerTransport | undefined;
@@ -123,7 +134,8 @@ export class Node implements NodeService {
   #timer: NodeJS.Timeout | undefined;
   readonly #commitAtStart: LogIndex;
 
-  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState) {
+  private constructor(config: NodeConfig, opened: OpenedStore, state: ClusterState) {
+    const { store, state: stored } = opened;
     this.#config = config;
     this.#metrics = new Metrics(version);
     this.#store = this.#metrics.timed(store);
@@ -131,10 +143,12 @@ export class Node implements NodeService {
     const { genesis, heartbeatMs, electionTimeoutMs, snapshotBytes, logger } = config;
     this.#addresses = new AddressBook(genesis.members, config.roster);
     this.#kept = JSON.stringify((config.roster ?? foundersOf(genesis)).members);
+    const { nodeId: id, privateKey } = loadIdentity(config.privateKey);
     this.#replica = new Replica(
       {
-        id: loadIdentity(config.privateKey).nodeId,
+        id,
         members: genesis.members.map(({ nodeId }) => nodeId),
+        clusterId: genesis.clusterId,
         clusterTag: clusterTag(genesis.clusterId),
         heartbeatMs,
         electionTimeoutMs,
@@ -142,6 +156,7 @@ export class Node implements NodeService {
         chunkBytes: snapshotChunkBytes,
         appendBytes: maxEntryBytes,
         readMode: config.readMode ?? 'safe',
+        guard: guardOf(genesis),
         requestTimeoutMs: config.requestTimeoutMs ?? 5000,
       },
       {
@@ -149,6 +164,7 @@ export class Node implements NodeService {
         store: this.#store,
         clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
         random: { below: (bound) => randomInt(bound) },
+        keys: nodeKeys(privateKey.raw.slice(0, 32)),
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
@@ -157,11 +173,22 @@ export class Node implements NodeService {
       stored,
       state,
     );
-    this.#partition = this.#makePartition();
+    this.partition = new NodePartition(
+      { clusterTag: clusterTag(genesis.clusterId), heartbeatMs, electionTimeoutMs },
+      {
+        replica: this.#replica,
+        send: (to, frame) => this.#transport?.send(to, frame),
+        dial: (peer) => this.#transport?.redial(peer),
+        nameOf: (node) => this.#infoOf(node)?.name ?? node,
+        ownNames: () => [config.name, this.#infoOf(id)?.http ?? ''],
+        logger,
+      },
+    );
+    this.#epochs = this.#makeEpochs(opened);
   }
 
-  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState): Promise<Node> {
-    const node = new Node(config, store, stored, state);
+  static async start(config: NodeConfig, opened: OpenedStore, state: ClusterState): Promise<Node> {
+    const node = new Node(config, opened, state);
     const replica = node.#replica;
     const transport = await startLibp2pTransport({
       privateKey: loadIdentity(config.privateKey).privateKey,
@@ -172,7 +199,8 @@ export class Node implements NodeService {
         onFrame: (from, frame) => node.#onFrame(from, frame),
         onLink: (peer, up) => {
           replica.onLink(peer, up);
-          node.#partition.onLink(peer, up);
+          node.partition.onLink(peer, up);
+          node.votes?.onLink(peer, up);
         },
       },
       logger: config.logger,
@@ -180,72 +208,73 @@ export class Node implements NodeService {
     node.#transport = transport;
     node.#linked = node.#peers();
     node.#followMembers();
-    node.#metrics.watch(replica, store, transport.stats);
+    node.#metrics.watch(replica, opened.store, transport.stats, () => node.votes);
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
-    let ticks = 0;
-    node.#loopDelay.start();
+    node.partition.start();
     node.#timer = setInterval(() => {
       replica.tick();
-      node.#partition.tick();
-      if (++ticks % ticksPerLook === 0) node.#partition.onLoopDelay(node.#loopDelay.takeP99Ms());
+      node.partition.tick();
+      node.#epochs.follow();
+      node.votes?.tick();
     }, config.heartbeatMs / ticksPerHeartbeat);
     return node;
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#loopDelay.stop();
+    this.partition.stop();
     clearTimeout(this.#forgetTimer);
     this.#replica.stop();
+    this.#epochs.stop();
     await this.#transport?.stop();
     await this.#store.close();
   }
 
   #onFrame(from: NodeId, frame: Uint8Array): void {
-    if (isPartitionFrame(frame)) return this.#partition.onFrame(from, frame);
-    this.#partition.heard(from);
-    return this.#replica.onFrame(from, frame);
+    if (isPartitionFrame(frame)) return this.partition.onFrame(from, frame);
+    this.partition.heard(from);
+    if (isVoteFrame(frame)) this.votes?.onFrame(from, frame);
+    else this.#replica.onFrame(from, frame);
   }
 
-  #makePartition(): Partition {
-    const { genesis, heartbeatMs, electionTimeoutMs, logger } = this.#config;
-    return new Partition(
+  #infoOf(node: NodeId): MemberInfo | undefined {
+    return this.#addresses.all(this.#replica.state.members).get(node);
+  }
+
+  /** Undefined at a node that is no member of the epoch. */
+  get votes(): Votes | undefined {
+    return this.#epochs.current;
+  }
+
+  #makeEpochs({ store, votes }: OpenedStore): VoteEpochs {
+    const { privateKey, autoApprove = [], logger, onFatal } = this.#config;
+    const { nodeId: self, privateKey: key } = loadIdentity(privateKey);
+    const replica = this.#replica;
+    return new VoteEpochs(
       {
-        self: this.#replica.id,
-        clusterTag: clusterTag(genesis.clusterId),
-        heartbeatMs,
-        tickMs: heartbeatMs / ticksPerHeartbeat,
-        graceMs: 10 * electionTimeoutMs,
+        self,
+        autoApprove,
+        current: () => ({ configuration: this.guard.current, from: this.guard.currentFrom }),
+        configurationOf: (epoch) => this.guard.configurationOf(epoch),
+        isRejoining: () => replica.raft.status().rejoining !== 0,
+        commitIndex: () => replica.raft.commitIndex,
+        votes: {
+          send: (to, frame) => this.#transport?.send(to, frame),
+          store,
+          clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+          logger,
+          hashes: nodeHashes,
+          verify: verifySignature,
+          sign: signingKey(key.raw.slice(0, 32)).sign,
+          createKey: createAgreementKey,
+          isReachable: (node) => replica.links.isReachable(node, performance.now()),
+          onEvent: (event) => replica.events.append([{ ...event, index: replica.appliedIndex, ts: Date.now() }]),
+          defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
+          onFatal,
+        },
       },
-      {
-        send: (to, frame) => this.#transport?.send(to, frame),
-        dial: (peer) => this.#transport?.redial(peer),
-        view: () => partitionView(this.#replica, [this.#config.name, this.#ownHttp()]),
-        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
-        random: { below: (bound) => randomInt(bound) },
-        logger,
-      },
+      votes,
     );
-  }
-
-  #ownHttp(): string {
-    return this.#addresses.all(this.#replica.state.members).get(this.#replica.id)?.http ?? '';
-  }
-
-  partition(): PartitionStatus {
-    const { raft, id } = this.#replica;
-    const { configuration, leader } = raft;
-    return partitionStatus(this.#partition, { self: id, members: membersOf(configuration), voters: configuration.voters, leader }, (node) =>
-      this.#nameOf(node),
-    );
-  }
-
-  partitionHistory(): readonly Record<string, unknown>[] {
-    return this.#partition.history.splits.map((split) => splitView(split, (node) => this.#nameOf(node)));
-  }
-
-  #nameOf(node: NodeId): string {
-    return this.#addresses.all(this.#replica.state.members).get(node)?.name ?? node;
   }
 
   #peers(): readonly TransportMember[] {
@@ -321,33 +350,33 @@ export class Node implements NodeService {
 
   status(): NodeStatus {
     const { genesis, name } = this.#config;
-    const { raft, links, appliedIndex, state } = this.#replica;
-    const { learners } = raft.configuration;
+    const { raft, links, appliedIndex, divergence } = this.#replica;
     const nowMs = performance.now();
-    const leader = raft.leader === undefined ? undefined : this.#addresses.all(state.members).get(raft.leader);
-    const { members: roster } = this.#addresses.roster(this.#ownView());
+    const leader = raft.leader === undefined ? undefined : this.#infoOf(raft.leader);
+    const { members } = this.#addresses.roster(this.#ownView());
     return {
       nodeId: this.#replica.id,
       name,
       clusterId: genesis.clusterId,
       version,
-      role: roleOf(raft.role, learners.includes(this.#replica.id)),
+      role: roleOf(raft.role, raft.configuration.learners.includes(this.#replica.id)),
       term: raft.term,
       leader: leader === undefined ? null : { nodeId: leader.nodeId, http: leader.http },
       commitIndex: raft.commitIndex,
       appliedIndex,
-      members: roster,
+      members,
       removed: this.#removed,
       partition: {
-        state: this.#partition.standing.state,
-        reachable: roster.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
+        state: this.partition.state,
+        reachable: members.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
       },
       durability: 'sync',
+      logChain: divergence.status(),
     };
   }
 
   readiness(): Health {
-    const { raft, links, appliedIndex, isInstalling } = this.#replica;
+    const { raft, links, appliedIndex, isInstalling, divergence } = this.#replica;
     const minority = links.isMinority(raft.configuration.voters, performance.now());
     const checks = [
       {
@@ -370,6 +399,7 @@ export class Node implements NodeService {
         ok: !minority,
         detail: minority ? 'only a minority of the voters can be reached' : 'a majority of the voters can be reached',
       },
+      { name: 'divergence', ok: !divergence.isDiverged, detail: divergence.detail },
     ];
     return { ok: checks.every(({ ok }) => ok), checks };
   }
@@ -431,7 +461,15 @@ export class Node implements NodeService {
     if (reply.kind !== 'beat') throw refused(reply);
     // Known here at once, before the leader's word of it comes back.
     this.#replica.liveness.beat(agent, generation, report, performance.now());
-    return { ttlMs: reply.ttlMs, commands: reply.cancelled.map((taskId) => ({ type: 'cancel', taskId })) };
+    const cancelled = reply.cancelled.map((taskId) => ({ type: 'cancel', taskId }));
+    return { ttlMs: reply.ttlMs, commands: [...cancelled, ...this.#questionsFor(agent)] };
+  }
+
+  /** An agent speaks for the node that it registered at, and no other: else one agent that goes from node to node would be many opinions. */
+  #questionsFor(id: AgentId): readonly VoteQuestion[] {
+    const agent = this.#replica.state.registry.get(id);
+    const isAttached = agent !== undefined && (agent.node === this.#config.name || agent.node === this.#infoOf(this.#replica.id)?.http);
+    return isAttached ? (this.votes?.questionsFor(agent.capabilities) ?? []) : [];
   }
 
   async taskHeartbeat(
@@ -456,14 +494,32 @@ export class Node implements NodeService {
     );
   }
 
-  changeMembers(change: ConfigurationChange, options: RequestOptions = {}): Promise<Configuration> {
+  async changeMembers(change: ConfigurationChange, options: RequestOptions = {}): Promise<Configuration> {
     const bad = change.changes.find(({ type, node }) => type !== 'remove' && !isPeerId(node));
-    if (bad !== undefined) return Promise.reject(new QuorateError(failure('invalid_argument', `${bad.node} is not a peer id`)));
-    return settle((done) => this.#replica.changeMembers(change, options.timeoutMs, done), options.signal, true);
+    if (bad !== undefined) throw new QuorateError(failure('invalid_argument', `${bad.node} is not a peer id`));
+    const certified = { ...change, context: changeContext(nodeHashes, change.context) };
+    return await settle((done) => this.#replica.requests.changeMembers(certified, options.timeoutMs, done), options.signal, true);
+  }
+
+  async enact(
+    bytes: Uint8Array,
+    what: { readonly subject: string | undefined; readonly payload: string },
+    options: RequestOptions = {},
+  ): Promise<LogIndex> {
+    const { action, certificate } = enactment(nodeHashes, bytes, what);
+    return await settle((done) => this.#replica.requests.enact(action, certificate, options.timeoutMs, done), options.signal, true);
+  }
+
+  get guard(): Guard {
+    return defined(this.#replica.guard, 'a daemon verifies certificates');
+  }
+
+  get badGuards(): readonly BadGuard[] {
+    return this.#replica.badGuards;
   }
 
   transferLeadership(to: NodeId | undefined, options: RequestOptions = {}): Promise<NodeId> {
-    return settle((done) => this.#replica.transferLeadership(to, options.timeoutMs, done), options.signal, true);
+    return settle((done) => this.#replica.requests.transferLeadership(to, options.timeoutMs, done), options.signal, true);
   }
 
   async snapshot(options: RequestOptions = {}): Promise<SnapshotDownload> {
@@ -486,6 +542,37 @@ export class Node implements NodeService {
 
   claim(request: ClaimRequest, options: RequestOptions = {}): Promise<readonly ClaimedTask[]> {
     return settle((done) => this.#replica.claim(request, done), options.signal, false);
+  }
+
+  openVote(request: VoteRequest, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<OpenedVote> {
+    return settle((done) => this.#voting().open(request, options.idempotencyKey, done), options.signal, true);
+  }
+
+  castBallot(id: string, option: string, options: RequestOptions = {}): Promise<void> {
+    return settle((done) => this.#voting().cast(id, option, done), options.signal, true);
+  }
+
+  waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
+    this.#voting().seek(id);
+    return new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve();
+      const end = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        giveUp();
+        resolve();
+      };
+      const timer = setTimeout(end, waitMs);
+      const giveUp = this.#voting().onCertified(id, end);
+      signal?.addEventListener('abort', end);
+      return undefined;
+    });
+  }
+
+  #voting(): Votes {
+    if (this.votes === undefined)
+      throw new QuorateError(failure('byzantine_unavailable', 'this node is no member of the epoch that votes'));
+    return this.votes;
   }
 
   async waitForTask(task: TaskId, waitMs: number, signal?: AbortSignal): Promise<Task | undefined> {
@@ -515,7 +602,7 @@ export class Node implements NodeService {
   /** Resolves when `condition` holds after an event that `concerns` it, or after `waitMs`. */
   #until(
     condition: () => boolean,
-    concerns: (event: StateEvent) => boolean,
+    concerns: (event: NodeEvent) => boolean,
     waitMs: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -535,7 +622,7 @@ export class Node implements NodeService {
     });
   }
 
-  eventsAfter(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean } {
+  eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean } {
     return this.#replica.events.after(index);
   }
 
@@ -547,7 +634,7 @@ export class Node implements NodeService {
     this.#removalListeners.push(listener);
   }
 
-  subscribe(listener: (events: readonly StateEvent[]) => void): () => void {
+  subscribe(listener: (events: readonly NodeEvent[]) => void): () => void {
     return this.#replica.events.subscribe(listener);
   }
 }
@@ -560,29 +647,14 @@ function checkKey({ genesis, roster, name, dataDir }: NodeConfig, id: NodeId): v
   throw new Error(`the key in ${dataDir} is of node ${id}, but the cluster says that ${name} is ${named.nodeId}`);
 }
 
-/** A callback's answer as a promise. An abort ends the wait; a write that was on its way may still take effect. */
-function settle<T>(
-  begin: (done: (answer: Answer<T>) => void) => (() => void) | void,
-  signal: AbortSignal | undefined,
-  isWrite: boolean,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let giveUp: (() => void) | undefined;
-    const onAbort = (): void => {
-      giveUp?.();
-      const detail = isWrite ? 'the request was given up; the command may still take effect' : 'the request was given up';
-      reject(new QuorateError(failure('aborted', detail)));
-    };
-    if (signal?.aborted === true) return onAbort();
-    signal?.addEventListener('abort', onAbort);
-    const end = begin((answer) => {
-      signal?.removeEventListener('abort', onAbort);
-      if (answer.ok) resolve(answer.value);
-      else reject(new QuorateError(answer.failure));
-    });
-    if (typeof end === 'function') giveUp = end;
-    return undefined;
-  });
+/** What certificates are verified by. */
+function guardOf({ clusterId, members, votes }: Genesis): Guard {
+  const founding = genesisConfiguration(
+    clusterId,
+    members.map(({ nodeId }) => nodeId),
+  );
+  const guardMembership = votes?.guardMembership ?? isGuardedByDefault(founding);
+  return new Guard({ founding, rules: { hashes: nodeHashes, verify: verifySignature, keyOf: publicKeyOf, guardMembership } });
 }
 
 const refused = (reply: Reply): QuorateError => {

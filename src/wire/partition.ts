@@ -8,11 +8,10 @@ import { maxListed } from '../partition/heal/heal-report.ts';
 import type { HealMessage } from '../partition/heal/messages.ts';
 import { maxLeases, type Summary } from '../partition/heal/summary.ts';
 import type { Row } from '../partition/row.ts';
+import { partitionMark } from './marks.ts';
 import { pack, unpack } from './pack.ts';
 import { FieldReader } from './reader.ts';
 
-/** What msgpack never begins with: it tells these frames from all others on the same stream. */
-const mark = 0xc1;
 const partitionVersion = 1;
 /** A heal report of full lists is the longest of these frames. */
 const maxPartitionFrameBytes = 1024 * 1024;
@@ -40,12 +39,12 @@ export type PartitionFrame =
 
 const kinds = ['rows', 'probe', 'heal'] as const;
 
-export const isPartitionFrame = (bytes: Uint8Array): boolean => bytes[0] === mark;
+export const isPartitionFrame = (bytes: Uint8Array): boolean => bytes[0] === partitionMark;
 
 export function encodePartitionFrame(clusterTag: number, places: Places, frame: PartitionFrame): Uint8Array {
   const body = pack([partitionVersion, clusterTag, places.check, kinds.indexOf(frame.kind), ...fieldsOf(frame, places)]);
   const bytes = new Uint8Array(body.length + 1);
-  bytes[0] = mark;
+  bytes[0] = partitionMark;
   bytes.set(body, 1);
   return bytes;
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
-const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
+export const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
 
 export interface Outcome {
   readonly code: number;
@@ -62,6 +62,9 @@ export async function json(url: string, init?: RequestInit): Promise<Record<stri
     return undefined;
   }
 }
+
+export const post = (url: string, body: unknown): Promise<Record<string, unknown> | undefined> =>
+  json(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
 /** A cluster of real processes on loopback, made and ended by the executable. */
 export class DevCluster {

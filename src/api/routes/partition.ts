@@ -8,13 +8,13 @@ export const partitionRoutes = (node: NodeService): Route[] => [
     path: '/v1/partition',
     summary: 'Who hears whom, what kind of split that is, and where this node stands',
     query: noQuery,
-    handle: () => ({ body: node.partition() }),
+    handle: () => ({ body: node.partition.status() }),
   }),
   route({
     method: 'GET',
     path: '/v1/partition/history',
     summary: 'Splits that this node has seen since its start, with their heal reports; the newest last',
     query: noQuery,
-    handle: () => ({ body: { items: node.partitionHistory() } }),
+    handle: () => ({ body: { items: node.partition.history() } }),
   }),
 ];
