@@ -6,6 +6,7 @@ import { addSecretCommands } from './commands/decision.ts';
 import { addDevCommands } from './commands/dev.ts';
 import { addKvCommands } from './commands/kv.ts';
 import { addMemberCommands } from './commands/member.ts';
+import { addPartitionCommands } from './commands/partition.ts';
 import { addSimCommands } from './commands/sim.ts';
 import { addSnapshotCommands } from './commands/snapshot.ts';
 import { addStartCommand } from './commands/start.ts';
@@ -36,6 +37,7 @@ export function createProgram(context: Context): Command {
   addDevCommands(program, context);
   addStatusCommands(program, context);
   addMemberCommands(program, context);
+  addPartitionCommands(program, context);
   addSnapshotCommands(program, context);
   addKvCommands(program, context);
   addAgentCommands(program, context);

@@ -10,6 +10,7 @@ import { exitCodes } from './exit-codes.ts';
 import { readGenesis } from './genesis.ts';
 import { Http, pause } from './http.ts';
 import { initCluster } from './init-cluster.ts';
+import { faultsFile, faultsOf, parsePartition } from './link-faults.ts';
 import { checkFree } from './ports.ts';
 
 const recordSchema = z.strictObject({
@@ -61,6 +62,7 @@ export class DevCluster {
     const genesis = await this.#genesis(options);
     await checkFree(genesis.members.flatMap(({ http, peer }) => [new URL(http).host, peer]));
     const record: DevRecord = { nodes: [], startFlags: [...options.startFlags] };
+    await this.#setFaults(genesis.members.map(({ name }) => name));
     try {
       for (const member of genesis.members) {
         record.nodes.push({ name: member.name, pid: await this.#spawn(member.name, record.startFlags, options.detach), http: member.http });
@@ -106,6 +108,14 @@ export class DevCluster {
     return node.name;
   }
 
+  /** Cuts exactly the links that `text` names (see `parsePartition`), or none without it. Returns the nodes. */
+  async partition(text: string | undefined): Promise<readonly string[]> {
+    const { record } = await this.#node(1);
+    const names = record.nodes.map(({ name }) => name);
+    await this.#setFaults(names, text);
+    return names;
+  }
+
   /** Stops the node if it runs, starts it, and waits until it answers. */
   async restart(number: number): Promise<string> {
     const { record, node } = await this.#node(number);
@@ -121,6 +131,15 @@ export class DevCluster {
     const endMs = performance.now() + readyMs;
     while ((await this.#status(started)) === undefined) await this.#nextPoll([started], endMs);
     return node.name;
+  }
+
+  async #setFaults(names: readonly string[], text?: string): Promise<void> {
+    const faults = faultsOf(names, text === undefined ? () => false : parsePartition(text, names.length));
+    for (const [name, lost] of faults) {
+      const path = join(this.#directory, name, faultsFile);
+      if (text === undefined) await rm(path, { force: true });
+      else await writeFile(`${path}.new`, JSON.stringify(lost)).then(() => rename(`${path}.new`, path));
+    }
   }
 
   async #ready(nodes: readonly DevNode[]): Promise<readonly Status[]> {
@@ -214,7 +233,15 @@ export class DevCluster {
     await mkdir(dataDir, { recursive: true });
     const log = await open(join(dataDir, 'log'), 'a');
     try {
-      const args = [this.#executable, 'start', '--data-dir', dataDir, ...startFlags, ...(detach ? [] : ['--stop-on-stdin-end'])];
+      const args = [
+        this.#executable,
+        'start',
+        '--data-dir',
+        dataDir,
+        '--dev-faults',
+        ...startFlags,
+        ...(detach ? [] : ['--stop-on-stdin-end']),
+      ];
       // A process group of its own: a Ctrl-C at the terminal reaches this process alone, which then stops the nodes. The pipe ends with this process, even a killed one.
       const child = spawn(process.execPath, args, { detached: true, stdio: [detach ? 'ignore' : 'pipe', log.fd, log.fd] });
       await new Promise<void>((onSpawn, onError) => {

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Genesis, type Logger, startApi, startNode, version } from '../src/index.ts';
-import { CliError, messageOf } from './cli-error.ts';
+import { CliError, messageOf, usageError } from './cli-error.ts';
 import { nodeSettings, type NodeConfigSources, type NodeSettings } from './config.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { readGenesis } from './genesis.ts';
 import { pause } from './http.ts';
 import { type JoinOptions, joinCluster } from './join.ts';
+import { faultsFile, followFaults } from './link-faults.ts';
 import { createLogger } from './logger.ts';
 import { callRoll } from './roll-call.ts';
 import { askRoster, readRoster, RosterKeeper, rosterFile, writeRoster } from './roster.ts';
@@ -17,6 +18,8 @@ export interface RunOptions {
   readonly flags: NodeConfigSources['flags'];
   /** Stop when stdin ends: whoever started this daemon is gone. */
   readonly stopOnStdinEnd: boolean;
+  /** Impair links as a file in the data directory says (`link-faults.ts`). */
+  readonly devFaults?: boolean;
   /** Set for a new node that is to join a running cluster. */
   readonly join?: JoinOptions | undefined;
 }
@@ -26,8 +29,13 @@ export interface RunOptions {
  *
  * @throws CliError when it can't start or can't go on.
  */
-export async function runNode({ dataDir, flags, stopOnStdinEnd, join: joining }: RunOptions, context: Context): Promise<void> {
+export async function runNode(
+  { dataDir, flags, stopOnStdinEnd, devFaults = false, join: joining }: RunOptions,
+  context: Context,
+): Promise<void> {
   const settings = await settingsOf({ dataDir, flags, join: joining }, context);
+  if (devFaults && !isLoopback(settings.peerHost))
+    throw usageError('--dev-faults is for clusters on this machine', 'leave it out, or set --peer-host 127.0.0.1');
   const isNew = joining !== undefined && (await joinCluster(dataDir, joining, settings, context));
   const genesis = await readGenesis(resolve(dataDir, settings.genesis));
   const privateKey = await readKey(join(dataDir, 'key'));
@@ -67,11 +75,13 @@ export async function runNode({ dataDir, flags, stopOnStdinEnd, join: joining }:
       { http: `http://${settings.httpHost}:${api.port}`, peer: `${settings.peerHost}:${settings.peerPort}`, version, pid: process.pid },
       'ready',
     );
+    const stopFaults = devFaults ? followFaults(node, join(dataDir, faultsFile), logger) : () => {};
     const rollCalls = callRoll(node, genesis, 2 * settings.electionTimeoutMs, rollCall.signal);
     try {
       logger.info({ reason: await end.reached }, 'stopping');
     } finally {
       rollCall.abort();
+      stopFaults();
       await within(stopMs, Promise.all([api.stop(), rollCalls]));
     }
   } finally {
@@ -92,6 +102,8 @@ async function refreshRoster(
   if (found === undefined) logger.warn({ url }, 'no member of this cluster answers there; going by the members known before');
   else if (found.index > (known?.index ?? 0)) await writeRoster(path, found);
 }
+
+const isLoopback = (host: string): boolean => ['127.0.0.1', '::1', 'localhost'].includes(host);
 
 /** For each part that stops: together they stay within the 10 s that a daemon has. A part that can't end must not keep the others from it. */
 const stopMs = 4_500;

@@ -210,6 +210,12 @@ function notWhole(world: World, core: readonly number[]): string | undefined {
   const { appliedIndex } = leader;
   // Clients go on writing: sooner or later all nodes are at one index.
   if (replicas.some((replica) => replica.appliedIndex !== appliedIndex)) return 'nodes have not all applied the same entries';
+  const isComplete = replicas.length === isMember.size;
+  for (const node of core) {
+    const standing = world.standing(node);
+    if (isComplete && isMember.has(world.idOf(node)) && standing !== 'healthy')
+      return `${world.idOf(node)} is ${standing} though all is well`;
+  }
   const hashes = new Set(replicas.map((replica) => replica.state.hash()));
   if (hashes.size > 1) throw new Violation('same-log-same-state', `states differ at index ${appliedIndex}`);
   return undefined;

@@ -1,11 +1,16 @@
 import { type NodeId, nodeId } from '../src/core/ids.ts';
+import type { Clock } from '../src/core/clock.ts';
 import type { Logger } from '../src/core/logger.ts';
 import { SeededRandom } from '../src/core/random.ts';
 import type { Guard } from '../src/node/guarding/guard.ts';
+import { Partition } from '../src/node/partition/partition.ts';
+import { partitionView } from '../src/node/partition/replica-view.ts';
 import { Replica } from '../src/node/replica.ts';
 import { ticksPerHeartbeat } from '../src/node/replica-options.ts';
 import { restoreState } from '../src/node/snapshots.ts';
+import type { PartitionState } from '../src/partition/partition-state.ts';
 import { StorageError } from '../src/storage/storage-error.ts';
+import { isPartitionFrame } from '../src/wire/partition.ts';
 import { ClusterState } from '../src/tasks/state.ts';
 import { ClientHistory } from './client-history.ts';
 import { DriftingClock } from './drifting-clock.ts';
@@ -37,6 +42,10 @@ interface SimulatedNode {
   readonly id: NodeId;
   readonly disk: SimulatedDisk;
   replica: Replica | undefined;
+  /** As long as the replica is there. */
+  partition: Partition | undefined;
+  /** When a frame of each other node last reached this machine. */
+  readonly reachedUs: number[];
   /** Its store is being opened. */
   isStarting: boolean;
   paused: boolean;
@@ -84,6 +93,7 @@ const streams = {
   flips: 10,
   rewrites: 11,
   nodes: 16,
+  partitions: 4096,
 } as const;
 
 export interface WorldOptions extends Listeners {
@@ -161,6 +171,8 @@ export class World {
       id,
       disk: options.plan.storage === 'level' ? new LevelDisk(id, this.#crashRandom) : new MemoryDisk(this.#crashRandom),
       replica: undefined,
+      partition: undefined,
+      reachedUs: Array.from({ length: nodes }, () => 0),
       isStarting: false,
       paused: false,
       life: 0,
@@ -256,6 +268,11 @@ export class World {
     return this.#at(node).replica;
   }
 
+  /** Where a node says that it stands. */
+  standing(node: number): PartitionState | undefined {
+    return this.#at(node).partition?.standing.state;
+  }
+
   isUp(node: number): boolean {
     return this.#at(node).replica !== undefined;
   }
@@ -333,18 +350,9 @@ export class World {
         guard: this.#options.guardOf?.(node.id, () => this.lying.has(node.id)),
       },
       {
-        send: (to, frame) => {
-          this.#send(
-            index,
-            this.#nodes.findIndex(({ id }) => id === to),
-            frame,
-          );
-        },
+        send: (to, frame) => this.#send(index, this.#indexOf(to), frame),
         store: this.observer.watch(node.id, store),
-        clock: {
-          monotonicMs: () => node.clock.nowUs / 1000,
-          unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
-        },
+        clock: this.#clock(node),
         random: node.random,
         keys: simulatedKeys(node.id),
         logger: silent,
@@ -356,12 +364,58 @@ export class World {
       state.snapshot === undefined ? new ClusterState() : restoreState(chunks),
     );
     this.observer.started(node.id, node.replica);
+    const partition = this.#partition(index, node, node.replica);
+    node.partition = partition;
     const tick = (): void => {
       if (node.life !== life) return;
-      if (!node.paused) node.replica?.tick();
+      if (!node.paused) {
+        node.replica?.tick();
+        partition.tick();
+      }
       this.queue.after(node.tickUs, tick);
     };
     this.queue.after(node.random.below(tickUs), tick);
+  }
+
+  #partition(index: number, node: SimulatedNode, replica: Replica): Partition {
+    return new Partition(
+      {
+        self: node.id,
+        clusterTag: 7,
+        heartbeatMs,
+        tickMs: heartbeatMs / ticksPerHeartbeat,
+        graceMs: 100 * heartbeatMs,
+      },
+      {
+        send: (to, frame) => this.#send(index, this.#indexOf(to), frame),
+        // Links of this network are there whenever frames get through.
+        dial() {},
+        view: () => partitionView(replica, [node.id]),
+        clock: this.#clock(node),
+        random: this.stream(streams.partitions + index),
+        logger: silent,
+        onLost: (peer) => {
+          const quietUs = this.queue.nowUs - (node.reachedUs[this.#indexOf(peer)] ?? 0);
+          this.observer.linkLost(node.id, peer, quietUs / 1000);
+        },
+        onSettled: (at) => {
+          const up = this.#nodes.filter((each) => each.replica !== undefined).map(({ id }) => id);
+          this.trace.event('healed', index, at);
+          this.observer.healed(node.id, at, up);
+        },
+      },
+    );
+  }
+
+  #clock(node: SimulatedNode): Clock {
+    return {
+      monotonicMs: () => node.clock.nowUs / 1000,
+      unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
+    };
+  }
+
+  #indexOf(id: NodeId): number {
+    return this.#nodes.findIndex((node) => node.id === id);
   }
 
   /** The process is gone at once. Writes in flight reach the disk or not; peers may hear their connections break. */
@@ -374,6 +428,7 @@ export class World {
     this.counts.installs += node.replica?.counters.snapshotsInstalled ?? 0;
     node.disk.crash();
     node.replica = undefined;
+    node.partition = undefined;
     node.isStarting = false;
     node.paused = false;
     node.held = [];
@@ -381,7 +436,11 @@ export class World {
     node.life++;
     this.#nodes.forEach((peer, i) => {
       // A killed process resets its connections; a machine without power doesn't.
-      if (i !== index && this.#crashRandom.below(2) === 0) this.queue.after(1000, () => peer.replica?.onLink(node.id, false));
+      if (i !== index && this.#crashRandom.below(2) === 0)
+        this.queue.after(1000, () => {
+          peer.replica?.onLink(node.id, false);
+          peer.partition?.onLink(node.id, false);
+        });
     });
   }
 
@@ -488,6 +547,8 @@ export class World {
     if (!node.paused) return;
     this.trace.event('resume', index);
     node.paused = false;
+    // As in an event loop: a timer that is late fires before the sockets are read.
+    node.partition?.tick();
     for (const job of node.held.splice(0)) this.queue.after(1, job);
   }
 
@@ -594,9 +655,16 @@ export class World {
     const node = this.#at(to);
     if (node.replica === undefined) return;
     this.trace.event('frame', to, from, frame.length);
+    node.reachedUs[from] = this.queue.nowUs;
     const { life } = node;
     const job = (): void => {
-      if (node.life === life) node.replica?.onFrame(this.#at(from).id, frame);
+      if (node.life !== life) return;
+      if (isPartitionFrame(frame)) {
+        node.partition?.onFrame(this.#at(from).id, frame);
+        return;
+      }
+      node.partition?.heard(this.#at(from).id);
+      node.replica?.onFrame(this.#at(from).id, frame);
     };
     // A paused process finds its sockets full when it wakes, up to a point.
     if (!node.paused) job();

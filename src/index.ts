@@ -5,7 +5,7 @@ export { createClient, QuorateClient, type CallOptions, type ClientOptions, type
 export { createWorker, FatalTaskError, type TaskContext, Worker, type WorkerOptions, type WorkerTask } from './client/worker.ts';
 export { InvariantError } from './core/assert.ts';
 export { type Failure, type FailureCode, isDefinite, QuorateError } from './core/errors.ts';
-export { isName, nodeId } from './core/ids.ts';
+export { isName, nodeId, type NodeId } from './core/ids.ts';
 export type { Logger } from './core/logger.ts';
 export type { Genesis, MemberInfo, Roster } from './node/genesis.ts';
 export { foundStore, readStoredState } from './node/new-cluster.ts';

@@ -20,7 +20,7 @@ interface UpFlags extends DirFlags {
   readonly guardMembership?: boolean;
 }
 
-/** `dev up`, `down`, `kill`, `restart`, `pause`, `resume`. */
+/** `dev up`, `down`, `kill`, `restart`, `pause`, `resume`, `partition`, `heal`. */
 export function addDevCommands(program: Command, context: Context): void {
   const dev = program.command('dev').description('a cluster on this machine, to develop and to play with');
   const open = async (dir: string): Promise<DevCluster> => {
@@ -67,6 +67,21 @@ export function addDevCommands(program: Command, context: Context): void {
   nodeCommand('restart', 'stop a node if it runs, and start it', 'started', (cluster, number) => cluster.restart(number));
   nodeCommand('pause', 'stop the time of a node (SIGSTOP)', 'paused', (cluster, number) => cluster.signal(number, 'SIGSTOP'));
   nodeCommand('resume', 'let a paused node go on (SIGCONT)', 'resumed', (cluster, number) => cluster.signal(number, 'SIGCONT'));
+
+  devCommand('partition', "cut links: groups as 1,2/3,4,5 (a node in two groups is a bridge), or one direction as '1>2'")
+    .argument('<links>', "1,2/3,4,5 or '1>2'")
+    .action(async (links: string, { dir }: DirFlags, command: Command) => {
+      const nodes = await (await open(dir)).partition(links);
+      openSession(command, context).printer.value(
+        { nodes, links },
+        () => `${links} of ${nodes.length} nodes; \`quorate dev heal\` restores the links`,
+      );
+    });
+
+  devCommand('heal', 'restore all links').action(async ({ dir }: DirFlags, command: Command) => {
+    const nodes = await (await open(dir)).partition(undefined);
+    openSession(command, context).printer.value({ nodes }, () => 'all links are restored');
+  });
 }
 
 async function up(cluster: DevCluster, flags: UpFlags, command: Command, context: Context): Promise<void> {

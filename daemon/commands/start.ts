@@ -7,6 +7,7 @@ import { openSession } from '../session.ts';
 interface StartFlags extends Readonly<Record<string, unknown>> {
   readonly dataDir: string;
   readonly stopOnStdinEnd?: boolean;
+  readonly devFaults?: boolean;
   readonly join?: string;
 }
 
@@ -33,6 +34,7 @@ export function addStartCommand(program: Command, context: Context): void {
     .requiredOption('--data-dir <dir>', "the node's data directory");
   for (const [flags, description] of settings) start.option(flags, description);
   start.addOption(start.createOption('--stop-on-stdin-end', 'stop when stdin ends').hideHelp());
+  start.addOption(start.createOption('--dev-faults', 'impair links as faults.json says').hideHelp());
   start.option(
     '--join <url>',
     'join the running cluster of this node, with a --token from `quorate member token`; a member finds its cluster again by it',
@@ -48,6 +50,7 @@ export function addStartCommand(program: Command, context: Context): void {
         dataDir: flags.dataDir,
         flags: settingFlags(start, flags),
         stopOnStdinEnd: flags.stopOnStdinEnd === true,
+        devFaults: flags.devFaults === true,
         join,
       },
       context,

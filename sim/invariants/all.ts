@@ -9,6 +9,8 @@ import { DurableSurvives } from './durable-survives.ts';
 import { MonotonicTerm } from './monotonic-term.ts';
 import { OneVotePerTerm } from './one-vote-per-term.ts';
 import { ElectionSafety } from './election-safety.ts';
+import { HealedMeansEqual } from './healed-means-equal.ts';
+import { NoFalseLoss } from './no-false-loss.ts';
 import type { Facts, Invariant } from './invariant.ts';
 import { LeaderAppendOnly } from './leader-append-only.ts';
 import { LeaderCompleteness } from './leader-completeness.ts';
@@ -51,6 +53,8 @@ export const allInvariants = (facts: Facts): readonly Invariant[] => [
   new TaskNeverLost(),
   new NoStaleRead(),
   new ReadsMatchLog(),
+  new HealedMeansEqual(),
+  new NoFalseLoss(),
 ];
 
 /** Holds in no run that is worth anything: proof that a broken invariant is seen and told. */

@@ -195,6 +195,19 @@ export class Observer {
     return isElected;
   }
 
+  linkLost(id: NodeId, peer: NodeId, quietMs: number): void {
+    const node = this.#at(id);
+    for (const each of this.#tell.onLinkLost) each.onLinkLost?.(node, peer, quietMs);
+  }
+
+  /** `up`: who runs now. */
+  healed(id: NodeId, index: LogIndex, up: readonly NodeId[]): void {
+    const node = this.#at(id);
+    const { voters } = node.replica.raft.configuration;
+    const nodes = up.filter((each) => voters.includes(each)).map((each) => this.#at(each));
+    for (const each of this.#tell.onHealed) each.onHealed?.(node, index, nodes);
+  }
+
   // Clients.
 
   acknowledged(index: LogIndex): void {
@@ -250,6 +263,8 @@ function audiences(all: readonly Invariant[]) {
     onSnapshotTaken: of('onSnapshotTaken'),
     onSnapshotWritten: of('onSnapshotWritten'),
     onSnapshotInstalled: of('onSnapshotInstalled'),
+    onLinkLost: of('onLinkLost'),
+    onHealed: of('onHealed'),
     afterTurn: of('afterTurn'),
     onAcknowledged: of('onAcknowledged'),
     onRead: of('onRead'),

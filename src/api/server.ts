@@ -11,6 +11,7 @@ import { eventRoutes } from './routes/events.ts';
 import { kvRoutes } from './routes/kv.ts';
 import { memberRoutes } from './routes/members.ts';
 import { nodeRoutes } from './routes/node.ts';
+import { partitionRoutes } from './routes/partition.ts';
 import { snapshotRoutes } from './routes/snapshot.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { voteRoutes } from './routes/votes.ts';
@@ -40,6 +41,7 @@ export async function startApi(node: NodeService, { host, port, logger }: ApiOpt
   const stopping = new AbortController();
   const routes: Route[] = [
     ...nodeRoutes(node),
+    ...partitionRoutes(node),
     ...memberRoutes(node),
     ...snapshotRoutes(node),
     ...kvRoutes(node),

@@ -1,6 +1,5 @@
 import { majority } from '../core/quorum.ts';
 import type { NodeId } from '../core/ids.ts';
-import type { PartitionState } from './service.ts';
 
 /**
  * Which peers this node hears. Frames of any kind count; a peer is lost at once when its connection is, or after an election timeout of silence. Silence is
@@ -43,12 +42,6 @@ export class Links {
   isMinority(voters: readonly NodeId[], nowMs: number): boolean {
     if (this.#listened(nowMs) < 2 * this.#silenceMs) return false;
     return voters.filter((voter) => this.isReachable(voter, nowMs)).length < majority(voters.length);
-  }
-
-  state(voters: readonly NodeId[], nowMs: number): PartitionState {
-    if (voters.every((voter) => this.isReachable(voter, nowMs))) return 'healthy';
-    if (this.#listened(nowMs) < 2 * this.#silenceMs) return 'suspect';
-    return this.isMinority(voters, nowMs) ? 'minority' : 'majority';
   }
 
   #listened(nowMs: number): number {

@@ -18,9 +18,10 @@ import type { Command, CommandResult, SessionCommand } from '../tasks/commands.t
 import type { ClusterState } from '../tasks/state.ts';
 import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
-import { type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
+import { type LinkFaults, type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
+import { isPartitionFrame } from '../wire/partition.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
 import type { NodeEvent } from './event-log.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
@@ -29,6 +30,7 @@ import { Guard } from './guarding/guard.ts';
 import { changeContext, enactment } from './guarding/requests.ts';
 import { nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
+import { NodePartition } from './partition/node-partition.ts';
 import { Replica } from './replica.ts';
 import { ticksPerHeartbeat } from './replica-options.ts';
 import type {
@@ -118,6 +120,7 @@ export class Node implements NodeService {
   readonly #config: NodeConfig;
   readonly #store: RaftStore;
   readonly #replica: Replica;
+  readonly partition: NodePartition;
   readonly #epochs: VoteEpochs;
   readonly #metrics: Metrics;
   readonly #addresses: AddressBook;
@@ -170,6 +173,17 @@ export class Node implements NodeService {
       stored,
       state,
     );
+    this.partition = new NodePartition(
+      { clusterTag: clusterTag(genesis.clusterId), heartbeatMs, electionTimeoutMs },
+      {
+        replica: this.#replica,
+        send: (to, frame) => this.#transport?.send(to, frame),
+        dial: (peer) => this.#transport?.redial(peer),
+        nameOf: (node) => this.#infoOf(node)?.name ?? node,
+        ownNames: () => [config.name, this.#infoOf(id)?.http ?? ''],
+        logger,
+      },
+    );
     this.#epochs = this.#makeEpochs(opened);
   }
 
@@ -182,9 +196,10 @@ export class Node implements NodeService {
       clusterId: config.genesis.clusterId,
       members: node.#peers(),
       handlers: {
-        onFrame: (from, frame) => (isVoteFrame(frame) ? node.votes?.onFrame(from, frame) : replica.onFrame(from, frame)),
+        onFrame: (from, frame) => node.#onFrame(from, frame),
         onLink: (peer, up) => {
           replica.onLink(peer, up);
+          node.partition.onLink(peer, up);
           node.votes?.onLink(peer, up);
         },
       },
@@ -195,8 +210,10 @@ export class Node implements NodeService {
     node.#followMembers();
     node.#metrics.watch(replica, opened.store, transport.stats, () => node.votes);
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
+    node.partition.start();
     node.#timer = setInterval(() => {
       replica.tick();
+      node.partition.tick();
       node.#epochs.follow();
       node.votes?.tick();
     }, config.heartbeatMs / ticksPerHeartbeat);
@@ -205,11 +222,23 @@ export class Node implements NodeService {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.partition.stop();
     clearTimeout(this.#forgetTimer);
     this.#replica.stop();
     this.#epochs.stop();
     await this.#transport?.stop();
     await this.#store.close();
+  }
+
+  #onFrame(from: NodeId, frame: Uint8Array): void {
+    if (isPartitionFrame(frame)) return this.partition.onFrame(from, frame);
+    this.partition.heard(from);
+    if (isVoteFrame(frame)) this.votes?.onFrame(from, frame);
+    else this.#replica.onFrame(from, frame);
+  }
+
+  #infoOf(node: NodeId): MemberInfo | undefined {
+    return this.#addresses.all(this.#replica.state.members).get(node);
   }
 
   /** Undefined at a node that is no member of the epoch. */
@@ -305,6 +334,11 @@ export class Node implements NodeService {
     }, this.#config.electionTimeoutMs);
   }
 
+  /** For demonstrations and tests of what a network may do: makes exactly these links bad. */
+  impairLinks(faults: LinkFaults): void {
+    this.#transport?.impair(faults);
+  }
+
   /** The running replica, for benchmarks and tests of this package. */
   get replica(): Replica {
     return this.#replica;
@@ -316,17 +350,16 @@ export class Node implements NodeService {
 
   status(): NodeStatus {
     const { genesis, name } = this.#config;
-    const { raft, links, appliedIndex, state, divergence } = this.#replica;
-    const { voters, learners } = raft.configuration;
+    const { raft, links, appliedIndex, divergence } = this.#replica;
     const nowMs = performance.now();
-    const leader = raft.leader === undefined ? undefined : this.#addresses.all(state.members).get(raft.leader);
+    const leader = raft.leader === undefined ? undefined : this.#infoOf(raft.leader);
     const { members } = this.#addresses.roster(this.#ownView());
     return {
       nodeId: this.#replica.id,
       name,
       clusterId: genesis.clusterId,
       version,
-      role: roleOf(raft.role, learners.includes(this.#replica.id)),
+      role: roleOf(raft.role, raft.configuration.learners.includes(this.#replica.id)),
       term: raft.term,
       leader: leader === undefined ? null : { nodeId: leader.nodeId, http: leader.http },
       commitIndex: raft.commitIndex,
@@ -334,7 +367,7 @@ export class Node implements NodeService {
       members,
       removed: this.#removed,
       partition: {
-        state: links.state(voters, nowMs),
+        state: this.partition.state,
         reachable: members.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
       },
       durability: 'sync',
@@ -435,8 +468,7 @@ export class Node implements NodeService {
   /** An agent speaks for the node that it registered at, and no other: else one agent that goes from node to node would be many opinions. */
   #questionsFor(id: AgentId): readonly VoteQuestion[] {
     const agent = this.#replica.state.registry.get(id);
-    const http = this.#addresses.all(this.#replica.state.members).get(this.#replica.id)?.http;
-    const isAttached = agent !== undefined && (agent.node === this.#config.name || agent.node === http);
+    const isAttached = agent !== undefined && (agent.node === this.#config.name || agent.node === this.#infoOf(this.#replica.id)?.http);
     return isAttached ? (this.votes?.questionsFor(agent.capabilities) ?? []) : [];
   }
 

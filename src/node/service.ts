@@ -8,6 +8,8 @@ import type { NodeEvent } from './event-log.ts';
 import type { BadGuard } from './guarding/door.ts';
 import type { Guard } from './guarding/guard.ts';
 import type { Genesis, MemberStatus } from './genesis.ts';
+import type { PartitionStatus } from './partition/partition-views.ts';
+import type { PartitionState } from '../partition/partition-state.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import type { Task } from '../tasks/task.ts';
@@ -25,8 +27,6 @@ export interface ReadPoint {
   /** How long ago this node last heard from a leader (0 on the leader). */
   readonly ageMs: number;
 }
-
-export type PartitionState = 'healthy' | 'suspect' | 'majority' | 'minority' | 'no_quorum' | 'healing';
 
 export interface NodeStatus {
   readonly nodeId: NodeId;
@@ -140,6 +140,12 @@ export interface NodeService {
   genesis(): Genesis;
   /** Ready when a leader is known, this node has applied what was committed when it started, and the disk works. */
   readiness(): Health;
+  readonly partition: {
+    /** Who hears whom, as this node sees it. */
+    status(): PartitionStatus;
+    /** Splits that this node has seen since its start, as JSON; the newest last. */
+    history(): readonly Record<string, unknown>[];
+  };
   /** Prometheus text. */
   metrics(): Promise<string>;
 

@@ -50,8 +50,23 @@ export interface PeerTransport extends Transport {
   links(): ReadonlyMap<NodeId, boolean>;
   /** Closes the connections to a peer, which has gone silent, and dials it afresh. */
   dropLink(peer: NodeId): void;
-  /** For tests and demonstrations: refuses and drops every connection with exactly these peers, until the next call. `cut([])` restores all. */
-  cut(peers: readonly NodeId[]): void;
+  /**
+   * Dials a peer that is not heard, on a fresh connection: what there is may wait out its retransmissions for long. But it may also carry one direction still, so it is
+   * given up only once the new one is there.
+   */
+  redial(peer: NodeId): void;
+  /** For tests and demonstrations: makes exactly these links bad, until the next call. */
+  impair(faults: LinkFaults): void;
+}
+
+/**
+ * Links that are to fail as in a network that lost its way: what exists stays open and goes silent, and nothing new can be opened, because that takes both ways.
+ */
+export interface LinkFaults {
+  /** Whose frames are lost on arrival. */
+  readonly deafTo: readonly NodeId[];
+  /** To whom nothing is sent. */
+  readonly muteTo: readonly NodeId[];
 }
 
 /** The transport cannot listen where it was told to. */
@@ -89,7 +104,10 @@ class Libp2pTransport implements PeerTransport {
   /** One for each configured member, as are the addresses. */
   readonly #links = new Map<NodeId, PeerLink>();
   readonly #addresses = new Map<NodeId, HostPort>();
-  #cut: ReadonlySet<NodeId> = new Set();
+  #deafTo: ReadonlySet<NodeId> = new Set();
+  #muteTo: ReadonlySet<NodeId> = new Set();
+  /** Peers with a dial of `redial` under way. */
+  readonly #redialling = new Set<NodeId>();
   #node: Libp2p | undefined;
   #port = 0;
   #stopped: Promise<void> | undefined;
@@ -132,7 +150,7 @@ class Libp2pTransport implements PeerTransport {
   }
 
   send(to: NodeId, frame: Uint8Array): void {
-    this.#links.get(to)?.send(frame);
+    if (!this.#muteTo.has(to)) this.#links.get(to)?.send(frame);
   }
 
   setMembers(members: readonly TransportMember[]): void {
@@ -149,7 +167,7 @@ class Libp2pTransport implements PeerTransport {
       if (this.#links.has(peer)) continue;
       const link = this.#newLink(peer);
       this.#links.set(peer, link);
-      if (this.#port !== 0 && !this.#cut.has(peer)) link.start();
+      if (this.#port !== 0) link.start();
     }
   }
 
@@ -161,13 +179,15 @@ class Libp2pTransport implements PeerTransport {
     this.#links.get(peer)?.drop('dropped by the node');
   }
 
-  cut(peers: readonly NodeId[]): void {
-    const cut = new Set(peers);
-    this.#cut = cut;
-    for (const [peer, link] of this.#links) {
-      if (cut.has(peer)) void link.suspend('cut');
-      else link.start();
-    }
+  redial(peer: NodeId): void {
+    const link = this.#links.get(peer);
+    if (link?.up === false) link.hurry();
+    else if (link !== undefined && !this.#redialling.has(peer)) void this.#replaceConnection(peer);
+  }
+
+  impair({ deafTo, muteTo }: LinkFaults): void {
+    this.#deafTo = new Set(deafTo);
+    this.#muteTo = new Set(muteTo);
   }
 
   stop(): Promise<void> {
@@ -187,7 +207,12 @@ class Libp2pTransport implements PeerTransport {
     const { handlers, logger } = this.#init;
     return new PeerLink({
       peer,
-      handlers,
+      handlers: {
+        onFrame: (from, frame) => {
+          if (!this.#deafTo.has(from)) handlers.onFrame(from, frame);
+        },
+        onLink: (from, up) => handlers.onLink(from, up),
+      },
       logger,
       limits: this.#limits,
       counters: this.#counters,
@@ -200,13 +225,10 @@ class Libp2pTransport implements PeerTransport {
 
   /** Opens a stream on the newest connection with the peer, whoever dialled it, or on a fresh one. A connection that fails is never tried again. */
   async #open(peer: NodeId, stopped: AbortSignal): Promise<Stream> {
-    const address = this.#addresses.get(peer);
-    const node = this.#node;
-    assert(node !== undefined && address !== undefined, 'only members are dialled, once libp2p runs');
+    if (this.#isImpaired(peer)) throw new Error('the link is impaired');
     const signal = AbortSignal.any([stopped, AbortSignal.timeout(openTimeoutMs)]);
     const existing = this.#connections(peer).findLast((connection) => connection.status === 'open');
-    // `force` because libp2p would otherwise hand back a connection it has, which may be half dead.
-    const connection = existing ?? (await node.dial(toMultiaddr(address, peer), { signal, force: true }));
+    const connection = existing ?? (await this.#dial(peer, signal));
     try {
       return await connection.newStream(this.#protocol, { signal });
     } catch (error) {
@@ -215,18 +237,40 @@ class Libp2pTransport implements PeerTransport {
     }
   }
 
+  async #dial(peer: NodeId, signal: AbortSignal): Promise<Connection> {
+    const address = this.#addresses.get(peer);
+    const node = this.#node;
+    assert(node !== undefined && address !== undefined, 'only members are dialled, once libp2p runs');
+    if (this.#isImpaired(peer)) throw new Error('the link is impaired');
+    // `force` because libp2p would otherwise hand back a connection it has, which may be half dead.
+    return await node.dial(toMultiaddr(address, peer), { signal, force: true });
+  }
+
+  async #replaceConnection(peer: NodeId): Promise<void> {
+    this.#redialling.add(peer);
+    try {
+      const fresh = await this.#dial(peer, AbortSignal.timeout(openTimeoutMs));
+      // The link notices, and opens its stream on the new one.
+      for (const old of this.#connections(peer)) if (old !== fresh) old.abort(new Error('replaced by a fresh connection'));
+    } catch (error) {
+      this.#init.logger.debug({ peer, reason: String(error) }, 'could not replace a connection');
+    } finally {
+      this.#redialling.delete(peer);
+    }
+  }
+
   #accept(stream: Stream, connection: Connection): void {
     const peer = nodeId(connection.remotePeer.toString());
-    const link = this.#cut.has(peer) ? undefined : this.#links.get(peer);
+    const link = this.#isImpaired(peer) ? undefined : this.#links.get(peer);
     if (link === undefined) stream.abort(new Error('not a member'));
     else link.accept(stream, connection);
   }
 
   #onConnection(connection: Connection): void {
     const peer = nodeId(connection.remotePeer.toString());
-    const link = this.#cut.has(peer) ? undefined : this.#links.get(peer);
+    const link = this.#isImpaired(peer) ? undefined : this.#links.get(peer);
     if (link === undefined) {
-      // The members changed, or the peer was cut, while the connection was being made.
+      // The members changed, or the link was impaired, while the connection was being made.
       connection.abort(new Error('not a member'));
       return;
     }
@@ -238,8 +282,12 @@ class Libp2pTransport implements PeerTransport {
     return [...(this.#node?.getConnections(peerIdFromString(peer)) ?? [])];
   }
 
+  #isImpaired(peer: NodeId): boolean {
+    return this.#deafTo.has(peer) || this.#muteTo.has(peer);
+  }
+
   #denies(peer: NodeId): boolean {
-    if (this.#links.has(peer)) return this.#cut.has(peer);
+    if (this.#links.has(peer)) return this.#isImpaired(peer);
     this.#counters.strangersRefused++;
     const nowMs = performance.now();
     if (nowMs - this.#strangersLoggedMs >= strangerLogIntervalMs) {

@@ -54,7 +54,7 @@ export class PeerLink {
     if (!this.up) this.#redial.start();
   }
 
-  /** A connection from the peer has just come in, so the peer is there. */
+  /** The peer is likely to be there: a connection from it has just come in, or whoever asks knows better than past failures. */
   hurry(): void {
     this.#redial.hurry();
   }

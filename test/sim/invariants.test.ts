@@ -32,6 +32,8 @@ import { SnapshotMatchesLog } from '../../sim/invariants/snapshot-matches-log.ts
 import { StateMachineSafety } from '../../sim/invariants/state-machine-safety.ts';
 import { CompletedOnce } from '../../sim/invariants/completed-once.ts';
 import { FencesRise } from '../../sim/invariants/fences-rise.ts';
+import { HealedMeansEqual } from '../../sim/invariants/healed-means-equal.ts';
+import { NoFalseLoss } from '../../sim/invariants/no-false-loss.ts';
 import { OneHolderPerFence } from '../../sim/invariants/one-holder-per-fence.ts';
 import { TaskNeverLost } from '../../sim/invariants/task-never-lost.ts';
 import { Violation } from '../../sim/violation.ts';
@@ -362,6 +364,26 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
       of: 'the healed state',
       good: () => new ReadsMatchLog().onWhole(new ClusterState()),
       bad: () => written().onWhole(new ClusterState()),
+    },
+  ],
+  'healed-means-equal': [
+    {
+      of: 'a log that is behind',
+      good: () =>
+        new HealedMeansEqual().onHealed(node({ log }), 3, [node({ id: n1, disk: diskOf(log) }), node({ id: n2, disk: diskOf(log) })]),
+      bad: () => new HealedMeansEqual().onHealed(node({ log }), 3, [node({ id: n2, disk: diskOf(log.slice(0, 2)) })]),
+    },
+    {
+      of: 'another entry at that index',
+      good: () => new HealedMeansEqual().onHealed(node({ log }), 0, [node({ id: n2 })]),
+      bad: () => new HealedMeansEqual().onHealed(node({ log }), 3, [node({ id: n2, disk: diskOf([...log.slice(0, 2), entry(3, 1)]) })]),
+    },
+  ],
+  'no-false-loss': [
+    {
+      of: 'a link whose frames come',
+      good: () => new NoFalseLoss().onLinkLost(node({}), n2, 300),
+      bad: () => new NoFalseLoss().onLinkLost(node({}), n2, 40),
     },
   ],
   canary: [{ of: 'anything', good: () => undefined, bad: () => new Canary().onAcknowledged(1) }],

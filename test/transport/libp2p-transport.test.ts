@@ -105,22 +105,38 @@ describe('transport: links of libp2p', () => {
     expect(atOnce).to.equal(false);
   });
 
-  it('are gone while they are cut, and come back', async () => {
+  it('go silent when they are impaired, can not be opened anew, and come back', async () => {
     const nodes = await cluster.startLinked(3);
     const [a, b, c] = nodes;
     if (a === undefined || b === undefined || c === undefined) throw new Error('three nodes');
 
-    a.transport.cut([b.id]);
-    await eventually(() => !a.recorder.isUp(b.id) && !b.recorder.isUp(a.id), 'the link is lost on both sides');
+    a.transport.impair({ deafTo: [b.id], muteTo: [b.id] });
+    a.transport.send(b.id, Uint8Array.of(1));
+    b.transport.send(a.id, Uint8Array.of(2));
+    c.transport.send(a.id, Uint8Array.of(3));
+    await eventually(() => a.recorder.frames.length === 1, 'the other links are well');
+    const silent = [a.transport.links().get(b.id), a.recorder.frames[0]?.from, b.recorder.frames.length];
+    b.transport.dropLink(a.id);
     const failures = (): number => b.log.lines.filter((line) => line.message === 'could not open a link').length;
     await eventually(() => failures() >= 3, 'the other side dials in vain');
-    a.transport.send(b.id, Uint8Array.of(1));
-    const cut = [a.transport.links().get(b.id), a.transport.links().get(c.id), a.transport.stats.strangersRefused];
-    a.transport.cut([]);
+    const refused = [b.transport.links().get(a.id), a.transport.stats.strangersRefused];
+    a.transport.impair({ deafTo: [], muteTo: [] });
     await eventually(() => allLinked(nodes), 'all links again');
 
-    expect(cut).to.deep.equal([false, true, 0]);
-    expect(b.recorder.frames).to.deep.equal([]);
+    expect(silent).to.deep.equal([true, c.id, 0]);
+    expect(refused).to.deep.equal([false, 0]);
+  });
+
+  it('can be impaired in one direction', async () => {
+    const [a, b] = await cluster.startLinked(2);
+    if (a === undefined || b === undefined) throw new Error('two nodes');
+
+    a.transport.impair({ deafTo: [b.id], muteTo: [] });
+    b.transport.send(a.id, Uint8Array.of(1));
+    a.transport.send(b.id, Uint8Array.of(2));
+    await eventually(() => b.recorder.frames.length === 1, 'what a says is heard');
+
+    expect(a.recorder.frames).to.deep.equal([]);
   });
 
   it('follow a change of the members', async () => {

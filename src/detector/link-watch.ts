@@ -1,0 +1,96 @@
+import type { NodeId } from '../core/ids.ts';
+import { Damping } from './damping.ts';
+import type { Evidence, Measure } from './evidence.ts';
+import { PhiAccrual } from './phi-accrual.ts';
+
+export type LinkState = 'up' | 'suspect' | 'down';
+
+const suspectPhi = 5;
+const downPhi = 8;
+const downIntervals = 3;
+
+/** The judge's own circumstances. */
+export interface Judge {
+  readonly self: NodeId;
+  readonly score: number;
+  readonly patience: number;
+}
+
+/**
+ * One direction of a link: how the frames of one peer arrive here. All times are time in which this node listened. Suspicion is taken back by the first frame; a
+ * lost link comes back with the first frame too, unless it flaps.
+ */
+export class LinkWatch {
+  readonly peer: NodeId;
+  readonly #intervalMs: number;
+  readonly #phi: PhiAccrual;
+  readonly #damping = new Damping();
+  #state: LinkState = 'up';
+  #evidence: Evidence | undefined;
+
+  constructor(peer: NodeId, intervalMs: number, nowMs: number) {
+    this.peer = peer;
+    this.#intervalMs = intervalMs;
+    this.#phi = new PhiAccrual(intervalMs, nowMs);
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** Why the link is not up. */
+  get evidence(): Evidence | undefined {
+    return this.#evidence;
+  }
+
+  silenceMs(nowMs: number): number {
+    return this.#phi.silenceMs(nowMs);
+  }
+
+  /** A frame came. True when that changed the state. */
+  heard(nowMs: number): boolean {
+    if (this.#state === 'up') {
+      this.#phi.heard(nowMs);
+      return false;
+    }
+    this.#phi.resume(nowMs);
+    if (this.#state === 'down') {
+      if (this.#damping.isHeld(nowMs)) return false;
+      this.#damping.onChange(nowMs);
+    }
+    this.#state = 'up';
+    this.#evidence = undefined;
+    return true;
+  }
+
+  /** The connection closed or was reset: suspect at once, lost if nothing follows. */
+  lost(nowMs: number, judge: Judge): boolean {
+    if (this.#state !== 'up') return false;
+    this.#state = 'suspect';
+    this.#accuse('connection', this.silenceMs(nowMs), 0, nowMs, judge);
+    return true;
+  }
+
+  /** Judges the silence. True when that changed the state. */
+  judge(nowMs: number, judge: Judge): boolean {
+    const silenceMs = this.silenceMs(nowMs);
+    // Nothing is decided before a beat is overdue.
+    if (this.#state === 'down' || silenceMs <= this.#intervalMs) return false;
+    const phi = this.#phi.phi(nowMs, judge.patience);
+    const downMs = downIntervals * this.#intervalMs * judge.patience;
+    if (phi >= downPhi && silenceMs >= downMs) {
+      this.#state = 'down';
+      this.#damping.onChange(nowMs);
+      this.#accuse('silence', silenceMs, downMs, nowMs, judge);
+      return true;
+    }
+    if (this.#state === 'suspect' || phi < suspectPhi) return false;
+    this.#state = 'suspect';
+    this.#accuse('phi', phi, suspectPhi, nowMs, judge);
+    return true;
+  }
+
+  #accuse(measure: Measure, value: number, bound: number, atMs: number, { self, score }: Judge): void {
+    this.#evidence = { accused: this.peer, accuser: self, measure, value, bound, silenceMs: this.silenceMs(atMs), score, atMs };
+  }
+}

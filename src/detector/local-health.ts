@@ -1,0 +1,78 @@
+/** The highest score: a node that is so slow waits nine times as long before it accuses anyone. */
+const maxScore = 8;
+/** Heartbeats without trouble that lower the score by one. */
+const calmHeartbeats = 10;
+
+/**
+ * How far this node should distrust its own judgement (Lifeguard, Dadgar et al. 2018, section 4.A): a node that is starved of its processor sees everyone else
+ * fall silent. Its own late timers, its event loop's delay and answers that it missed raise the score; calm lowers it; every timeout is multiplied by `patience`.
+ *
+ * It also keeps the time in which this node listened. A timer that fires late says that the process stood still: what the peers sent meanwhile has not been read,
+ * so that time is nobody's silence.
+ */
+export class LocalHealth {
+  readonly #tickMs: number;
+  readonly #heartbeatMs: number;
+  #score = 0;
+  #calmMs = 0;
+  #tickedMs: number;
+  #listenedMs = 0;
+
+  /** `tickMs`: how often `tick` is to be called, less than the heartbeat. */
+  constructor(tickMs: number, heartbeatMs: number, nowMs: number) {
+    this.#tickMs = tickMs;
+    this.#heartbeatMs = heartbeatMs;
+    this.#tickedMs = nowMs;
+  }
+
+  /** 0 (well) to 8. */
+  get score(): number {
+    return this.#score;
+  }
+
+  get patience(): number {
+    return 1 + this.#score;
+  }
+
+  /** Milliseconds in which this node listened, since it began. */
+  listenedMs(nowMs: number): number {
+    return this.#listenedMs + Math.min(Math.max(0, nowMs - this.#tickedMs), this.#tickMs);
+  }
+
+  /** False when the timer was late by more than half a heartbeat: this round judges nobody. */
+  tick(nowMs: number): boolean {
+    const passedMs = Math.max(0, nowMs - this.#tickedMs);
+    const onTime = passedMs - this.#tickMs <= this.#heartbeatMs / 2;
+    this.#tickedMs = nowMs;
+    this.#listenedMs += onTime ? passedMs : this.#tickMs;
+    if (!onTime) this.#worse();
+    else this.#calm(passedMs);
+    return onTime;
+  }
+
+  /** The 99th percentile of the event loop's delay since the last call. */
+  onLoopDelay(p99Ms: number): void {
+    if (p99Ms > this.#heartbeatMs / 4) this.#worse();
+  }
+
+  /** A probe of ours was answered by nobody, neither the probed nor those who probed it for us: perhaps it is us. */
+  onMissedAck(): void {
+    this.#worse();
+  }
+
+  onAck(): void {
+    this.#score = Math.max(0, this.#score - 1);
+  }
+
+  #worse(): void {
+    this.#score = Math.min(maxScore, this.#score + 1);
+    this.#calmMs = 0;
+  }
+
+  #calm(passedMs: number): void {
+    this.#calmMs += passedMs;
+    if (this.#calmMs < calmHeartbeats * this.#heartbeatMs) return;
+    this.#calmMs = 0;
+    this.onAck();
+  }
+}

@@ -1,0 +1,376 @@
+import { byzantineQuorum } from '../../byzantine/quorum.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { LogIndex, NodeId, Term } from '../../core/ids.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { Random } from '../../core/random.ts';
+import { LinkDetector } from '../../detector/link-detector.ts';
+import { classify, type View } from '../../partition/classify.ts';
+import { emptyPart, type HealPart, type HealReport } from '../../partition/heal/heal-report.ts';
+import { Heal, type HealFacts } from '../../partition/heal/heal.ts';
+import type { Lease, Summary } from '../../partition/heal/summary.ts';
+import { Matrix } from '../../partition/matrix.ts';
+import { PartitionWatch, type Standing } from '../../partition/partition-state.ts';
+import { hastyRowPeriodMs, type Row, rowPeriodMs } from '../../partition/row.ts';
+import { SplitHistory } from '../../partition/split-history.ts';
+import { decodePartitionFrame, encodePartitionFrame, type PartitionFrame, type Places, placesOf } from '../../wire/partition.ts';
+import { LogMarks } from './log-marks.ts';
+
+/** What the rest of the node tells of itself. */
+export interface PartitionView {
+  readonly members: readonly NodeId[];
+  readonly voters: readonly NodeId[];
+  readonly leader: NodeId | undefined;
+  readonly term: Term;
+  readonly commitIndex: LogIndex;
+  readonly lastIndex: () => LogIndex;
+  readonly snapshots: number;
+  readonly termAt: (index: LogIndex) => Term | undefined;
+  readonly matchIndex: (voter: NodeId) => LogIndex;
+  /** Held by agents that are attached to this node. */
+  readonly leases: () => readonly Lease[];
+  /** Who holds the task now, and by which fence; undefined when nobody does. */
+  readonly holder: (task: Lease['task']) => { readonly fence: number; readonly agent: string } | undefined;
+}
+
+export interface PartitionPorts {
+  send(to: NodeId, frame: Uint8Array): void;
+  /** Opens a fresh connection to the peer. */
+  dial(peer: NodeId): void;
+  view(): PartitionView;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  // For the simulator's checks.
+  /** The frames of this peer are taken for lost. */
+  onLost?(peer: NodeId): void;
+  /** This leader says that all voters have the same log up to here. */
+  onSettled?(index: LogIndex): void;
+}
+
+export interface PartitionOptions {
+  readonly self: NodeId;
+  readonly clusterTag: number;
+  readonly heartbeatMs: number;
+  /** How often `tick` is called. */
+  readonly tickMs: number;
+  /** For so long after its start a node may not have met everyone, or they each other, without anything being wrong. */
+  readonly graceMs: number;
+}
+
+/**
+ * One node's part in knowing who hears whom: it watches its links, tells its row and hears the others', names the split and heals it. It decides nothing: Raft
+ * goes by what Raft hears. Synchronous, without sockets and timers, as the replica is, so that the simulator runs it as it is.
+ */
+export class Partition {
+  readonly #options: PartitionOptions;
+  readonly #ports: PartitionPorts;
+  readonly #detector: LinkDetector;
+  readonly #matrix = new Matrix();
+  readonly #watch = new PartitionWatch();
+  readonly #heal: Heal;
+  readonly #startedMs: number;
+  readonly #boot: number;
+  readonly history: SplitHistory;
+  #places: Places = placesOf([]);
+  #seq = 0;
+  #rowDueMs = -Infinity;
+  #view: View | undefined;
+  /** Peers that were heard since the start: before that, silence is no loss. */
+  readonly #met = new Set<NodeId>();
+  /** The cluster was whole once, or has had its time to become so. */
+  #isIntroduced = false;
+  #marks: LogMarks | undefined;
+  #fenced: HealPart['tasks']['fenced'] = [];
+  #kept = 0;
+  /** What the record of the open split was last told of the log. */
+  #told: Pick<PartitionView, 'leader' | 'term' | 'commitIndex'> | undefined;
+  framesRefused = 0;
+
+  constructor(options: PartitionOptions, ports: PartitionPorts) {
+    this.#options = options;
+    this.#ports = ports;
+    const nowMs = ports.clock.monotonicMs();
+    this.#startedMs = nowMs;
+    this.#boot = ports.clock.unixMs();
+    this.history = new SplitHistory(this.#boot);
+    this.#detector = new LinkDetector(
+      { self: options.self, tickMs: options.tickMs, heartbeatMs: options.heartbeatMs, random: ports.random },
+      nowMs,
+    );
+    this.#heal = new Heal({ self: options.self, boot: this.#boot, random: ports.random });
+  }
+
+  // What happens to the node.
+
+  /** A frame of the peer has come, of whatever kind. */
+  heard(peer: NodeId): void {
+    this.#met.add(peer);
+    this.#detector.heard(peer, this.#ports.clock.monotonicMs());
+  }
+
+  onLink(peer: NodeId, up: boolean): void {
+    // A connection that is there says nothing about frames that arrive; one that is gone says enough.
+    if (!up) this.#detector.lost(peer, this.#ports.clock.monotonicMs());
+  }
+
+  /** A frame of this module (`isPartitionFrame`). */
+  onFrame(from: NodeId, bytes: Uint8Array): void {
+    this.heard(from);
+    const nowMs = this.#ports.clock.monotonicMs();
+    const frame = decodePartitionFrame(this.#options.clusterTag, this.#places, bytes);
+    if (typeof frame === 'string') {
+      this.framesRefused++;
+      return;
+    }
+    if (frame.kind === 'rows') this.#onRows(from, frame.rows, nowMs);
+    else if (frame.kind === 'probe') this.#detector.step(from, frame.message, nowMs);
+    else this.#heal.step(from, frame.message, this.#facts(), nowMs);
+    this.#work(nowMs);
+  }
+
+  /** The event loop's delay since the last call, at its 99th percentile. */
+  onLoopDelay(p99Ms: number): void {
+    this.#detector.health.onLoopDelay(p99Ms);
+  }
+
+  tick(): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    this.#followMembers(nowMs);
+    this.#detector.tick(nowMs);
+    this.#heal.tick(this.#facts(), nowMs);
+    if (nowMs >= this.#rowDueMs) this.#look(nowMs);
+    this.#work(nowMs);
+  }
+
+  // What can be seen of it.
+
+  get standing(): Standing {
+    return this.#isIntroduced ? this.#watch.standing : { state: 'suspect', class: this.#view?.class ?? 'none', degraded: false };
+  }
+
+  /** As it was when the last row was told. */
+  get view(): View | undefined {
+    return this.#view;
+  }
+
+  get detector(): Pick<LinkDetector, 'state' | 'evidence' | 'health' | 'isReachedByOthers'> {
+    return this.#detector;
+  }
+
+  get isHealing(): boolean {
+    return this.#heal.isActive;
+  }
+
+  row(node: NodeId): { readonly row: Row; readonly ageMs: number } | undefined {
+    const [row, ageMs] = [this.#matrix.row(node), this.#matrix.ageMs(node, this.#ports.clock.monotonicMs())];
+    return row !== undefined && ageMs !== undefined ? { row, ageMs } : undefined;
+  }
+
+  // Rows.
+
+  #followMembers(nowMs: number): void {
+    const { members } = this.#ports.view();
+    const { self } = this.#options;
+    if (members.length === this.#places.members.length && this.#places.members.every((member) => members.includes(member))) return;
+    this.#places = placesOf(members);
+    const peers = members.filter((member) => member !== self);
+    this.#detector.setPeers(peers, nowMs);
+    this.#heal.setPeers(peers);
+    this.#matrix.keepOnly(members);
+    this.#rowDueMs = nowMs;
+  }
+
+  #onRows(from: NodeId, rows: readonly Row[], nowMs: number): void {
+    for (const row of rows) {
+      if (row.node === this.#options.self) continue;
+      const heardBefore = this.#matrix.row(row.node)?.heard;
+      if (!this.#matrix.put(row, nowMs)) continue;
+      this.#noteEdges(row, heardBefore ?? row.heard);
+      if (row.node === from && this.#heal.lost.includes(from) && this.#detector.state(from) === 'up')
+        this.#heal.onBack(from, row.heard, nowMs);
+    }
+  }
+
+  #noteEdges(row: Row, before: readonly NodeId[]): void {
+    const atMs = this.#ports.clock.unixMs();
+    for (const peer of before) if (!row.heard.includes(peer)) this.history.note({ kind: 'edge', node: row.node, peer, heard: false }, atMs);
+    for (const peer of row.heard) if (!before.includes(peer)) this.history.note({ kind: 'edge', node: row.node, peer, heard: true }, atMs);
+  }
+
+  /** Tells this node's row, and looks at all of them. */
+  #look(nowMs: number): void {
+    const { self } = this.#options;
+    const { members } = this.#places;
+    // A node that was removed has no place in the matrix.
+    if (!members.includes(self)) return;
+    const facts = this.#ports.view();
+    const heard = members.filter((peer) => peer === self || (this.#met.has(peer) && this.#detector.isHeard(peer, nowMs)));
+    const { term, leader, commitIndex } = facts;
+    const own = { healing: this.#heal.isActive, score: this.#detector.health.score };
+    const row: Row = { node: self, boot: this.#boot, seq: ++this.#seq, heard, term, leader, commitIndex, ...own };
+    const before = this.#matrix.row(self)?.heard ?? heard;
+    this.#matrix.put(row, nowMs);
+    this.#noteEdges(row, before);
+    const electorate = { members, voters: facts.voters, byzantineQuorum: byzantineQuorum(members.length) };
+    const view = classify(self, electorate, this.#matrix, nowMs, this.#detector.health.patience);
+    this.#view = view;
+    for (const peer of members) if (peer !== self) this.#send(peer, { kind: 'rows', rows: [row, ...this.#hearsay(peer, view, nowMs)] });
+    const isHasty =
+      view.class !== 'none' ||
+      this.#watch.standing.state !== 'healthy' ||
+      this.#heal.isActive ||
+      heard.some((peer) => this.#detector.state(peer) !== 'up');
+    this.#rowDueMs = nowMs + (isHasty ? hastyRowPeriodMs : rowPeriodMs);
+    this.#judge(view, nowMs);
+    this.#noteLog(facts);
+  }
+
+  /** Rows that the peer can't have from their nodes: it does not hear them. */
+  #hearsay(peer: NodeId, { graph }: View, nowMs: number): readonly Row[] {
+    const { self } = this.#options;
+    const theirs = this.#matrix.row(peer);
+    if (graph.isComplete || theirs === undefined) return [];
+    return this.#places.members
+      .filter((node) => node !== peer && node !== self && !theirs.heard.includes(node) && this.#matrix.isFresh(node, nowMs))
+      .flatMap((node) => this.#matrix.row(node) ?? []);
+  }
+
+  // States.
+
+  #judge(view: View, nowMs: number): void {
+    if (view.class === 'none' || nowMs - this.#startedMs >= this.#options.graceMs) this.#isIntroduced = true;
+    if (!this.#isIntroduced) return;
+    const { clock, logger } = this.#ports;
+    if (!this.#watch.observe(view, nowMs)) return;
+    const { standing } = this.#watch;
+    const isTrouble = standing.state !== 'healthy' && standing.state !== 'healing';
+    if (isTrouble && this.history.open === undefined) this.history.begin(clock.unixMs());
+    if (isTrouble && standing.state !== 'suspect') this.history.classified(standing.class, view.sides, clock.unixMs());
+    this.history.note({ kind: 'state', ...standing }, clock.unixMs());
+    logger.info({ ...standing, sides: view.sides }, 'partition');
+    if (standing.state === 'healthy') this.history.dismiss();
+  }
+
+  /** For the picture of a split: its leaders and commits, each as it was at its begin and whenever it changed. */
+  #noteLog({ leader, term, commitIndex }: PartitionView): void {
+    const atMs = this.#ports.clock.unixMs();
+    const { self: node } = this.#options;
+    const before = this.#told;
+    this.#told = this.history.open === undefined ? undefined : { leader, term, commitIndex };
+    if (this.#told === undefined) return;
+    if (commitIndex !== before?.commitIndex) this.history.note({ kind: 'commit', node, index: commitIndex }, atMs);
+    if (leader !== before?.leader || term !== before?.term) this.history.note({ kind: 'leader', node, leader, term }, atMs);
+  }
+
+  // Healing.
+
+  #work(nowMs: number): void {
+    this.#followDetector(nowMs);
+    const ready = this.#heal.takeReady();
+    if (ready !== undefined) {
+      for (const peer of ready.dials) this.#ports.dial(peer);
+      for (const { to, message } of ready.messages) this.#send(to, { kind: 'heal', message });
+      for (const { peer, summary } of ready.summaries) this.#onSummary(peer, summary);
+      for (const peer of ready.diverged)
+        this.#ports.logger.error({ peer }, 'RAFT_DIVERGENCE: this peer has committed something else; nothing is merged');
+      if (ready.settledIndex !== undefined) this.#ports.onSettled?.(ready.settledIndex);
+      if (ready.report !== undefined) this.#onReport(ready.report);
+    }
+    // A node that lost nobody itself has only seen the others heal.
+    if (this.#watch.standing.state === 'healing' && !this.#heal.isActive) this.#becomeHealthy();
+  }
+
+  #followDetector(nowMs: number): void {
+    const ready = this.#detector.takeReady();
+    if (ready === undefined) return;
+    for (const { to, message } of ready.messages) this.#send(to, { kind: 'probe', message });
+    for (const { peer, to, evidence } of ready.changes) {
+      if (!this.#met.has(peer)) continue;
+      // Told at once: a row in time saves others a quarter of a second.
+      this.#rowDueMs = Math.min(this.#rowDueMs, nowMs);
+      this.#ports.logger.info({ peer, state: to, ...evidence }, 'link');
+      if (to === 'down') {
+        this.#ports.onLost?.(peer);
+        this.#marks ??= new LogMarks(this.#ports.view());
+        if (this.history.open === undefined) this.history.begin(this.#ports.clock.unixMs());
+        this.#heal.onLost(peer, this.#facts(), nowMs);
+      } else if (to === 'up' && this.#heal.lost.includes(peer)) {
+        this.#heal.onBack(peer, this.#matrix.row(peer)?.heard ?? [], nowMs);
+      }
+    }
+  }
+
+  /** H5: what the agents of a returning node hold is compared with the log. The log has decided; this only tells. */
+  #onSummary(peer: NodeId, { leases }: Summary): void {
+    const { holder } = this.#ports.view();
+    this.history.note({ kind: 'merge', peer, what: `${leases.length} leases` }, this.#ports.clock.unixMs());
+    for (const { task, fence } of leases) {
+      const now = holder(task);
+      if (now?.fence === fence) this.#kept++;
+      else this.#fenced = [...this.#fenced, { task, agent: now?.agent ?? '', oldFence: fence, newFence: now?.fence ?? 0 }];
+    }
+  }
+
+  #onReport(report: HealReport): void {
+    const nowMs = this.#ports.clock.unixMs();
+    this.#ports.logger.info({ report }, 'healed');
+    this.history.classified(report.class, report.sides, nowMs);
+    this.history.end(nowMs, report);
+    this.#marks = undefined;
+    this.#fenced = [];
+    this.#kept = 0;
+    if (this.#watch.standing.state === 'healing') this.#becomeHealthy();
+  }
+
+  #becomeHealthy(): void {
+    this.#watch.onHealed();
+    this.history.end(this.#ports.clock.unixMs(), undefined);
+    this.#ports.logger.info({ ...this.#watch.standing }, 'partition');
+  }
+
+  #facts(): HealFacts {
+    const view = this.#ports.view();
+    const { leader, term, commitIndex, termAt, matchIndex, voters } = view;
+    const seen = this.#view;
+    return {
+      leader,
+      term,
+      commitIndex,
+      termAt,
+      matchIndex,
+      voters,
+      summary: () => summaryOf(view),
+      rowsComplete: seen?.class === 'none',
+      isHealing: (peer) => this.#matrix.row(peer)?.healing === true,
+      isGossipMerged: () => true,
+      pendingLeases: 0,
+      part: () => ({
+        ...emptyPart,
+        raft: this.#marks?.since(view) ?? emptyPart.raft,
+        tasks: { ...emptyPart.tasks, kept: this.#kept, fenced: this.#fenced },
+      }),
+      class: this.history.open?.class ?? 'none',
+      sides: this.history.open?.sides ?? [],
+      detectedMs: this.history.open?.detectedMs ?? 0,
+      unixMs: this.#ports.clock.unixMs(),
+    };
+  }
+
+  #send(to: NodeId, frame: PartitionFrame): void {
+    this.#ports.send(to, encodePartitionFrame(this.#options.clusterTag, this.#places, frame));
+  }
+}
+
+/** Gossip and Byzantine votes are compared by their own protocols: here they are none. */
+const summaryOf = ({ term, commitIndex, lastIndex, snapshots, termAt, leases }: PartitionView): Summary => ({
+  epoch: 0,
+  term,
+  lastIndex: lastIndex(),
+  lastTerm: termAt(lastIndex()) ?? 0,
+  commitIndex,
+  commitTerm: termAt(commitIndex) ?? 0,
+  snapshotIndex: snapshots,
+  gossip: '',
+  openVotes: 0,
+  leases: leases(),
+});

@@ -1,0 +1,36 @@
+import { type Lease, maxLeases } from '../../partition/heal/summary.ts';
+import { members } from '../../raft/configuration.ts';
+import type { ClusterState } from '../../tasks/state.ts';
+import type { Replica } from '../replica.ts';
+import type { PartitionView } from './partition.ts';
+
+/** What a replica tells to the watch over partitions. `names`: what the agents that are attached to this node call it. */
+export function partitionView({ raft, state, counters }: Replica, names: readonly string[]): PartitionView {
+  const { configuration, leader, term, commitIndex } = raft;
+  return {
+    members: members(configuration),
+    voters: configuration.voters,
+    leader,
+    term,
+    commitIndex,
+    lastIndex: () => raft.status().lastIndex,
+    snapshots: counters.snapshotsInstalled,
+    termAt: (index) => raft.termAt(index),
+    matchIndex: (voter) => raft.status().progress.get(voter)?.match ?? 0,
+    leases: () => [...leasesAt(state, names)],
+    holder: (task) => {
+      const found = state.tasks.get(task);
+      return found?.agent === undefined ? undefined : { fence: found.fence, agent: found.agent };
+    },
+  };
+}
+
+function* leasesAt({ tasks, registry }: ClusterState, names: readonly string[]): Generator<Lease> {
+  let count = 0;
+  for (const { id, agent, fence } of tasks.held()) {
+    const node = agent === undefined ? undefined : registry.get(agent)?.node;
+    if (node === undefined || !names.includes(node)) continue;
+    yield { task: id, fence };
+    if (++count === maxLeases) return;
+  }
+}

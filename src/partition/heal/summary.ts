@@ -1,0 +1,40 @@
+import type { LogIndex, TaskId, Term } from '../../core/ids.ts';
+
+/** Leases that one summary may name; an agent beyond that learns of its old fence when it next uses it. */
+export const maxLeases = 1024;
+
+export interface Lease {
+  readonly task: TaskId;
+  readonly fence: number;
+}
+
+/** Where a node stands when it meets another again (H2). */
+export interface Summary {
+  /** Of the Byzantine votes: how many certified changes of the members it knows. */
+  readonly epoch: number;
+  readonly term: Term;
+  readonly lastIndex: LogIndex;
+  readonly lastTerm: Term;
+  readonly commitIndex: LogIndex;
+  /** The term of the entry at `commitIndex`: by the Log Matching property it stands for all before it. */
+  readonly commitTerm: Term;
+  readonly snapshotIndex: LogIndex;
+  /** A hash of all that it knows by gossip. */
+  readonly gossip: string;
+  readonly openVotes: number;
+  /** What the agents attached to it hold. */
+  readonly leases: readonly Lease[];
+}
+
+/**
+ * Whether what the other has committed is a prefix of what we have (or cannot be told: we have less, and it is for the other to look; or ours is compacted away).
+ * False is the end of trust: two different entries were committed at one index (Raft, §5.3), and nothing may be merged.
+ */
+export function isPrefix(
+  theirs: Summary,
+  ours: { readonly commitIndex: LogIndex; readonly termAt: (index: LogIndex) => Term | undefined },
+): boolean {
+  if (theirs.commitIndex > ours.commitIndex || theirs.commitIndex === 0) return true;
+  const term = ours.termAt(theirs.commitIndex);
+  return term === undefined || term === theirs.commitTerm;
+}

@@ -1,0 +1,112 @@
+import type { NodeId } from '../core/ids.ts';
+import { ReachGraph } from './reach-graph.ts';
+import { hastyRowPeriodMs, type Row, staleMs } from './row.ts';
+
+interface Kept {
+  row: Row;
+  heard: ReadonlySet<NodeId>;
+  receivedMs: number;
+  /** When each peer last appeared in this node's rows, or vanished from them. */
+  readonly changedMs: Map<NodeId, number>;
+}
+
+/** A link that works in one direction. */
+export interface OneWay {
+  /** The node whose frames arrive. */
+  readonly heard: NodeId;
+  /** The node that receives them, but is not heard itself. */
+  readonly hearing: NodeId;
+}
+
+/** An edge changes too often when it does so three times in ten seconds. */
+const flapWindowMs = 10_000;
+const flapChanges = 3;
+
+/** The newest row of every member, as far as it is known here. Rows come directly and through others; an older one never replaces a newer. */
+export class Matrix {
+  readonly #rows = new Map<NodeId, Kept>();
+  /** When each edge changed lately, by its two nodes. */
+  readonly #changes = new Map<string, number[]>();
+
+  /** False when the row is not news. */
+  put(row: Row, nowMs: number): boolean {
+    const kept = this.#rows.get(row.node);
+    const heard = new Set(row.heard);
+    if (kept === undefined) {
+      this.#rows.set(row.node, { row, heard, receivedMs: nowMs, changedMs: new Map() });
+      return true;
+    }
+    // An old row is no news; but a node whose clock was set back may begin a new life with a lower number, once the old one has fallen silent.
+    if (this.isFresh(row.node, nowMs) && row.boot < kept.row.boot) return false;
+    if (row.boot === kept.row.boot && row.seq <= kept.row.seq) return false;
+    for (const peer of new Set([...kept.heard, ...heard])) {
+      if (kept.heard.has(peer) === heard.has(peer)) continue;
+      // That nodes find each other for the first time is no unrest.
+      if (!heard.has(peer) || kept.changedMs.has(peer)) this.#noteChange(row.node, peer, nowMs);
+      kept.changedMs.set(peer, nowMs);
+    }
+    Object.assign(kept, { row, heard, receivedMs: nowMs });
+    return true;
+  }
+
+  /** Who is no member any more is forgotten. */
+  keepOnly(members: readonly NodeId[]): void {
+    for (const node of this.#rows.keys()) if (!members.includes(node)) this.#rows.delete(node);
+    for (const edge of this.#changes.keys())
+      if (!edge.split(' ').every((node) => members.some((member) => member === node))) this.#changes.delete(edge);
+  }
+
+  row(node: NodeId): Row | undefined {
+    return this.#rows.get(node)?.row;
+  }
+
+  ageMs(node: NodeId, nowMs: number): number | undefined {
+    const kept = this.#rows.get(node);
+    return kept === undefined ? undefined : Math.max(0, nowMs - kept.receivedMs);
+  }
+
+  /** `patience` of the observer (Lifeguard): who is slow itself takes rows for fresh for longer. */
+  isFresh(node: NodeId, nowMs: number, patience = 1): boolean {
+    const ageMs = this.ageMs(node, nowMs);
+    return ageMs !== undefined && ageMs <= staleMs * patience;
+  }
+
+  /** Pairs of which both have fresh rows that name the other. */
+  graph(members: readonly NodeId[], nowMs: number, patience = 1): ReachGraph {
+    const fresh = new Set(members.filter((node) => this.isFresh(node, nowMs, patience)));
+    return new ReachGraph(members, (a, b) => fresh.has(a) && fresh.has(b) && this.#names(a, b) && this.#names(b, a));
+  }
+
+  /** As the last rows had it, however old: who was together with whom when they vanished. */
+  formerGraph(nodes: readonly NodeId[]): ReachGraph {
+    const lastMs = (node: NodeId): number => this.#rows.get(node)?.receivedMs ?? -Infinity;
+    return new ReachGraph(nodes, (a, b) => this.#names(a, b) && this.#names(b, a) && Math.abs(lastMs(a) - lastMs(b)) <= staleMs);
+  }
+
+  /** Pairs of which exactly one hears the other, by fresh rows. A row that was written before the other's loss could be known proves nothing yet. */
+  oneWay(members: readonly NodeId[], nowMs: number, patience = 1): OneWay[] {
+    const fresh = members.filter((node) => this.isFresh(node, nowMs, patience));
+    return fresh.flatMap((hearing) =>
+      fresh
+        .filter((heard) => heard !== hearing && this.#names(hearing, heard) && !this.#names(heard, hearing))
+        .filter((heard) => {
+          const lostMs = this.#rows.get(heard)?.changedMs.get(hearing) ?? -Infinity;
+          return (this.#rows.get(hearing)?.receivedMs ?? 0) >= lostMs + 2 * hastyRowPeriodMs;
+        })
+        .map((heard) => ({ heard, hearing })),
+    );
+  }
+
+  hasFlapping(nowMs: number): boolean {
+    return [...this.#changes.values()].some((times) => times.length === flapChanges && nowMs - (times[0] ?? 0) <= flapWindowMs);
+  }
+
+  #names(node: NodeId, peer: NodeId): boolean {
+    return this.#rows.get(node)?.heard.has(peer) === true;
+  }
+
+  #noteChange(node: NodeId, peer: NodeId, nowMs: number): void {
+    const edge = `${node} ${peer}`;
+    this.#changes.set(edge, [...(this.#changes.get(edge) ?? []), nowMs].slice(-flapChanges));
+  }
+}

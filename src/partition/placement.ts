@@ -1,0 +1,33 @@
+import type { NodeId } from '../core/ids.ts';
+import { majority } from '../core/quorum.ts';
+import type { Matrix } from './matrix.ts';
+import type { ReachGraph } from './reach-graph.ts';
+
+/**
+ * Where a leader belongs when not everyone hears everyone: only who is itself connected with a majority can lead (quorum-loss and chained splits of OmniPaxos, Ng et al. 2023).
+ * Hints, all of them: safety is Raft's own.
+ */
+
+/** Whether to grant a pre-vote: no, if the candidate's fresh row shows that it hears no majority. Without such a row it is given the benefit of the doubt. */
+export function mayLead(candidate: NodeId, voters: readonly NodeId[], matrix: Matrix, nowMs: number): boolean {
+  const row = matrix.isFresh(candidate, nowMs) ? matrix.row(candidate) : undefined;
+  if (row === undefined) return true;
+  return voters.filter((voter) => voter === candidate || row.heard.includes(voter)).length >= majority(voters.length);
+}
+
+/** A leader that is not connected both ways with a majority steps down at once, rather than after an election timeout of CheckQuorum. */
+export const mustStepDown = (leader: NodeId, voters: readonly NodeId[], graph: ReachGraph): boolean =>
+  graph.star(leader, voters) < majority(voters.length);
+
+/** Voters in this component that could lead, the best connected first; among equals the incumbent, then by id. */
+export function preferredLeaders(self: NodeId, voters: readonly NodeId[], graph: ReachGraph, incumbent: NodeId | undefined): NodeId[] {
+  const component = graph.componentOf(self);
+  return voters
+    .filter((voter) => component.includes(voter) && !mustStepDown(voter, voters, graph))
+    .toSorted(
+      (a, b) =>
+        graph.star(b, voters) - graph.star(a, voters) ||
+        Number(b === incumbent) - Number(a === incumbent) ||
+        (a < b ? -1 : Number(a !== b)),
+    );
+}

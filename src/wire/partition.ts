@@ -1,0 +1,322 @@
+import { unreachable } from '../core/assert.ts';
+import { nodeId, taskId, type NodeId } from '../core/ids.ts';
+import type { DetectorMessage, Update } from '../detector/messages.ts';
+import { maxUpdates } from '../detector/messages.ts';
+import { splitClasses } from '../partition/classify.ts';
+import type { HealPart, HealReport } from '../partition/heal/heal-report.ts';
+import { maxListed } from '../partition/heal/heal-report.ts';
+import type { HealMessage } from '../partition/heal/messages.ts';
+import { maxLeases, type Summary } from '../partition/heal/summary.ts';
+import type { Row } from '../partition/row.ts';
+import { partitionMark } from './marks.ts';
+import { pack, unpack } from './pack.ts';
+import { FieldReader } from './reader.ts';
+
+const partitionVersion = 1;
+/** A heal report of full lists is the longest of these frames. */
+const maxPartitionFrameBytes = 1024 * 1024;
+
+/** The members in an order that all agree on: rows name them by their places. */
+export interface Places {
+  readonly members: readonly NodeId[];
+  /** A hash of the list. A frame of somebody who has another list is dropped: in a moment both have the same. */
+  readonly check: number;
+}
+
+export function placesOf(members: readonly NodeId[]): Places {
+  const sorted = members.toSorted((a, b) => (a < b ? -1 : Number(a !== b)));
+  let check = 0x811c9dc5;
+  // FNV-1a: not against malice, but against two nodes that speak of different lists.
+  for (const character of sorted.join()) check = Math.imul(check ^ character.charCodeAt(0), 0x01000193) >>> 0;
+  return { members: sorted, check };
+}
+
+export type PartitionFrame =
+  /** The sender's own row first, then rows that the receiver can't have directly. */
+  | { readonly kind: 'rows'; readonly rows: readonly Row[] }
+  | { readonly kind: 'probe'; readonly message: DetectorMessage }
+  | { readonly kind: 'heal'; readonly message: HealMessage };
+
+const kinds = ['rows', 'probe', 'heal'] as const;
+
+export const isPartitionFrame = (bytes: Uint8Array): boolean => bytes[0] === partitionMark;
+
+export function encodePartitionFrame(clusterTag: number, places: Places, frame: PartitionFrame): Uint8Array {
+  const body = pack([partitionVersion, clusterTag, places.check, kinds.indexOf(frame.kind), ...fieldsOf(frame, places)]);
+  const bytes = new Uint8Array(body.length + 1);
+  bytes[0] = partitionMark;
+  bytes.set(body, 1);
+  return bytes;
+}
+
+/** Reads a frame of anyone, or says in a word why not. */
+export function decodePartitionFrame(
+  clusterTag: number,
+  places: Places,
+  bytes: Uint8Array,
+): PartitionFrame | 'too_large' | 'malformed' | 'version' | 'cluster' | 'members' {
+  if (bytes.length > maxPartitionFrameBytes) return 'too_large';
+  const r = new FieldReader(unpack(bytes.subarray(1)));
+  const version = r.int();
+  if (version !== partitionVersion) return version === 0 ? 'malformed' : 'version';
+  if (r.int() !== clusterTag) return 'cluster';
+  if (r.int() !== places.check) return 'members';
+  const frame = readFrame(kinds[r.int(0, kinds.length)], r, places);
+  return frame !== undefined && r.ok ? frame : 'malformed';
+}
+
+function fieldsOf(frame: PartitionFrame, places: Places): readonly unknown[] {
+  switch (frame.kind) {
+    case 'rows':
+      return [frame.rows.map((row) => rowFields(row, places))];
+    case 'probe': {
+      const { message } = frame;
+      const updates = message.updates.map(({ node, status, incarnation, by }) => [node, status, incarnation, by]);
+      return [message.type, message.nonce, ...(message.type === 'ProbeRequest' ? [message.target] : []), updates];
+    }
+    case 'heal':
+      return [frame.message.type, ...healFields(frame.message)];
+    default:
+      return unreachable(frame);
+  }
+}
+
+function readFrame(kind: PartitionFrame['kind'] | undefined, r: FieldReader, places: Places): PartitionFrame | undefined {
+  switch (kind) {
+    case 'rows': {
+      const rows = r.list(places.members.length, (item) => readRow(item, places));
+      return { kind, rows: rows.filter((row) => row !== undefined) };
+    }
+    case 'probe': {
+      const message = readProbe(r);
+      return message && { kind, message };
+    }
+    case 'heal': {
+      const message = readHeal(r);
+      return message && { kind, message };
+    }
+    case undefined:
+      return undefined;
+    default:
+      return unreachable(kind);
+  }
+}
+
+// Rows.
+
+function rowFields({ node, boot, seq, heard, term, leader, commitIndex, healing, score }: Row, { members }: Places): readonly unknown[] {
+  const bits = new Uint8Array(Math.ceil(members.length / 8));
+  for (const peer of heard) {
+    const place = members.indexOf(peer);
+    if (place >= 0) bits[place >> 3] = (bits[place >> 3] ?? 0) | (1 << (place & 7));
+  }
+  const led = leader === undefined ? -1 : members.indexOf(leader);
+  return [members.indexOf(node), boot, seq, bits, term, led < 0 ? null : led, commitIndex, healing, score];
+}
+
+function readRow(r: FieldReader, { members }: Places): Row | undefined {
+  const node = members[r.int(0, members.length - 1)];
+  const boot = r.int();
+  const seq = r.int();
+  const bits = r.bytes(Math.ceil(members.length / 8));
+  const heard = members.filter((_, place) => ((bits[place >> 3] ?? 0) & (1 << (place & 7))) !== 0);
+  const term = r.int();
+  const leader = r.optional(() => members[r.int(0, members.length - 1)]);
+  const commitIndex = r.int();
+  const [healing, score] = [r.boolean(), r.int(0, 8)];
+  return node && { node, boot, seq, heard, term, leader, commitIndex, healing, score };
+}
+
+// Probes.
+
+const statuses = ['alive', 'suspect', 'dead'] as const;
+
+function readProbe(r: FieldReader): DetectorMessage | undefined {
+  const type = r.oneOf(['Probe', 'Ack', 'ProbeRequest', 'Nack'] as const);
+  const nonce = r.int();
+  const target = type === 'ProbeRequest' ? r.name(nodeId) : undefined;
+  const updates = r
+    .list(maxUpdates, (item): Update | undefined => {
+      const [node, status, incarnation, by] = [item.name(nodeId), item.oneOf(statuses), item.int(), item.name(nodeId)];
+      return node && status && by && { node, status, incarnation, by };
+    })
+    .filter((update) => update !== undefined);
+  if (type === 'ProbeRequest') return target && { type, nonce, target, updates };
+  return type && { type, nonce, updates };
+}
+
+// Healing.
+
+function healFields(message: HealMessage): readonly unknown[] {
+  switch (message.type) {
+    case 'Echo':
+      return [message.nonce];
+    case 'EchoReply':
+      return [message.nonce, message.boot];
+    case 'Summary': {
+      const { epoch, term, lastIndex, lastTerm, commitIndex, commitTerm, snapshotIndex, gossip, openVotes, leases } = message.summary;
+      const held = leases.map(({ task, fence }) => [task, fence]);
+      const summary = [epoch, term, lastIndex, lastTerm, commitIndex, commitTerm, snapshotIndex, gossip, openVotes, held];
+      return [summary, message.isAnswer];
+    }
+    case 'Mended':
+      return [message.heal, partFields(message.part)];
+    case 'Settled':
+      return [message.heal, reportFields(message.report)];
+    default:
+      return unreachable(message);
+  }
+}
+
+function readHeal(r: FieldReader): HealMessage | undefined {
+  const type = r.oneOf(['Echo', 'EchoReply', 'Summary', 'Mended', 'Settled'] as const);
+  switch (type) {
+    case 'Echo':
+      return { type, nonce: r.int() };
+    case 'EchoReply':
+      return { type, nonce: r.int(), boot: r.int() };
+    case 'Summary':
+      return { type, summary: nested(r, readSummary), isAnswer: r.boolean() };
+    case 'Mended':
+      return { type, heal: r.int(), part: nested(r, readPart) };
+    case 'Settled':
+      return { type, heal: r.int(), report: nested(r, readReport) };
+    case undefined:
+      return undefined;
+    default:
+      return unreachable(type);
+  }
+}
+
+function nested<T>(r: FieldReader, read: (fields: FieldReader) => T): T {
+  const fields = new FieldReader(r.any());
+  const value = read(fields);
+  if (!fields.ok) r.reject();
+  return value;
+}
+
+const readSummary = (r: FieldReader): Summary => ({
+  epoch: r.int(),
+  term: r.int(),
+  lastIndex: r.int(),
+  lastTerm: r.int(),
+  commitIndex: r.int(),
+  commitTerm: r.int(),
+  snapshotIndex: r.int(),
+  gossip: r.text(128),
+  openVotes: r.int(),
+  leases: r
+    .list(maxLeases, (item) => {
+      const [task, fence] = [item.name(taskId), item.int()];
+      return task && { task, fence };
+    })
+    .filter((lease) => lease !== undefined),
+});
+
+function partFields({ raft, gossip, tasks, bft, discarded }: HealPart): readonly unknown[] {
+  return [
+    [
+      raft.caughtUpEntries,
+      raft.truncated.map((entry) => [entry.index, entry.term, entry.session ?? null, entry.seq ?? null, entry.kind ?? null]),
+      raft.snapshots,
+    ],
+    [gossip.merged, gossip.conflicts.map(({ key, winnerDot, losers }) => [key, winnerDot, losers]), gossip.tombstoned],
+    [
+      tasks.kept,
+      tasks.fenced.map(({ task, agent, oldFence, newFence }) => [task, agent, oldFence, newFence]),
+      tasks.requeued,
+      tasks.orphanResults,
+    ],
+    [bft.resumed, bft.decided, bft.expired],
+    discarded,
+  ];
+}
+
+function readPart(r: FieldReader): HealPart {
+  return {
+    raft: nested(r, (raft) => ({
+      caughtUpEntries: raft.int(),
+      truncated: raft.list(maxListed, (item) => ({
+        index: item.int(),
+        term: item.int(),
+        session: item.optional(() => item.text(256)),
+        seq: item.optional(() => item.int()),
+        kind: item.optional(() => item.text(64)),
+      })),
+      snapshots: raft.int(),
+    })),
+    gossip: nested(r, (gossip) => ({
+      merged: gossip.int(),
+      conflicts: gossip.list(maxListed, (item) => ({ key: item.text(256), winnerDot: item.text(256), losers: item.texts(64, 256) })),
+      tombstoned: gossip.int(),
+    })),
+    tasks: nested(r, (tasks) => ({
+      kept: tasks.int(),
+      fenced: tasks.list(maxListed, (item) => ({
+        task: item.text(256),
+        agent: item.text(256),
+        oldFence: item.int(),
+        newFence: item.int(),
+      })),
+      requeued: tasks.int(),
+      orphanResults: tasks.int(),
+    })),
+    bft: nested(r, (bft) => ({ resumed: bft.int(), decided: bft.int(), expired: bft.int() })),
+    discarded: r.texts(maxListed, 256),
+  };
+}
+
+function reportFields(report: HealReport): readonly unknown[] {
+  const { id, start, detectedMs, healedMs, sides, leaderBefore, leaderAfter, termBefore, termAfter, reElected, durationMs, notes } = report;
+  const times = [start, detectedMs, healedMs, durationMs].map(Math.round);
+  return [
+    id,
+    times,
+    report.class,
+    sides,
+    leaderBefore ?? null,
+    leaderAfter ?? null,
+    termBefore,
+    termAfter,
+    reElected,
+    notes,
+    partFields(report),
+  ];
+}
+
+function readReport(r: FieldReader): HealReport {
+  const id = r.text(64);
+  const [start, detectedMs, healedMs, durationMs] = nested(r, (times) => [times.int(), times.int(), times.int(), times.int()] as const);
+  const kind = r.oneOf(splitClasses) ?? 'none';
+  const sides = r.list(1024, (side) => nodesOf(side));
+  const [leaderBefore, leaderAfter] = [r.optional(() => r.name(nodeId)), r.optional(() => r.name(nodeId))];
+  const [termBefore, termAfter, reElected] = [r.int(), r.int(), r.boolean()];
+  const notes = r.texts(100, 256);
+  const part = nested(r, readPart);
+  return {
+    ...part,
+    id,
+    start,
+    detectedMs,
+    healedMs,
+    class: kind,
+    sides,
+    leaderBefore,
+    leaderAfter,
+    termBefore,
+    termAfter,
+    reElected,
+    durationMs,
+    notes,
+  };
+}
+
+/** All of an array's fields as ids; the reader itself sees to it that none is left over. */
+function nodesOf(r: FieldReader): NodeId[] {
+  const nodes: NodeId[] = [];
+  while (r.peek() !== undefined && nodes.length < 1024) {
+    const node = r.name(nodeId);
+    if (node !== undefined) nodes.push(node);
+  }
+  return nodes;
+}

@@ -1,0 +1,138 @@
+import type { NodeId } from '../../../src/core/ids.ts';
+import { SeededRandom } from '../../../src/core/random.ts';
+import { majority } from '../../../src/core/quorum.ts';
+import { Partition } from '../../../src/node/partition/partition.ts';
+import { isPartitionFrame } from '../../../src/wire/partition.ts';
+import { type Hears, nodes } from '../../partition/support.ts';
+
+const tickMs = 20;
+const ping = new Uint8Array([0]);
+
+interface Log {
+  terms: number[];
+  /** The part of it that is known to be committed. */
+  committed: number;
+}
+
+/**
+ * Nodes with the real driver, over links with 2 ms of delay; what a Raft would do is modelled: who hears a majority both ways leads, and those that hear the leader
+ * follow its log. Connections stay as they are; only frames are lost.
+ */
+export class PartitionNetwork {
+  readonly ids: readonly NodeId[];
+  readonly drivers = new Map<NodeId, Partition>();
+  readonly logs = new Map<NodeId, Log>();
+  readonly down = new Set<NodeId>();
+  nowMs = 0;
+  dials = 0;
+  hears: Hears = () => true;
+  #leader: NodeId | undefined;
+  #term = 1;
+  #queue: { readonly from: NodeId; readonly to: NodeId; readonly frame: Uint8Array; readonly atMs: number }[] = [];
+
+  constructor(count: number) {
+    this.ids = nodes(count);
+    this.#leader = this.ids[0];
+    for (const id of this.ids) this.start(id);
+  }
+
+  start(id: NodeId): void {
+    this.down.delete(id);
+    this.logs.set(id, { terms: [1], committed: 1 });
+    this.drivers.set(
+      id,
+      new Partition(
+        { self: id, clusterTag: 1, heartbeatMs: 100, tickMs, graceMs: 10_000 },
+        {
+          send: (to, frame) => this.#queue.push({ from: id, to, frame, atMs: this.nowMs + 2 }),
+          dial: () => this.dials++,
+          view: () => this.#view(id),
+          clock: { monotonicMs: () => this.nowMs, unixMs: () => 1_000_000 + this.nowMs },
+          random: new SeededRandom(this.ids.indexOf(id) + 1),
+          logger: { debug() {}, info() {}, warn() {}, error() {} },
+        },
+      ),
+    );
+  }
+
+  of(id: NodeId): Partition {
+    return this.drivers.get(id) ?? raise();
+  }
+
+  log(id: NodeId): Log {
+    return this.logs.get(id) ?? raise();
+  }
+
+  states(): string {
+    return this.ids.map((id) => (this.down.has(id) ? '-' : this.of(id).standing.state)).join(' ');
+  }
+
+  run(forMs: number): void {
+    for (const endMs = this.nowMs + forMs; this.nowMs < endMs; ) {
+      this.nowMs += 2;
+      const due = this.#queue.filter(({ atMs }) => atMs <= this.nowMs);
+      this.#queue = this.#queue.filter(({ atMs }) => atMs > this.nowMs);
+      for (const { from, to, frame } of due) {
+        if (this.down.has(to) || this.down.has(from) || !this.hears(to, from)) continue;
+        if (isPartitionFrame(frame)) this.of(to).onFrame(from, frame);
+        else this.of(to).heard(from);
+      }
+      for (const [i, id] of this.ids.entries()) if (!this.down.has(id) && (this.nowMs + 2 * i) % tickMs === 0) this.#tick(id);
+    }
+  }
+
+  #tick(id: NodeId): void {
+    if (this.nowMs % 100 < tickMs)
+      for (const to of this.ids) if (to !== id) this.#queue.push({ from: id, to, frame: ping, atMs: this.nowMs + 2 });
+    this.#elect();
+    this.#follow(id);
+    this.of(id).tick();
+  }
+
+  #linked(a: NodeId, b: NodeId): boolean {
+    return !this.down.has(a) && !this.down.has(b) && (a === b || (this.hears(a, b) && this.hears(b, a)));
+  }
+
+  #elect(): void {
+    const canLead = (id: NodeId): boolean => this.ids.filter((other) => this.#linked(id, other)).length >= majority(this.ids.length);
+    if (this.#leader !== undefined && canLead(this.#leader)) return;
+    this.#leader = this.ids.find(canLead);
+    if (this.#leader !== undefined) this.#term++;
+  }
+
+  #follow(id: NodeId): void {
+    const leader = this.#leader;
+    if (leader === undefined || !this.#linked(id, leader)) return;
+    const [own, leaders] = [this.log(id), this.log(leader)];
+    if (leader === id) {
+      const lengths = this.ids.map((other) => (this.#linked(leader, other) ? this.log(other).terms.length : 0)).toSorted((a, b) => b - a);
+      own.committed = Math.max(own.committed, lengths[majority(this.ids.length) - 1] ?? 0);
+      own.terms.push(this.#term);
+    } else {
+      own.terms = leaders.terms.slice();
+      own.committed = leaders.committed;
+    }
+  }
+
+  #view(id: NodeId) {
+    const { terms, committed } = this.log(id);
+    const led = this.#leader !== undefined && this.#linked(id, this.#leader);
+    return {
+      members: this.ids,
+      voters: this.ids,
+      leader: led ? this.#leader : undefined,
+      term: led ? this.#term : 1,
+      commitIndex: committed,
+      lastIndex: () => terms.length,
+      snapshots: 0,
+      termAt: (index: number) => terms[index - 1],
+      matchIndex: (voter: NodeId) => this.log(voter).terms.length,
+      leases: () => [],
+      holder: () => undefined,
+    };
+  }
+}
+
+function raise(): never {
+  throw new Error('no such node');
+}

@@ -1,0 +1,157 @@
+import { expect } from 'chai';
+import type { NodeId } from '../../../src/core/ids.ts';
+import { groups, type Hears } from '../../partition/support.ts';
+import { PartitionNetwork } from './network.ts';
+
+const everyone: Hears = () => true;
+
+function whole(count = 5): PartitionNetwork {
+  const network = new PartitionNetwork(count);
+  network.run(3000);
+  return network;
+}
+
+const idsOf = (network: PartitionNetwork): [NodeId, NodeId, NodeId, NodeId, NodeId] => {
+  const [a, b, c, d, e] = network.ids;
+  if (a === undefined || b === undefined || c === undefined || d === undefined || e === undefined) throw new Error('five nodes');
+  return [a, b, c, d, e];
+};
+
+describe('node: partitions', () => {
+  it('is healthy soon after the start, and leaves no record of it', () => {
+    const network = whole();
+    expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
+    expect(network.ids.map((id) => network.of(id).history.splits.length)).to.deep.equal([0, 0, 0, 0, 0]);
+  });
+
+  it('classifies a split at every node within a second, and is whole within a second of the links being back', () => {
+    const network = whole();
+    network.hears = groups('1,2/3,4,5');
+    network.run(1000);
+    expect(network.states()).to.equal('minority minority majority majority majority');
+    expect(network.ids.map((id) => network.of(id).standing.class)).to.deep.equal([
+      'complete',
+      'complete',
+      'complete',
+      'complete',
+      'complete',
+    ]);
+
+    network.run(4000);
+    network.hears = everyone;
+    network.run(1000);
+
+    expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
+    for (const id of network.ids) {
+      const [split] = network.of(id).history.splits;
+      expect(split, id).to.include({ class: 'complete' });
+      expect(split?.detectedMs).to.be.lessThan(1000);
+      expect(split?.report?.durationMs, id).to.be.lessThan(1000);
+      expect(split?.report?.sides.flat()).to.have.members([...network.ids]);
+    }
+  });
+
+  it('says what each returning node had to give up', () => {
+    const network = whole();
+    const [n1] = idsOf(network);
+    network.hears = groups('1,2/3,4,5');
+    network.run(100);
+    // The old leader takes entries that it can't commit any more.
+    network.log(n1).terms.push(1, 1, 1);
+    const { committed, terms } = network.log(n1);
+    const uncommitted = terms.map((_term, i) => i + 1).slice(committed);
+    network.run(4000);
+    network.hears = everyone;
+    network.run(1000);
+
+    const report = network.of(n1).history.splits[0]?.report;
+    expect(report?.raft.truncated.map(({ index }) => index)).to.deep.equal(uncommitted);
+    expect(uncommitted).to.have.length.of.at.least(3);
+    expect(report?.raft.caughtUpEntries).to.be.greaterThan(0);
+  });
+
+  it('knows by hearsay what it can not hear: at both ends of a bridge', () => {
+    const network = whole();
+    const [n1, n2, n3, n4, n5] = idsOf(network);
+    network.hears = groups('1,2,3/3,4,5');
+    network.run(1500);
+
+    expect(network.of(n1).row(n5)?.row.heard).to.have.members([n3, n4, n5]);
+    expect(network.of(n1).view?.sides).to.deep.equal([network.ids]);
+    expect(network.of(n1).standing).to.deep.equal({ state: 'majority', class: 'partial', degraded: true });
+    expect(network.of(n1).detector.isReachedByOthers(n5)).to.equal(true);
+    expect(network.of(n2).view?.bftDirect()).to.equal(false);
+  });
+
+  it('tells a link that works one way, with its direction', () => {
+    const network = whole();
+    const [n1, n2, n3] = idsOf(network);
+    network.hears = (hearer, speaker) => !(hearer === n2 && speaker === n1);
+    network.run(1500);
+
+    for (const id of [n1, n2, n3]) expect(network.of(id).view?.oneWay, id).to.deep.equal([{ heard: n2, hearing: n1 }]);
+    expect(network.of(n3).standing).to.include({ state: 'majority', class: 'simplex', degraded: true });
+    network.hears = everyone;
+    network.run(1500);
+    expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
+  });
+
+  it('takes a crashed node for lost, dials it, and is whole when it is back', () => {
+    const network = whole();
+    const [n1, , , , n5] = idsOf(network);
+    network.down.add(n5);
+    network.run(5000);
+    expect(network.states()).to.equal('majority majority majority majority -');
+    expect(network.of(n1).standing.class).to.equal('node-loss');
+    expect(network.dials).to.be.greaterThan(50);
+
+    network.start(n5);
+    network.run(2500);
+
+    expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
+    expect(network.of(n1).history.splits[0]?.report).to.include({ class: 'node-loss' });
+  });
+
+  it('heals a shatter into five, one by one', () => {
+    const network = whole();
+    network.hears = groups('1/2/3/4/5');
+    network.run(3000);
+    expect(network.states()).to.equal('minority minority minority minority minority');
+    for (const text of ['1,2/3/4/5', '1,2,3/4/5', '1,2,3,4/5']) {
+      network.hears = groups(text);
+      network.run(12_000);
+    }
+    expect(network.states()).to.equal('majority majority majority majority minority');
+    network.hears = everyone;
+    network.run(2000);
+
+    expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
+  });
+
+  it('says no quorum on both sides of two and two', () => {
+    const network = whole(4);
+    network.hears = groups('1,2/3,4');
+    network.run(1500);
+    expect(network.states()).to.equal('no_quorum no_quorum no_quorum no_quorum');
+  });
+
+  it('drops and counts what it does not understand', () => {
+    const network = whole();
+    const [n1, n2] = idsOf(network);
+    const before = network.of(n1).framesRefused;
+    network.of(n1).onFrame(n2, Uint8Array.of(0xc1, 1, 2, 3));
+    expect(network.of(n1).framesRefused).to.equal(before + 1);
+  });
+
+  it('never says of two sides at once that both can decide, at 20 nodes', () => {
+    const network = whole(20);
+    const camp = (node: NodeId): boolean => network.ids.indexOf(node) < 8;
+    network.hears = (a, b) => camp(a) === camp(b);
+    for (let i = 0; i < 10; i++) {
+      network.run(200);
+      const deciding = network.ids.filter((id) => network.of(id).standing.state === 'majority' && camp(id));
+      if (i > 4) expect(deciding).to.deep.equal([]);
+    }
+    expect(new Set(network.states().split(' '))).to.deep.equal(new Set(['minority', 'majority']));
+  }).timeout(60_000);
+});
