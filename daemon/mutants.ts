@@ -56,11 +56,12 @@ export function plantIn(root: string, { name, changes }: Mutant): Map<string, st
   return texts;
 }
 
-/** The command that is to find the bug. A vote of the scenario `byzantine` is much shorter than a run of a cluster, so there are more of them. */
-const runsOf = ({ scenario }: Mutant, { seeds }: MutantBudget): string[] =>
-  scenario === byzantine ? ['sim', byzantine, '--scenarios', String(seeds * 10)] : ['sim', 'run', scenario, '--seeds', String(seeds)];
+/** Worlds of their own: a run of one is much shorter than one of a cluster, so there are more of them, and there is nothing to shrink. */
+const isOwnWorld = (scenario: string): boolean => scenario === 'byzantine' || scenario === 'gossip';
 
-const byzantine = 'byzantine';
+/** The command that is to find the bug. */
+const runsOf = ({ scenario }: Mutant, { seeds }: MutantBudget): string[] =>
+  isOwnWorld(scenario) ? ['sim', scenario, '--scenarios', String(seeds * 10)] : ['sim', 'run', scenario, '--seeds', String(seeds)];
 
 /** Compiles a copy of the sources with the bug in it, and runs seeds until one fails. */
 export async function hunt(root: string, mutant: Mutant, budget: MutantBudget, signal: AbortSignal): Promise<MutantResult> {
@@ -76,7 +77,7 @@ export async function hunt(root: string, mutant: Mutant, budget: MutantBudget, s
     const { name, title, source, scenario } = mutant;
     const found =
       last.verdict !== undefined && last.verdict !== 'ok' ? { invariant: last.invariant ?? last.verdict, seed: last.seed ?? 0 } : {};
-    const isShrunk = budget.shrink !== undefined && scenario !== byzantine;
+    const isShrunk = budget.shrink !== undefined && !isOwnWorld(scenario);
     const shrunk = isShrunk && found.seed !== undefined ? await shrinkIn(copy, mutant, found.seed, budget, signal) : {};
     const spent = { seeds: runs.length, seconds: Number(seconds.toFixed(1)) };
     return { mutant: name, title, source, scenario, caught: 'seed' in found, ...spent, ...found, ...shrunk };

@@ -4,12 +4,13 @@ import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { chosen, runSeeds, save, type SimFlags } from '../sim-runs.ts';
 import { addByzantineCommand } from './sim-byzantine.ts';
+import { addGossipCommand } from './sim-gossip.ts';
 import { addMutantsCommand } from './sim-mutants.ts';
 
 const svgHelp = 'draw the first failed run, or else the first, as an SVG file';
 const htmlHelp = 'the same as a page, with a list of events';
 
-/** `sim run|replay|shrink|byzantine|mutants|list`: the production node in a simulated world. No cluster is needed. */
+/** `sim run|replay|shrink|byzantine|gossip|mutants|list`: the production node in a simulated world. No cluster is needed. */
 export function addSimCommands(program: Command, context: Context): void {
   const sim = program.command('sim').description('the cluster in a deterministic world of faults');
   sim
@@ -51,6 +52,7 @@ export function addSimCommands(program: Command, context: Context): void {
     .option('--out <file>', 'where the scenario goes; by default to the standard output')
     .action((seed: number, name: string, flags: ShrinkFlags) => shrinkSeed(context, seed, name, flags));
   addByzantineCommand(sim, context, whole);
+  addGossipCommand(sim, context, whole);
   addMutantsCommand(sim, context, whole);
   sim
     .command('list')

@@ -4,7 +4,7 @@ import { type BucketHashes, bucketOf, differing } from './buckets.ts';
 import { bootOf, counterOf } from './dot.ts';
 import type { Entry } from './entry.ts';
 import { gossipLimits } from './limits.ts';
-import type { DeltaMessage, DigestMessage, OutgoingGossip } from './messages.ts';
+import type { DeltaMessage, DigestMessage, OutgoingGossip, Range } from './messages.ts';
 import type { Store } from './store.ts';
 import type { Digest } from './streams.ts';
 
@@ -104,7 +104,7 @@ export class AntiEntropy {
   /** What is here beyond these places; `undefined` when there is nothing. */
   #delta(places: ReadonlyMap<NodeId, ReadonlyMap<number, number>>, streams: 'all' | 'named'): DeltaMessage | undefined {
     const entries = new Map<string, Entry>();
-    const upTo: { node: NodeId; counter: number }[] = [];
+    const ranges: Range[] = [];
     let isPart = false;
     const placeOf = (node: NodeId, boot: number): number | undefined =>
       places.get(node)?.get(boot) ?? (streams === 'all' ? counterOf(boot, 0) : undefined);
@@ -120,9 +120,10 @@ export class AntiEntropy {
         }
         entries.set(key, entry);
       }
-      if (last > (placeOf(node, bootOf(last)) ?? last)) upTo.push({ node, counter: last });
+      const after = placeOf(node, bootOf(last)) ?? last;
+      if (last > after) ranges.push({ node, after, upTo: last });
     }
-    return entries.size + upTo.length === 0 ? undefined : { type: 'delta', upTo, entries: [...entries], whole: 0, isPart };
+    return entries.size + ranges.length === 0 ? undefined : { type: 'delta', ranges, entries: [...entries], whole: 0, isPart };
   }
 
   /** The cross-check: with equal digests the values are equal, or something went wrong, and whole buckets are compared. */
@@ -136,7 +137,8 @@ export class AntiEntropy {
     asker.comparedMs = nowMs;
     const entries = this.#store.inBuckets(bits);
     if (entries.length > gossipLimits.bucketEntries) return undefined;
-    return { type: 'delta', upTo: own, entries, whole: this.#store.hasRefused ? 0 : bits, isPart: false };
+    const ranges = own.map(({ node, counter }) => ({ node, after: counter, upTo: counter }));
+    return { type: 'delta', ranges, entries, whole: this.#store.hasRefused ? 0 : bits, isPart: false };
   }
 
   #mayAnswer(peer: NodeId, nowMs: number): boolean {
@@ -162,9 +164,9 @@ export class AntiEntropy {
 }
 
 /** Keys of whole buckets that the other doesn't have any more, though it has seen all their values: they were removed. */
-export function goneFrom(store: Store, { upTo, entries, whole }: DeltaMessage): string[] {
+export function goneFrom(store: Store, { ranges, entries, whole }: DeltaMessage): string[] {
   if (whole === 0) return [];
-  const places = placesOf(upTo);
+  const places = placesOf(ranges.map(({ node, upTo }) => ({ node, counter: upTo })));
   const listed = new Set(entries.map(([key]) => key));
   return store
     .inBuckets(whole)

@@ -318,7 +318,10 @@ export class Gossip {
       repaired++;
     }
     this.counters.repaired += repaired;
-    for (const dot of message.upTo) if (dot.node !== this.#self || dot.counter <= this.#counter) this.#store.streams.advance(dot);
+    for (const { node, after, upTo } of message.ranges) {
+      const isNext = this.#store.streams.haveOf(node, bootOf(upTo)) >= after;
+      if (isNext && (node !== this.#self || upTo <= this.#counter)) this.#store.streams.advance({ node, counter: upTo });
+    }
     if (message.isPart) this.#messages.push(this.#antiEntropy.askOn(from));
     return taken;
   }

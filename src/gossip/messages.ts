@@ -27,10 +27,20 @@ export interface NeedMessage {
   readonly have: Digest;
 }
 
+/** All that stands of one start of a node's writes after one counter, up to another. */
+export interface Range {
+  readonly node: NodeId;
+  readonly after: number;
+  readonly upTo: number;
+}
+
 export interface DeltaMessage {
   readonly type: 'delta';
-  /** Up to where the other has each stream once it has taken the entries in. */
-  readonly upTo: Digest;
+  /**
+   * Whose writes are here as a whole. A range says where it begins, since an answer may come late: to one that was restarted meanwhile and has lost what it
+   * had when it asked.
+   */
+  readonly ranges: readonly Range[];
   readonly entries: readonly (readonly [key: string, entry: Entry])[];
   /** Buckets that are here as a whole, as a set of bits: what the other has of them beyond this, and the sender has seen, is gone. */
   readonly whole: number;

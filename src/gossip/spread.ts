@@ -33,3 +33,40 @@ export function targetsOf(peers: readonly NodeId[], { fanout }: SpreadSettings, 
   }
   return chosen;
 }
+
+/** The carrier by direct links: hands batches to some peers, and on from there (rumour mongering, Demers et al. 1987). Pure: it says to whom, not how. */
+export class Mesh {
+  readonly #random: Random;
+  readonly #chosen: SpreadSettings | undefined;
+  readonly #peers = new Set<NodeId>();
+  #settings: SpreadSettings;
+
+  /** @param settings instead of those computed for the number of members. */
+  constructor(random: Random, settings?: SpreadSettings) {
+    this.#random = random;
+    this.#chosen = settings;
+    this.#settings = settings ?? spreadFor(1);
+  }
+
+  setMembers(count: number): void {
+    this.#settings = this.#chosen ?? spreadFor(count);
+  }
+
+  linkUp(peer: NodeId): void {
+    this.#peers.add(peer);
+  }
+
+  linkDown(peer: NodeId): void {
+    this.#peers.delete(peer);
+  }
+
+  /** For an own batch, which will have come over one link. */
+  publish(): NodeId[] {
+    return targetsOf([...this.#peers], this.#settings, this.#random, []);
+  }
+
+  /** For a batch that was taken; none when it has come far enough. @param hops links that it has come over. */
+  relay(from: NodeId, origin: NodeId, hops: number): NodeId[] {
+    return hops < this.#settings.ttl ? targetsOf([...this.#peers], this.#settings, this.#random, [from, origin]) : [];
+  }
+}

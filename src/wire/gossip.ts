@@ -2,10 +2,10 @@ import { concatBytes, copyBytes } from '../core/bytes.ts';
 import { type NodeId, nodeId } from '../core/ids.ts';
 import type { SealedBatch } from '../gossip/batch.ts';
 import { bucketCount } from '../gossip/buckets.ts';
-import { type Dot, maxCounter, vectorOf } from '../gossip/dot.ts';
+import { type Dot, bootOf, maxCounter, vectorOf } from '../gossip/dot.ts';
 import type { Entry, Sibling } from '../gossip/entry.ts';
 import { gossipLimits } from '../gossip/limits.ts';
-import type { BatchMessage, DeltaMessage, DigestMessage, GossipMessage, NeedMessage } from '../gossip/messages.ts';
+import type { BatchMessage, DeltaMessage, DigestMessage, GossipMessage, NeedMessage, Range } from '../gossip/messages.ts';
 import { decodeBatch, readKey, readValue } from './gossip-batch.ts';
 import { pack, unpack } from './pack.ts';
 import { FieldReader } from './reader.ts';
@@ -62,7 +62,8 @@ function fieldsOf(message: Exclude<GossipMessage, BatchMessage>): readonly unkno
         const siblings = (entry: Entry) =>
           entry.siblings.map((s) => [place(s.dot.node), s.dot.counter, s.stamp, s.generation, s.role === 'owner', s.value ?? null]);
         const entries = message.entries.map(([key, entry]) => [key, dots(entry.vector), siblings(entry)]);
-        return [dots(message.upTo), entries, message.whole, message.isPart];
+        const ranges = message.ranges.map(({ node, after, upTo }) => [place(node), after, upTo]);
+        return [ranges, entries, message.whole, message.isPart];
       }
     }
   })();
@@ -104,9 +105,9 @@ function readMessage(
     case 'need':
       return { type: kind, have: readPlaces(r, node) };
     case 'delta': {
-      const upTo = r.list(maxDots, dot);
+      const ranges = r.list(maxDots, (range) => readRange(range, node));
       const entries = r.list(gossipLimits.bucketEntries, (e): readonly [string, Entry] => [readKey(e), readEntry(e, dot)]);
-      return { type: kind, upTo, entries, whole: r.int(0, 2 ** bucketCount - 1), isPart: r.boolean() };
+      return { type: kind, ranges, entries, whole: r.int(0, 2 ** bucketCount - 1), isPart: r.boolean() };
     }
     case undefined:
       return undefined;
@@ -116,6 +117,12 @@ function readMessage(
 /** Of a stream that one has nothing of, the counter is the one before its first. */
 const readPlaces = (r: FieldReader, node: (reader: FieldReader) => NodeId): Dot[] =>
   r.list(maxDots, (place) => ({ node: node(place), counter: place.int(0, maxCounter) }));
+
+function readRange(r: FieldReader, node: (reader: FieldReader) => NodeId): Range {
+  const [of, after, upTo] = [node(r), r.int(0, maxCounter), r.int(1, maxCounter)];
+  if (after > upTo || bootOf(after) !== bootOf(upTo)) r.reject();
+  return { node: of, after, upTo };
+}
 
 function readBuckets(reader: FieldReader): readonly number[] {
   const value = reader.any();

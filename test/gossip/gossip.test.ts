@@ -174,6 +174,21 @@ describe('gossip: anti-entropy', () => {
     for (const node of [n1, n2]) expect(circle.values(node, 'a')).to.deep.equal(['after']);
   });
 
+  it('does not mislead a restarted node by an answer to what it asked before', () => {
+    const circle = new Circle([n1, n2]);
+    circle.write(n2, 'a', 'one');
+    circle.meet(n1, n2);
+    circle.write(n2, 'b', 'two');
+    circle.step(n2, n1, { type: 'need', have: [dot(n2, 1)] });
+    const late = circle.message(n2).message;
+    circle.start(n1, [n1, n2], { boot: 2 });
+
+    circle.step(n1, n2, late);
+    circle.meet(n1, n2);
+
+    expect([circle.read(n1, 'a'), circle.read(n1, 'b')]).to.deep.equal(['one', 'two']);
+  });
+
   it('gives a restarted node what it had, by whomever it was written', () => {
     const circle = new Circle([n1, n2]);
     circle.write(n1, 'a', 'one');
@@ -237,7 +252,7 @@ describe('gossip: tombstones', () => {
     for (const node of [n1, n2]) circle.node(node).tick(circle.now);
     const copy: DeltaMessage = {
       type: 'delta',
-      upTo: [],
+      ranges: [],
       entries: [['a', { vector: [dot(n1, 1)], siblings: [sibling(dot(n1, 1))] }]],
       whole: 0,
       isPart: false,
@@ -268,7 +283,13 @@ describe('gossip: tombstones', () => {
     circle.write(n1, 'a', 'one');
     circle.meet(n1, n2);
 
-    circle.step(n2, n1, { type: 'delta', upTo: [dot(n1, 1)], entries: [], whole: 0xffff, isPart: false });
+    circle.step(n2, n1, {
+      type: 'delta',
+      ranges: [{ node: n1, after: dot(n1, 1).counter, upTo: dot(n1, 1).counter }],
+      entries: [],
+      whole: 0xffff,
+      isPart: false,
+    });
 
     expect(circle.node(n2).size).to.equal(0);
   });
@@ -364,7 +385,7 @@ describe('gossip: who may speak', () => {
     const vector = [dot(n1, 100), dot(n2, 1)];
     const lie: DeltaMessage = {
       type: 'delta',
-      upTo: [dot(n1, 100)],
+      ranges: [{ node: n1, after: dot(n1, 0).counter, upTo: dot(n1, 100).counter }],
       entries: [['a', { vector, siblings: [sibling(dot(n2, 1))] }]],
       whole: 0,
       isPart: false,

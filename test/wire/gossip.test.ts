@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { type NodeId, nodeId } from '../../src/core/ids.ts';
 import type { Update } from '../../src/gossip/batch.ts';
-import { counterOf } from '../../src/gossip/dot.ts';
+import { bootOf, counterOf } from '../../src/gossip/dot.ts';
 import { gossipLimits } from '../../src/gossip/limits.ts';
 import type { GossipMessage } from '../../src/gossip/messages.ts';
 import { signingKey, verifySignature } from '../../src/crypto/node.ts';
@@ -48,7 +48,10 @@ const messages: fc.Arbitrary<Exclude<GossipMessage, { type: 'batch' }>> = fc.one
   fc.record({ type: fc.constant('need' as const), have: fc.array(dots, { maxLength: 5 }) }),
   fc.record({
     type: fc.constant('delta' as const),
-    upTo: fc.array(dots, { maxLength: 5 }),
+    ranges: fc.array(
+      fc.record({ node: nodes, upTo: counters }).map((range) => ({ ...range, after: counterOf(bootOf(range.upTo), 0) })),
+      { maxLength: 5 },
+    ),
     entries: fc.array(fc.tuple(key, entries), { maxLength: 4 }),
     whole: fc.nat(2 ** 16 - 1),
     isPart: fc.boolean(),
@@ -145,7 +148,7 @@ describe('wire: gossip', () => {
 
   const entry = (vector: unknown, siblings: unknown) => ({
     type: 'delta',
-    upTo: [],
+    ranges: [],
     entries: [['k', { vector, siblings }]],
     whole: 0,
     isPart: false,
