@@ -1,4 +1,5 @@
 import { defined } from '../../src/core/assert.ts';
+import type { NodeId } from '../../src/core/ids.ts';
 import type { Dot } from '../../src/gossip/dot.ts';
 import { type Entry, isTombstone } from '../../src/gossip/entry.ts';
 import { gossipLimits } from '../../src/gossip/limits.ts';
@@ -7,6 +8,7 @@ import { hold } from '../violation.ts';
 
 interface Written {
   readonly name: string;
+  readonly writer: NodeId;
   readonly key: string;
   readonly value: string;
   /** What its writer saw and replaced, by name; the ancestors of these too. */
@@ -30,19 +32,20 @@ const standing = (entry: Entry | undefined): string =>
 /** What must hold of gossip, by the causal history of all writes, which the checks keep on their own. */
 export class GossipChecks {
   readonly #writes = new Map<string, Written>();
-  readonly #newestOf = new Map<string, string>();
+  /** The writes of each key by each node. */
+  readonly #ownOf = new Map<string, string[]>();
 
   /** A node has written: `before` is what it held. */
   wrote(key: string, before: Entry | undefined, after: Entry): void {
     const { dot, value } = defined(after.siblings[0], 'a write is there');
     const name = nameOf(dot);
     hold(!this.#writes.has(name), 'dots-once', () => `${name} was used twice, for ${this.#writes.get(name)?.key} and ${key}`);
-    // A node's later write replaces its earlier one though it was restarted and forgot that.
-    const own = this.#newestOf.get(`${key} ${dot.node}`);
-    const seen = [...(before?.siblings ?? []).map((sibling) => nameOf(sibling.dot)), ...(own === undefined ? [] : [own])];
-    const replaced = new Set(seen.flatMap((one) => [one, ...(this.#writes.get(one)?.replaced ?? [])]));
-    this.#newestOf.set(`${key} ${dot.node}`, name);
-    this.#writes.set(name, { name, key, value: textOf(value), replaced, heldBy: new Set() });
+    const seen = (before?.siblings ?? []).map((sibling) => nameOf(sibling.dot));
+    // A node's later write replaces its earlier ones though it was restarted and forgot them; what those had replaced it may not know of.
+    const own = this.#ownOf.get(`${key} ${dot.node}`) ?? [];
+    const replaced = new Set([...own, ...seen.flatMap((one) => [one, ...(this.#writes.get(one)?.replaced ?? [])])]);
+    this.#ownOf.set(`${key} ${dot.node}`, [...own, name]);
+    this.#writes.set(name, { name, writer: dot.node, key, value: textOf(value), replaced, heldBy: new Set() });
   }
 
   /** A node holds this of a key, after a change. */
@@ -76,10 +79,12 @@ export class GossipChecks {
   /** All agree and nothing more is to come. @param lives of the nodes that are still running. */
   end(node: Gossip, lives: ReadonlySet<number>): void {
     const held = [...this.#writes.values()].filter(({ heldBy }) => [...heldBy].some((life) => lives.has(life)));
-    for (const { name, key, value } of held) {
+    for (const { name, writer, key, value } of held) {
       const isThere = node.get(key)?.siblings.some(({ dot }) => nameOf(dot) === name) === true;
       const later = held.find(({ replaced }) => replaced.has(name));
-      const isLost = !isThere && later === undefined && value !== 'removed';
+      // A later write of the same node may be covered by what came, though nobody holds it any more.
+      const isOld = later !== undefined || [...this.#writes.values()].some((one) => one.writer === writer && one.replaced.has(name));
+      const isLost = !isThere && !isOld && value !== 'removed';
       hold(!isLost, 'no-lost-update', () => `${name} of ${key} is gone, and nothing has replaced it`);
       hold(!isThere || later === undefined, 'no-revival', () => `${name} of ${key} is back, which ${later?.name} had replaced`);
     }

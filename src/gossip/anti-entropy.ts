@@ -77,13 +77,19 @@ export class AntiEntropy {
 
   onDigest(from: NodeId, { have, buckets, isAnswer }: DigestMessage, nowMs: number): OutgoingGossip[] {
     if (!this.#mayAnswer(from, nowMs)) return [];
+    const own = this.#store.streams.digest();
+    const isEqual =
+      have.length === own.length && have.every(({ node, counter }) => this.#store.streams.haveOf(node, bootOf(counter)) === counter);
+    if (isEqual) {
+      const whole = this.#whole(from, own, buckets, nowMs);
+      return whole === undefined ? [] : [{ to: from, message: whole }];
+    }
     const answers: OutgoingGossip[] = [];
     const delta = this.#delta(placesOf(have), 'all');
     if (delta !== undefined) answers.push({ to: from, message: delta });
     if (!isAnswer && have.some((dot) => this.#isMember(dot.node) && !this.#store.streams.isSeen(dot)))
       answers.push({ to: from, message: this.#digest(true) });
-    const whole = answers.length === 0 ? this.#whole(from, have, buckets, nowMs) : undefined;
-    return whole === undefined ? answers : [{ to: from, message: whole }];
+    return answers;
   }
 
   onNeed(from: NodeId, have: Digest, nowMs: number): OutgoingGossip[] {
@@ -126,14 +132,14 @@ export class AntiEntropy {
     return entries.size + ranges.length === 0 ? undefined : { type: 'delta', ranges, entries: [...entries], whole: 0, isPart };
   }
 
-  /** The cross-check: with equal digests the values are equal, or something went wrong, and whole buckets are compared. */
-  #whole(peer: NodeId, have: Digest, buckets: BucketHashes, nowMs: number): DeltaMessage | undefined {
+  /**
+   * The cross-check: with equal digests the values are equal, unless writes are missing that nobody has any more, or something went wrong. Then whole buckets
+   * are compared.
+   */
+  #whole(peer: NodeId, own: Digest, buckets: BucketHashes, nowMs: number): DeltaMessage | undefined {
     const bits = differing(buckets, this.#store.buckets);
-    const own = this.#store.streams.digest();
     const asker = this.#asker(peer, nowMs);
-    const isEqual =
-      have.length === own.length && have.every((dot) => this.#store.streams.haveOf(dot.node, bootOf(dot.counter)) === dot.counter);
-    if (bits === 0 || !isEqual || nowMs - asker.comparedMs < 1000) return undefined;
+    if (bits === 0 || nowMs - asker.comparedMs < 1000) return undefined;
     asker.comparedMs = nowMs;
     const entries = this.#store.inBuckets(bits);
     if (entries.length > gossipLimits.bucketEntries) return undefined;
