@@ -3,12 +3,7 @@ import type { NodeId } from '../../src/core/ids.ts';
 import type { Random } from '../../src/core/random.ts';
 import type { BatchHeader, SealedBatch, Sealer, Update } from '../../src/gossip/batch.ts';
 import { bootOf, counterOf } from '../../src/gossip/dot.ts';
-import type { GossipMessage } from '../../src/gossip/messages.ts';
-
-interface Heard {
-  readonly message: GossipMessage;
-  readonly hops: number;
-}
+import type { DeltaMessage, GossipMessage } from '../../src/gossip/messages.ts';
 
 const maxHeard = 50;
 
@@ -17,7 +12,8 @@ export class GossipLiar {
   readonly #self: NodeId;
   readonly #sealer: Sealer;
   readonly #random: Random;
-  readonly #heard: Heard[] = [];
+  readonly #batches: SealedBatch[] = [];
+  readonly #deltas: DeltaMessage[] = [];
   #spoofs = 0;
 
   constructor(self: NodeId, sealer: Sealer, random: Random) {
@@ -26,19 +22,26 @@ export class GossipLiar {
     this.#random = random;
   }
 
-  hear(message: GossipMessage, hops: number): void {
-    if (this.#heard.length < maxHeard) this.#heard.push({ message, hops });
-    else this.#heard[this.#random.below(maxHeard)] = { message, hops };
+  hear(message: GossipMessage): void {
+    if (message.type === 'batch') this.#keep(this.#batches, message.batch);
+    else if (message.type === 'delta') this.#keep(this.#deltas, message);
   }
 
   /** One lie, when there is something to make it of. @param keys those that are not its own. */
-  lie(boot: number, keys: readonly string[]): Heard | undefined {
-    const kind = this.#random.below(4);
-    if (kind === 0) return { message: { type: 'batch', batch: this.#spoof(boot, keys) }, hops: 1 };
-    const heard = this.#heard[this.#random.below(Math.max(1, this.#heard.length))];
-    if (heard === undefined || kind === 1 || heard.message.type !== 'batch') return heard;
-    const { batch } = heard.message;
-    return { message: { type: 'batch', batch: kind === 2 ? this.#inTheName(batch.header, keys) : this.#changed(batch) }, hops: 1 };
+  lie(boot: number, keys: readonly string[]): GossipMessage | undefined {
+    const kind = this.#random.below(5);
+    if (kind === 0) return { type: 'batch', batch: this.#spoof(boot, keys) };
+    // What was true once.
+    if (kind === 1) return this.#deltas[this.#random.below(maxHeard)];
+    const batch = this.#batches[this.#random.below(Math.max(1, this.#batches.length))];
+    if (batch === undefined) return undefined;
+    if (kind === 2) return { type: 'batch', batch };
+    return { type: 'batch', batch: kind === 3 ? this.#inTheName(batch.header, keys) : this.#changed(batch) };
+  }
+
+  #keep<T>(list: T[], one: T): void {
+    if (list.length < maxHeard) list.push(one);
+    else list[this.#random.below(maxHeard)] = one;
   }
 
   /** As the owner of a key that it doesn't own, well signed; in a boot of its own, so that its honest part isn't disturbed. */

@@ -142,7 +142,7 @@ export class GossipWorld implements GossipListener {
     const read = decodeGossip(clusterTag, frame);
     this.trace.event(read?.message.type ?? 'malformed', this.#ids.indexOf(to), this.#ids.indexOf(from), frame.length);
     if (read === undefined) return process.malformed(from);
-    if (to === this.#liar?.id) this.#liar.lies.hear(read.message, read.hops);
+    if (to === this.#liar?.id) this.#liar.lies.hear(read.message);
     process.receive(from, read.message, read.hops);
   }
 
@@ -208,7 +208,7 @@ export class GossipWorld implements GossipListener {
       const lie = keys.length === 0 ? undefined : liar.lies.lie(this.#process(liar.id).boot, keys);
       if (lie !== undefined && to !== undefined && to !== liar.id) {
         this.counts.lies++;
-        this.send(liar.id, to, lie.message, lie.hops);
+        this.send(liar.id, to, lie, 1);
       }
       this.#lieOnAndOn();
     });

@@ -8,5 +8,4 @@ export type TakeBatch = (from: NodeId, batch: SealedBatch) => GossipVerdict;
 /** Spreads batches to all members, fast and without promise: anti-entropy repairs what it loses. */
 export interface Carrier {
   publish(batch: SealedBatch): void;
-  stop(): Promise<void>;
 }

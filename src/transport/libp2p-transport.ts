@@ -12,6 +12,7 @@ import { libp2pSettings, openTimeoutMs, peerProtocol, toMultiaddr } from './libp
 import type { HostPort } from './libp2p-settings.ts';
 import type { Connection, Ed25519PrivateKey, Stream } from './libp2p-types.ts';
 import type { TransportCounters } from './link.ts';
+import { GossipsubTopic, type Pubsub, type PubsubChanges, type PubsubOptions, type PubsubParts } from './pubsub.ts';
 import { PeerLink } from './link.ts';
 import type { TransportLimits } from './send-queue.ts';
 import { defaultTransportLimits } from './send-queue.ts';
@@ -50,6 +51,8 @@ export interface PeerTransport extends Transport {
   links(): ReadonlyMap<NodeId, boolean>;
   /** Closes the connections to a peer, which has gone silent, and dials it afresh. */
   dropLink(peer: NodeId): void;
+  /** Joins the one topic of the cluster, over the links that there are, until the transport stops. Called once. @param changes for tests. */
+  pubsub(options: PubsubOptions, changes?: PubsubChanges): Promise<Pubsub>;
   /** For tests and demonstrations: refuses and drops every connection with exactly these peers, until the next call. `cut([])` restores all. */
   cut(peers: readonly NodeId[]): void;
 }
@@ -91,6 +94,8 @@ class Libp2pTransport implements PeerTransport {
   readonly #addresses = new Map<NodeId, HostPort>();
   #cut: ReadonlySet<NodeId> = new Set();
   #node: Libp2p | undefined;
+  #parts: PubsubParts | undefined;
+  #topic: GossipsubTopic | undefined;
   #port = 0;
   #stopped: Promise<void> | undefined;
   #strangersLoggedMs = -Infinity;
@@ -104,11 +109,19 @@ class Libp2pTransport implements PeerTransport {
 
   async start(): Promise<void> {
     const { listen, privateKey, members } = this.#init;
-    const node = await createLibp2p(
-      libp2pSettings(privateKey, listen, {
-        denyInboundEncryptedConnection: (peer) => this.#denies(nodeId(peer.toString())),
-      }),
-    );
+    const settings = libp2pSettings(privateKey, listen, {
+      denyInboundEncryptedConnection: (peer) => this.#denies(nodeId(peer.toString())),
+    });
+    const node = await createLibp2p({
+      ...settings,
+      services: {
+        // A service only to be given the parts that gossipsub is built from.
+        parts: (components) => {
+          this.#parts = components;
+          return {};
+        },
+      },
+    });
     this.#node = node;
     this.setMembers(members);
     // The handler is there before the first connection can be. A peer needs one stream; the others are for the moment in which it replaces that.
@@ -161,6 +174,15 @@ class Libp2pTransport implements PeerTransport {
     this.#links.get(peer)?.drop('dropped by the node');
   }
 
+  async pubsub(options: PubsubOptions, changes?: PubsubChanges): Promise<Pubsub> {
+    assert(this.#parts !== undefined && this.#topic === undefined, 'libp2p runs, and there is one topic');
+    const topic = new GossipsubTopic(this.#parts, options, changes);
+    await topic.start();
+    this.#topic = topic;
+    for (const [peer, link] of this.#links) if (link.up) topic.onLink(peer, this.#newest(peer));
+    return topic;
+  }
+
   cut(peers: readonly NodeId[]): void {
     const cut = new Set(peers);
     this.#cut = cut;
@@ -179,6 +201,7 @@ class Libp2pTransport implements PeerTransport {
     const links = [...this.#links.values()];
     this.#links.clear();
     const retired = links.map((link) => link.retire());
+    await this.#topic?.stop();
     // libp2p waits up to half a second for each connection to close in good order, then aborts it.
     await Promise.all([this.#node?.stop(), ...retired]);
   }
@@ -187,7 +210,13 @@ class Libp2pTransport implements PeerTransport {
     const { handlers, logger } = this.#init;
     return new PeerLink({
       peer,
-      handlers,
+      handlers: {
+        onFrame: (from, frame) => handlers.onFrame(from, frame),
+        onLink: (to, up) => {
+          this.#topic?.onLink(to, up ? this.#newest(to) : undefined);
+          handlers.onLink(to, up);
+        },
+      },
       logger,
       limits: this.#limits,
       counters: this.#counters,
@@ -204,7 +233,7 @@ class Libp2pTransport implements PeerTransport {
     const node = this.#node;
     assert(node !== undefined && address !== undefined, 'only members are dialled, once libp2p runs');
     const signal = AbortSignal.any([stopped, AbortSignal.timeout(openTimeoutMs)]);
-    const existing = this.#connections(peer).findLast((connection) => connection.status === 'open');
+    const existing = this.#newest(peer);
     // `force` because libp2p would otherwise hand back a connection it has, which may be half dead.
     const connection = existing ?? (await node.dial(toMultiaddr(address, peer), { signal, force: true }));
     try {
@@ -232,6 +261,10 @@ class Libp2pTransport implements PeerTransport {
     }
     for (const old of this.#connections(peer).slice(0, -maxConnectionsPerMember)) old.abort(new Error('too many connections'));
     link.hurry();
+  }
+
+  #newest(peer: NodeId): Connection | undefined {
+    return this.#connections(peer).findLast((connection) => connection.status === 'open');
   }
 
   #connections(peer: NodeId): Connection[] {

@@ -45,6 +45,10 @@ export function decodeBatch(clusterTag: number, bytes: Uint8Array, signature: Ui
   return { header: { origin, epoch, low, high, stamp, count: view.getUint16(36, true) }, bytes, signature };
 }
 
+/** The last counter, and the origin's name. */
+export const batchIdOf = (bytes: Uint8Array): Uint8Array =>
+  concatBytes([bytes.subarray(20, 28), bytes.subarray(fixedBytes, headerLength(bytes))]);
+
 const headerLength = (bytes: Uint8Array): number => fixedBytes + (bytes[38] ?? 0);
 
 const nameOf = (bytes: Uint8Array): NodeId | undefined => new FieldReader([decoder.decode(bytes)]).name(nodeId);

@@ -6,7 +6,7 @@ import { type Dot, bootOf, maxCounter, vectorOf } from '../gossip/dot.ts';
 import type { Entry, Sibling } from '../gossip/entry.ts';
 import { gossipLimits } from '../gossip/limits.ts';
 import type { BatchMessage, DeltaMessage, DigestMessage, GossipMessage, NeedMessage, Range } from '../gossip/messages.ts';
-import { decodeBatch, readKey, readValue } from './gossip-batch.ts';
+import { batchIdOf, decodeBatch, readKey, readValue } from './gossip-batch.ts';
 import { pack, unpack } from './pack.ts';
 import { FieldReader } from './reader.ts';
 
@@ -40,6 +40,14 @@ function head(clusterTag: number, kind: GossipMessage['type']): Uint8Array {
 /** @param hops links that the batch will have come over when this arrives, up to 255. */
 export const encodeBatchFrame = (clusterTag: number, { bytes, signature }: SealedBatch, hops: number): Uint8Array =>
   concatBytes([head(clusterTag, 'batch'), Uint8Array.of(hops), signature, bytes]);
+
+/**
+ * Tells batch frames apart by their origin and last counter, without looking at the rest. A member that forges a frame can thus delay the true one, until
+ * anti-entropy brings it.
+ */
+export function batchFrameId(frame: Uint8Array): Uint8Array {
+  return batchIdOf(frame.subarray(headBytes + 1 + signatureBytes));
+}
 
 export function encodeGossip(clusterTag: number, message: Exclude<GossipMessage, BatchMessage>): Uint8Array {
   return concatBytes([head(clusterTag, message.type), pack(fieldsOf(message))]);
