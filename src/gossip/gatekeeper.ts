@@ -1,8 +1,9 @@
 import type { NodeId } from '../core/ids.ts';
 import { gossipLimits } from './limits.ts';
 
-/** Why a batch was not taken. The first three are no one's fault. */
-export type Refusal = 'duplicate' | 'ahead' | 'full' | 'stranger' | 'muted' | 'flood' | 'forged' | 'malformed' | 'spoofed';
+/** Why a batch was not taken. The first three are nobody's fault. */
+export const refusals = ['duplicate', 'ahead', 'full', 'stranger', 'muted', 'flood', 'forged', 'malformed', 'spoofed'] as const;
+export type Refusal = (typeof refusals)[number];
 
 interface Standing {
   tokens: number;

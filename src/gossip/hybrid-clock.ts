@@ -7,6 +7,9 @@ const perMs = 1024;
 /** The latest stamp that still counts at a time: what is further ahead ranks last until its time comes, so that a wrong clock does not win for ever. */
 export const latestStamp = (unixMs: number): number => (unixMs + gossipLimits.driftMs) * perMs;
 
+/** A stamp's physical part, in milliseconds since 1970. */
+export const stampMs = (stamp: number): number => Math.floor(stamp / perMs);
+
 /** Stamps that grow with every write and with everything that was heard before it (Kulkarni et al. 2014, hybrid logical clocks). */
 export class HybridClock {
   #last = 0;

@@ -15,8 +15,12 @@ import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
 import { type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
+import { isGossipFrame } from '../wire/gossip.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
+import { nextBoot } from './gossip/boot.ts';
+import type { GossipSettings } from './gossip/driver.ts';
+import { NodeGossip } from './gossip/node-gossip.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import { Metrics } from './metrics.ts';
 import { Replica } from './replica.ts';
@@ -66,6 +70,7 @@ export interface NodeConfig {
   /** `lease`: a leader may answer linearizable reads alone, which trusts the clocks of the nodes (docs/raft.md). By default `safe`. */
   readonly readMode?: 'safe' | 'lease';
   readonly requestTimeoutMs?: number;
+  readonly gossip?: GossipSettings;
   readonly logger: Logger;
   /** The node can't go on: its disk failed or an invariant broke. The process should end. */
   readonly onFatal: (error: Error) => void;
@@ -88,7 +93,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
     logger: config.logger,
   });
   try {
-    return await Node.start(config, store, state, await loadState(store, state));
+    return await Node.start(config, store, state, await loadState(store, state), await nextBoot(config.dataDir));
   } catch (error) {
     await store.close();
     throw error;
@@ -102,6 +107,7 @@ export class Node implements NodeService {
   readonly #replica: Replica;
   readonly #metrics: Metrics;
   readonly #addresses: AddressBook;
+  readonly #gossip: NodeGossip;
   #transport: PeerTransport | undefined;
   #linked: readonly TransportMember[] = [];
   /** The roster that was last given to be kept, as text; its index left out. */
@@ -112,7 +118,7 @@ export class Node implements NodeService {
   #timer: NodeJS.Timeout | undefined;
   readonly #commitAtStart: LogIndex;
 
-  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState) {
+  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState, boot: number) {
     this.#config = config;
     this.#metrics = new Metrics(version);
     this.#store = this.#metrics.timed(store);
@@ -142,27 +148,48 @@ export class Node implements NodeService {
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
         onMembers: () => this.#followMembers(),
+        onConfiguration: (index) => this.#gossip.onConfiguration(index),
       },
       stored,
       state,
     );
+    this.#gossip = new NodeGossip({
+      name: config.name,
+      boot,
+      privateKey: config.privateKey,
+      clusterTag: clusterTag(genesis.clusterId),
+      settings: config.gossip ?? {},
+      replica: this.#replica,
+      transport: () => this.#transport,
+      nameOf: (node) => this.#addresses.all(this.#replica.state.members).get(node)?.name,
+      logger,
+    });
   }
 
-  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState): Promise<Node> {
-    const node = new Node(config, store, stored, state);
+  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState, boot: number): Promise<Node> {
+    const node = new Node(config, store, stored, state, boot);
+    const gossip = node.#gossip;
     const replica = node.#replica;
     const transport = await startLibp2pTransport({
       privateKey: loadIdentity(config.privateKey).privateKey,
       listen: { host: config.peerHost, port: config.peerPort },
       clusterId: config.genesis.clusterId,
       members: node.#peers(),
-      handlers: { onFrame: (from, frame) => replica.onFrame(from, frame), onLink: (peer, up) => replica.onLink(peer, up) },
+      handlers: {
+        onFrame: (from, frame) => (isGossipFrame(frame) ? gossip.driver.onFrame(from, frame) : replica.onFrame(from, frame)),
+        onLink: (peer, up) => {
+          replica.onLink(peer, up);
+          gossip.driver.onLink(peer, up);
+        },
+      },
       logger: config.logger,
     });
     node.#transport = transport;
     node.#linked = node.#peers();
     node.#followMembers();
     node.#metrics.watch(replica, store, transport.stats);
+    node.#metrics.watchGossip(gossip);
+    gossip.start();
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
     node.#timer = setInterval(() => replica.tick(), config.heartbeatMs / ticksPerHeartbeat);
     return node;
@@ -172,6 +199,7 @@ export class Node implements NodeService {
     clearInterval(this.#timer);
     clearTimeout(this.#forgetTimer);
     this.#replica.stop();
+    await this.#gossip.stop();
     await this.#transport?.stop();
     await this.#store.close();
   }
@@ -206,6 +234,7 @@ export class Node implements NodeService {
       this.#config.onRoster?.(roster);
     }
     this.#followLinks();
+    this.#gossip.followMembers();
   }
 
   #followRemoval({ members }: Roster): void {
@@ -350,6 +379,8 @@ export class Node implements NodeService {
   }
 
   async heartbeat(agent: AgentId, generation: number, report: AgentReport, options: RequestOptions = {}): Promise<HeartbeatAnswer> {
+    // Told to the others at once: it does not need the leader.
+    if (this.#replica.state.registry.get(agent)?.generation === generation) this.#gossip.beat(agent, generation, report);
     const reply = await this.#ask({ kind: 'beat', agent, generation, report }, options);
     if (reply.kind !== 'beat') throw refused(reply);
     // Known here at once, before the leader's word of it comes back.

@@ -77,6 +77,10 @@ export class GossipDriver {
     return this.#gossip.get(key);
   }
 
+  entries(): Iterable<readonly [string, Entry]> {
+    return this.#gossip.entries();
+  }
+
   /** `undefined` removes the key. False when it is beyond the bounds. */
   write(key: string, value: Uint8Array | undefined, as: { readonly generation: number; readonly role: WriterRole }): boolean {
     const isWritten = this.#gossip.write(key, value, as, this.#now());
