@@ -50,6 +50,7 @@ export async function runNode({ dataDir, flags, stopOnStdinEnd, join: joining }:
     electionTimeoutMs: settings.electionTimeoutMs,
     snapshotBytes: settings.snapshotBytes,
     readMode: settings.readMode,
+    gossip: settings.gossip,
     logger,
     onFatal: (error) => {
       logger.fatal({ err: error }, 'the node cannot go on');

@@ -2,7 +2,8 @@ import { defined } from '../../src/core/assert.ts';
 import type { NodeId } from '../../src/core/ids.ts';
 import type { Random } from '../../src/core/random.ts';
 import type { BatchHeader, SealedBatch, Sealer, Update } from '../../src/gossip/batch.ts';
-import { bootOf, counterOf } from '../../src/gossip/dot.ts';
+import { bootOf, counterOf, vectorOf } from '../../src/gossip/dot.ts';
+import type { Entry } from '../../src/gossip/entry.ts';
 import type { DeltaMessage, GossipMessage } from '../../src/gossip/messages.ts';
 
 const maxHeard = 50;
@@ -29,13 +30,14 @@ export class GossipLiar {
 
   /** One lie, when there is something to make it of. @param keys those that are not its own. */
   lie(boot: number, keys: readonly string[]): GossipMessage | undefined {
-    const kind = this.#random.below(5);
+    const kind = this.#random.below(6);
     if (kind === 0) return { type: 'batch', batch: this.#spoof(boot, keys) };
     // What was true once.
     if (kind === 1) return this.#deltas[this.#random.below(maxHeard)];
     const batch = this.#batches[this.#random.below(Math.max(1, this.#batches.length))];
     if (batch === undefined) return undefined;
     if (kind === 2) return { type: 'batch', batch };
+    if (kind === 5) return this.#retold(batch);
     return { type: 'batch', batch: kind === 3 ? this.#inTheName(batch.header, keys) : this.#changed(batch) };
   }
 
@@ -61,6 +63,16 @@ export class GossipLiar {
     const value = Uint8Array.of(6, 6, 6);
     const update: Update = { key, counter: header.high, vector: [], stamp: header.stamp, generation: 9, role: 'owner', value };
     return this.#sealer.seal(header, [update]);
+  }
+
+  /** True values, long replaced perhaps, as if they were the newest there are. */
+  #retold(batch: SealedBatch): DeltaMessage {
+    const { origin: node } = batch.header;
+    const entries = (this.#sealer.open(batch) ?? []).map(({ key, counter, ...rest }): readonly [string, Entry] => {
+      const dot = { node, counter };
+      return [key, { vector: vectorOf([...rest.vector, dot]), siblings: [{ ...rest, dot }] }];
+    });
+    return { type: 'delta', ranges: [], entries, whole: 0, isPart: false };
   }
 
   #changed({ header, bytes, signature }: SealedBatch): SealedBatch {

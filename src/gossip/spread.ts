@@ -9,6 +9,9 @@ export interface SpreadSettings {
   readonly ttl: number;
 }
 
+/** What was chosen instead of what is computed. */
+export type ChosenSpread = { readonly [Setting in keyof SpreadSettings]?: number | undefined };
+
 /** Up to so many members each is told directly: one link, and no node has more to send than it would by a gossip network. */
 export const directMembers = 16;
 
@@ -37,19 +40,18 @@ export function targetsOf(peers: readonly NodeId[], { fanout }: SpreadSettings, 
 /** The carrier by direct links: hands batches to some peers, and on from there (rumour mongering, Demers et al. 1987). Pure: it says to whom, not how. */
 export class Mesh {
   readonly #random: Random;
-  readonly #chosen: SpreadSettings | undefined;
+  readonly #chosen: ChosenSpread;
   readonly #peers = new Set<NodeId>();
-  #settings: SpreadSettings;
+  #settings: SpreadSettings = spreadFor(1);
 
-  /** @param settings instead of those computed for the number of members. */
-  constructor(random: Random, settings?: SpreadSettings) {
+  constructor(random: Random, chosen: ChosenSpread = {}) {
     this.#random = random;
-    this.#chosen = settings;
-    this.#settings = settings ?? spreadFor(1);
+    this.#chosen = chosen;
   }
 
   setMembers(count: number): void {
-    this.#settings = this.#chosen ?? spreadFor(count);
+    const { fanout, ttl } = spreadFor(count);
+    this.#settings = { fanout: this.#chosen.fanout ?? fanout, ttl: this.#chosen.ttl ?? ttl };
   }
 
   linkUp(peer: NodeId): void {

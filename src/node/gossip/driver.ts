@@ -7,7 +7,7 @@ import type { Carrier } from '../../gossip/carrier.ts';
 import type { Entry, WriterRole } from '../../gossip/entry.ts';
 import { Gossip, type GossipCounters, type MayWrite, type Moment } from '../../gossip/gossip.ts';
 import type { GossipVerdict } from '../../gossip/ready.ts';
-import { directMembers, type SpreadSettings } from '../../gossip/spread.ts';
+import { directMembers } from '../../gossip/spread.ts';
 import type { Pubsub, PubsubChanges, PubsubOptions } from '../../transport/pubsub.ts';
 import { createSealer, type SealerParts } from '../../wire/gossip-batch.ts';
 import { decodeGossip, encodeGossip } from '../../wire/gossip.ts';
@@ -18,8 +18,10 @@ import { type PubsubCarrier, startPubsubCarrier } from './pubsub-carrier.ts';
 export interface GossipSettings {
   /** `auto`: by direct links up to 16 members, beyond that by gossipsub. */
   readonly carrier?: 'auto' | 'mesh' | 'gossipsub' | undefined;
-  /** Of direct links, instead of what is computed for the number of members. */
-  readonly spread?: SpreadSettings | undefined;
+  /** Of direct links: to how many peers each hands a batch on, instead of what is computed for the number of members. */
+  readonly fanout?: number | undefined;
+  /** Over how many of them a batch goes at most, likewise. */
+  readonly ttl?: number | undefined;
   /** How long updates wait for others, 5 to 50 ms; more saves work. By default 10. */
   readonly flushMs?: number | undefined;
 }
@@ -58,7 +60,7 @@ export class GossipDriver {
     const sealer = createSealer(parts);
     this.#gossip = new Gossip({ self, boot, sealer, random, mayWrite, flushMs: settings.flushMs ?? 10 }, this.#now());
     const take = (from: NodeId, batch: SealedBatch): GossipVerdict => this.#take(from, batch);
-    this.#mesh = new MeshCarrier({ clusterTag, send, random, take, settings: settings.spread });
+    this.#mesh = new MeshCarrier({ clusterTag, send, random, take, settings });
   }
 
   get counters(): Readonly<GossipCounters> {

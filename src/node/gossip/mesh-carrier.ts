@@ -2,7 +2,7 @@ import type { NodeId } from '../../core/ids.ts';
 import type { Random } from '../../core/random.ts';
 import type { SealedBatch } from '../../gossip/batch.ts';
 import type { Carrier, TakeBatch } from '../../gossip/carrier.ts';
-import { Mesh, type SpreadSettings } from '../../gossip/spread.ts';
+import { type ChosenSpread, Mesh } from '../../gossip/spread.ts';
 import { encodeBatchFrame } from '../../wire/gossip.ts';
 
 export interface MeshCarrierParts {
@@ -11,7 +11,7 @@ export interface MeshCarrierParts {
   readonly random: Random;
   readonly take: TakeBatch;
   /** Fanout and time to live instead of those computed for the number of members. */
-  readonly settings?: SpreadSettings | undefined;
+  readonly settings: ChosenSpread;
 }
 
 /** Hands batches on over the links that there are anyway. With few members each is told directly. */
