@@ -18,6 +18,7 @@ export const statusSchema = z.object({
   members: z.array(memberSchema),
   removed: z.boolean().default(false),
   partition: z.object({ state: z.string(), reachable: z.array(z.string()) }),
+  logChain: z.object({ divergence: z.object({ detail: z.string() }).nullable() }).default({ divergence: null }),
 });
 export type Status = z.infer<typeof statusSchema>;
 
@@ -55,22 +56,6 @@ export const taskSchema = z.object({
 export type TaskAnswer = z.infer<typeof taskSchema>;
 
 export const submittedSchema = z.object({ id: z.string(), state: z.string() });
-
-export const claimsSchema = z.object({
-  items: z.array(
-    z.object({
-      taskId: z.string(),
-      type: z.string(),
-      payload: z.unknown().optional(),
-      attempt: z.number(),
-      fence: z.number(),
-      leaseMs: z.number(),
-    }),
-  ),
-});
-export type Claim = z.infer<typeof claimsSchema>['items'][number];
-
-export const renewedSchema = z.object({ leaseMs: z.number(), cancelRequested: z.boolean() });
 
 /** A page of a listing. */
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().nullish() });

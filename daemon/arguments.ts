@@ -35,4 +35,13 @@ export function list(text: string): string[] {
     .filter((part) => part !== '');
 }
 
+/** The seed of a simulated run. The streams of random numbers in it are 2^32 apart. */
+export const seedNumber = wholeNumber(0, 2 ** 32 - 1);
+
+/** Processes side by side. */
+export const processes = wholeNumber(1, 64);
+
+/** Of a job that a person waits for: a day at most. */
+export const seconds = wholeNumber(1, 86_400);
+
 export const port = wholeNumber(1, 65_535);

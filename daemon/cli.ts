@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { addAgentCommands } from './commands/agent.ts';
 import { addBenchCommands } from './commands/bench.ts';
 import { addClusterCommands } from './commands/cluster.ts';
+import { addSecretCommands } from './commands/decision.ts';
 import { addDevCommands } from './commands/dev.ts';
 import { addKvCommands } from './commands/kv.ts';
 import { addMemberCommands } from './commands/member.ts';
@@ -40,6 +41,7 @@ export function createProgram(context: Context): Command {
   addAgentCommands(program, context);
   addTaskCommands(program, context);
   addVoteCommands(program, context);
+  addSecretCommands(program, context);
   addSimCommands(program, context);
   addBenchCommands(program, context);
   addToolCommands(program, context);

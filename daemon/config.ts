@@ -23,6 +23,8 @@ const nodeKeys = z.strictObject({
   'gossip-fanout': z.int().min(1).max(128).optional(),
   'gossip-ttl': z.int().min(1).max(32).optional(),
   'gossip-flush-ms': z.int().min(5).max(50),
+  /** Kinds divided by commas. */
+  'votes-auto-approve': z.string(),
   'log-level': z.enum(['debug', 'info', 'warn', 'error']),
 });
 
@@ -42,6 +44,8 @@ export interface NodeSettings {
   readonly snapshotBytes: number;
   readonly readMode: 'safe' | 'lease';
   readonly gossip: GossipSettings;
+  /** Kinds of votes that this node approves without asking anyone; `*` is all. */
+  readonly votesAutoApprove: readonly string[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -57,11 +61,21 @@ export const nodeDefaults = {
   'read-mode': 'safe',
   'gossip-carrier': 'auto',
   'gossip-flush-ms': 10,
+  'votes-auto-approve': '',
   'log-level': 'info',
 } as const satisfies Partial<NodeKeys>;
 
 const knownKeys: readonly string[] = Object.keys(nodeKeys.shape);
-const textKeys: ReadonlySet<string> = new Set(['name', 'genesis', 'http-host', 'peer-host', 'read-mode', 'gossip-carrier', 'log-level']);
+const textKeys: ReadonlySet<string> = new Set([
+  'name',
+  'genesis',
+  'http-host',
+  'peer-host',
+  'read-mode',
+  'gossip-carrier',
+  'votes-auto-approve',
+  'log-level',
+]);
 
 /** Variables that other commands read, or that `agent run` sets for its children. */
 const otherVariables: ReadonlySet<string> = new Set(
@@ -138,6 +152,7 @@ function settingsOf(keys: NodeKeys): NodeSettings {
       ttl: keys['gossip-ttl'],
       flushMs: keys['gossip-flush-ms'],
     },
+    votesAutoApprove: keys['votes-auto-approve'].split(',').filter((kind) => kind !== ''),
     logLevel: keys['log-level'],
   });
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Genesis } from '../src/index.ts';
@@ -9,7 +9,7 @@ import { CliError, interrupted, messageOf } from './cli-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { readGenesis } from './genesis.ts';
 import { Http, pause } from './http.ts';
-import { initCluster, type ClusterPlan } from './init-cluster.ts';
+import { initCluster } from './init-cluster.ts';
 import { checkFree } from './ports.ts';
 
 const recordSchema = z.strictObject({
@@ -32,6 +32,7 @@ export interface UpOptions {
   /** As given by the user, if at all; an existing cluster keeps its own. */
   readonly httpPort: number | undefined;
   readonly peerPort: number | undefined;
+  readonly guardMembership: boolean;
   readonly startFlags: readonly string[];
   /** Whether the daemons outlive this process. */
   readonly detach: boolean;
@@ -186,11 +187,11 @@ export class DevCluster {
     return text.trimEnd().split('\n').at(-1)?.slice(0, 500) ?? '';
   }
 
-  async #genesis({ nodes, httpPort, peerPort }: UpOptions): Promise<Genesis> {
+  async #genesis({ nodes, httpPort, peerPort, guardMembership }: UpOptions): Promise<Genesis> {
     const path = join(this.#directory, 'genesis.json');
     if (!existsSync(path)) {
-      const plan: ClusterPlan = { nodes, directory: this.#directory, httpPort: httpPort ?? 7401, peerPort: peerPort ?? 7501 };
-      return await initCluster(plan);
+      const ports = { httpPort: httpPort ?? 7401, peerPort: peerPort ?? 7501 };
+      return await initCluster({ nodes, directory: this.#directory, ...ports, guardMembership });
     }
     const genesis = await readGenesis(path);
     const remove = `use another --dir, or remove ${this.#directory} if its data is not needed`;
@@ -257,8 +258,10 @@ export class DevCluster {
     }
     if (!existsSync('/proc/self/cmdline')) return true;
     try {
-      // Empty for a zombie, which has ended.
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(join(this.#directory, name));
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      // Empty for a zombie, which has ended when its other threads have: until then they hold its files and the lock of its store.
+      if (command === '') return readdirSync(`/proc/${pid}/task`).length > 1;
+      return command.split('\0').includes(join(this.#directory, name));
     } catch {
       return false;
     }

@@ -28,6 +28,7 @@ const genesisSchema = z.strictObject({
     .max(maxMembers)
     .refine((members) => distinct(members.map(({ nodeId: id }) => id)), 'two members have the same nodeId')
     .refine((members) => distinct(members.map((one) => one.name)), 'two members have the same name'),
+  votes: z.strictObject({ guardMembership: z.boolean() }).optional(),
 });
 
 /** @throws CliError that says where the file is wrong. */

@@ -9,14 +9,22 @@ export class ApiError extends CliError {
   /** The HTTP status; 0 without an answer. */
   readonly status: number;
 
-  constructor(code: string, detail: string, status: number, options?: { cause?: unknown }) {
-    super(exitCodeOf(code, status), detail.replace(/\.$/, ''), adviceOf(code), options);
+  constructor(code: string, detail: string, status: number, options?: { readonly cause?: unknown; readonly next?: string | undefined }) {
+    super(exitCodeOf(code, status), detail.replace(/\.$/, ''), options?.next ?? adviceOf(code), options);
     this.code = code;
     this.status = status;
   }
 }
 
-const problemSchema = z.object({ code: z.string().optional(), title: z.string().optional(), detail: z.string().optional() });
+const problemSchema = z.object({
+  code: z.string().optional(),
+  title: z.string().optional(),
+  detail: z.string().optional(),
+  /** What has to be voted on first. */
+  kind: z.string().optional(),
+  subject: z.string().optional(),
+  payload: z.string().optional(),
+});
 
 export interface HttpSettings {
   readonly endpoints: readonly string[];
@@ -162,8 +170,15 @@ function mayGoOn({ code, status }: ApiError, isRepeatable: boolean): boolean {
 
 function problemOf(status: number, text: string): ApiError {
   const problem = problemSchema.safeParse(parseJson(text));
-  const { code, title, detail } = problem.success ? problem.data : {};
-  return new ApiError(code ?? `http_${status}`, detail ?? title ?? `the node answered with status ${status}`, status);
+  const { code, title, detail, kind, subject, payload } = problem.success ? problem.data : {};
+  const vote = `quorate vote open '${subject}' --kind ${kind}${payload === undefined ? '' : ` --payload '${payload}'`} --wait --cert FILE`;
+  const next =
+    code === 'certificate_required'
+      ? `${vote}; then the same with --certificate FILE`
+      : code === 'locked'
+        ? `${vote}; then quorate vote enact FILE`
+        : undefined;
+  return new ApiError(code ?? `http_${status}`, detail ?? title ?? `the node answered with status ${status}`, status, { next });
 }
 
 /** The kernel refused or never made the connection: the request was surely not carried out. */

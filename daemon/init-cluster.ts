@@ -13,6 +13,8 @@ export interface ClusterPlan {
   /** The client port of the first node; the others follow. */
   readonly httpPort: number;
   readonly peerPort: number;
+  /** False: voters come and go without a certificate of the others. */
+  readonly guardMembership?: boolean;
 }
 
 const host = '127.0.0.1';
@@ -22,7 +24,7 @@ const host = '127.0.0.1';
  *
  * @throws CliError when the directory is not empty or the ports overlap.
  */
-export async function initCluster({ nodes, directory, httpPort, peerPort }: ClusterPlan): Promise<Genesis> {
+export async function initCluster({ nodes, directory, httpPort, peerPort, guardMembership = true }: ClusterPlan): Promise<Genesis> {
   if (Math.abs(httpPort - peerPort) < nodes)
     throw usageError(`the ${nodes} ports from ${httpPort} and from ${peerPort} overlap`, 'choose ports further apart');
   if (Math.max(httpPort, peerPort) + nodes - 1 > 65_535) throw usageError('the ports go beyond 65535', 'choose lower ones');
@@ -46,7 +48,8 @@ export async function initCluster({ nodes, directory, httpPort, peerPort }: Clus
     );
     members.push({ nodeId, name, http: `http://${host}:${httpPort + i}`, peer: `${host}:${peerPort + i}` });
   }
-  const genesis: Genesis = { version: 1, clusterId: randomUUID(), members };
+  const votes = guardMembership ? {} : { votes: { guardMembership } };
+  const genesis: Genesis = { version: 1, clusterId: randomUUID(), members, ...votes };
   // Last: a directory without a genesis is one whose making was cut short.
   await writeFile(join(directory, 'genesis.json'), `${JSON.stringify(genesis, undefined, 2)}\n`);
   return genesis;

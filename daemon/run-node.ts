@@ -51,6 +51,7 @@ export async function runNode({ dataDir, flags, stopOnStdinEnd, join: joining }:
     snapshotBytes: settings.snapshotBytes,
     readMode: settings.readMode,
     gossip: settings.gossip,
+    autoApprove: settings.votesAutoApprove,
     logger,
     onFatal: (error) => {
       logger.fatal({ err: error }, 'the node cannot go on');

@@ -12,6 +12,10 @@ export interface Session {
   readonly context: Context;
 }
 
+/** Whether the output is for a program, of a command that asks no cluster. @throws CliError when a global flag is not valid. */
+export const wantsJson = (command: Command, context: Context): boolean =>
+  clientSettings(command.optsWithGlobals<GlobalFlags>(), context.env).format !== 'table';
+
 /** Reads the global flags of a command that runs. Nothing is sent yet. */
 export function openSession(command: Command, context: Context): Session {
   const settings = clientSettings(command.optsWithGlobals<GlobalFlags>(), context.env);

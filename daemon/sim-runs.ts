@@ -25,22 +25,20 @@ export interface SimFlags {
   readonly tla?: string;
 }
 
-/** By name, or from a file: a name with a dot or a slash is a file's. */
-export async function chosen(name: string): Promise<ReadonlyMap<string, Scenario>> {
+/** By name, or from a file: a name with a dot or a slash is a file's. @throws CliError when it is no scenario, or not one of so few nodes. */
+export async function chosen(name: string, { nodes, steps }: Pick<SimFlags, 'nodes' | 'steps'>): Promise<ReadonlyMap<string, Scenario>> {
   const { scenarios, scenarioOf } = await import('../sim/scenarios.ts');
   const { ScenarioError } = await import('../sim/plan-text.ts');
-  if (name === 'all') return scenarios;
   const known = scenarios.get(name);
-  if (known !== undefined) return new Map([[name, known]]);
-  if (!/[./]/.test(name)) throw usageError(`there is no scenario ${name}`, '`quorate sim list` names them all');
+  if (known === undefined && name !== 'all' && !/[./]/.test(name))
+    throw usageError(`there is no scenario ${name}`, '`quorate sim list` names them all');
   try {
-    return new Map([[name, scenarioOf(readFileSync(name, 'utf8'))]]);
+    const found = name === 'all' ? scenarios : new Map([[name, known ?? scenarioOf(readFileSync(name, 'utf8'))]]);
+    for (const { plan } of found.values()) plan(0, nodes, steps);
+    return found;
   } catch (error) {
     if (error instanceof ScenarioError) throw usageError(`${name}: ${error.message}`, 'docs/simulator.md describes the language');
-    throw usageError(
-      `${name} can't be read (${error instanceof Error ? error.message : String(error)})`,
-      '`quorate sim list` names the built-in scenarios',
-    );
+    throw usageError(`${name} can't be read (${messageOf(error)})`, '`quorate sim list` names the built-in scenarios');
   }
 }
 
@@ -85,7 +83,7 @@ async function runHere(
   const { Recorder, recordingOf } = await import('../sim/picture/recording.ts');
   const isDrawn = flags.svg !== undefined || flags.html !== undefined;
   let drawn: Recording | undefined;
-  for (const [scenario, { plan: planOf }] of await chosen(name)) {
+  for (const [scenario, { plan: planOf }] of await chosen(name, flags)) {
     for (let seed = flags.seed; seed < flags.seed + flags.seeds; seed++) {
       if (context.interrupt.aborted) return drawn;
       const plan = planOf(seed, flags.nodes, flags.steps);
@@ -112,7 +110,7 @@ const parseResult: (line: string) => RunResult = JSON.parse;
 async function runInProcesses(context: Context, name: string, flags: SimFlags, report: (result: RunResult) => void): Promise<undefined> {
   if (flags.trace === true || flags.svg !== undefined || flags.html !== undefined)
     throw usageError('--trace, --svg and --html need a process of their own', 'leave out --jobs');
-  await chosen(name);
+  await chosen(name, flags);
   const { isFailure } = await import('../sim/run.ts');
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, context.interrupt]);
@@ -179,9 +177,14 @@ const summed: readonly (readonly [name: keyof RunCounts, words: string])[] = [
   ['configurationChanges', 'configuration changes'],
   ['crashes', 'crashes'],
   ['partitions', 'partitions'],
+  ['lostFrames', 'lost frames'],
+  ['pauses', 'pauses'],
+  ['skews', 'starts as another version'],
+  ['transfers', 'hand-overs'],
   ['diskFailures', 'failed disks'],
   ['lostDisks', 'lost disks'],
   ['bitFlips', 'flipped bits'],
+  ['rewrittenLogs', 'rewritten logs'],
   ['repairedDisks', 'repaired'],
   ['gaveUp', 'histories not judged'],
 ];

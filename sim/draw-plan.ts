@@ -1,5 +1,5 @@
 import { SeededRandom } from '../src/core/random.ts';
-import type { Action, Plan, Step, Target } from './plan.ts';
+import { type Action, maxNodes, type Plan, type Step, type Target } from './plan.ts';
 
 /** A kind of fault with the mean time between two of them and the range of how long one lasts. */
 interface FaultKind {
@@ -13,7 +13,7 @@ interface FaultKind {
 export function drawPlan(seed: number, founders: number, faultyMs: number): Plan {
   const random = new SeededRandom(seed);
   const below = (bound: number): number => random.below(bound);
-  const nodes = founders + (below(2) === 0 ? 0 : below(3));
+  const nodes = Math.min(maxNodes, founders + (below(2) === 0 ? 0 : below(3)));
   const sometimes = <T>(value: T, otherwise: T): T => (below(2) === 0 ? value : otherwise);
   /** A mean between a few hundred milliseconds and ten seconds, on a logarithmic scale: some seeds never come to rest. */
   const often = (minMs: number): number => Math.round(minMs * 2 ** (below(50) / 10));

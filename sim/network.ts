@@ -25,7 +25,8 @@ interface Link {
 /** Links between the nodes of a world. Each direction of a link can be cut or clogged alone. */
 export class VirtualNetwork {
   faults: NetworkFaults = calmNetwork;
-  dropped = 0;
+  /** Frames. */
+  lost = 0;
   readonly #size: number;
   readonly #queue: EventQueue;
   readonly #random: Random;
@@ -43,7 +44,7 @@ export class VirtualNetwork {
   send(from: number, to: number, frame: Uint8Array): void {
     const { lossChance, duplicateChance } = this.faults;
     if (this.#link(from, to).cuts > 0 || this.#random.below(10_000) < lossChance) {
-      this.dropped++;
+      this.lost++;
       return;
     }
     this.#travel(from, to, frame);
@@ -92,10 +93,10 @@ export class VirtualNetwork {
 
   #arrive(from: number, to: number, frame: Uint8Array): void {
     const { cuts, clogs, waiting } = this.#link(from, to);
-    if (cuts > 0) this.dropped++;
+    if (cuts > 0) this.lost++;
     else if (clogs === 0) this.#deliver(from, to, frame);
     else if (waiting.length < maxClogged) waiting.push(frame);
-    else this.dropped++;
+    else this.lost++;
   }
 
   #link(from: number, to: number): Link {

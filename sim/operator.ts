@@ -58,7 +58,7 @@ export class Operator {
       isAnswered = true;
       this.#again();
     };
-    replica.changeMembers(change, patienceMs, goOn);
+    replica.requests.changeMembers(change, patienceMs, goOn);
     // The node may die with the question.
     this.#ports.queue.after(2000 * patienceMs, goOn);
     return undefined;

@@ -1,12 +1,13 @@
-import { type Action, calmPlan, type Plan, type Step, type Target } from './plan.ts';
+import { type Action, calmPlan, maxNodes, type Plan, type Step, type Target } from './plan.ts';
 
 /** The text is not a scenario; the message names the line and what was expected there. */
 export class ScenarioError extends Error {
   override readonly name = 'ScenarioError';
 }
 
-const maxNodes = 15;
 const maxSteps = 100_000;
+/** Actions of which nothing is said but whom they are about. */
+const plainKinds = ['crash', 'lose', 'members', 'transfer', 'skew', 'flip', 'rewrite', 'pause', 'fail'] as const;
 
 /**
  * Reads a scenario: header lines (`title`, `nodes`, `seconds`, `network`, `disk`, `storage`, `clients`, `snapshot`, `append`, `reads`, `mixed settings`), then steps (`at 2s for 3s split n1 n2 | others`, or `every 6s for 3s …`).
@@ -56,6 +57,7 @@ export function formatPlan(plan: Plan): string {
 
 export function formatAction(action: Action): string {
   const names = (targets: readonly Target[]): string => targets.map((t) => (typeof t === 'number' ? `n${t + 1}` : t)).join(' ');
+  if (isPlain(action)) return `${action.kind} ${names(action.who)}`;
   switch (action.kind) {
     case 'shatter':
       return 'shatter';
@@ -67,15 +69,6 @@ export function formatAction(action: Action): string {
     case 'cut':
     case 'clog':
       return `${action.kind} ${action.groups.map(names).join(' > ')}`;
-    case 'crash':
-    case 'lose':
-    case 'members':
-    case 'transfer':
-    case 'skew':
-    case 'flip':
-    case 'pause':
-    case 'fail':
-      return `${action.kind} ${names(action.who)}`;
     case 'slow':
     case 'clock':
       return `${action.kind} ${names(action.who)} ${action.ms}ms`;
@@ -83,6 +76,9 @@ export function formatAction(action: Action): string {
       return `drift ${names(action.who)} ${action.percent}%`;
   }
 }
+
+const isPlain = (action: Action): action is Extract<Action, { readonly kind: (typeof plainKinds)[number] }> =>
+  plainKinds.some((kind) => kind === action.kind);
 
 const targetsOf = (action: Action): readonly Target[] => {
   if ('who' in action) return action.who;
@@ -163,15 +159,6 @@ function readAction(r: LineReader): Action {
     case 'cut':
     case 'clog':
       return { kind, groups: r.groups('>', 2, 2) };
-    case 'crash':
-    case 'lose':
-    case 'members':
-    case 'transfer':
-    case 'skew':
-    case 'flip':
-    case 'pause':
-    case 'fail':
-      return { kind, who: r.targets() };
     case 'slow':
       return { kind, who: r.targets(), ms: r.number('ms', 0, 60_000) };
     case 'clock':
@@ -179,7 +166,7 @@ function readAction(r: LineReader): Action {
     case 'drift':
       return { kind, who: r.targets(), percent: r.number('%', -50, 100) };
     default:
-      return r.fail(`unknown action ${kind}`);
+      return { kind: plainKinds.find((plain) => plain === kind) ?? r.fail(`unknown action ${kind}`), who: r.targets() };
   }
 }
 

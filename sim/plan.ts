@@ -28,6 +28,8 @@ export type Action =
   | { readonly kind: 'lose'; readonly who: readonly Target[] }
   /** As `crash`, and a bit on the disk is flipped: nothing comes of it, or the node notices and is one that lost its disk. */
   | { readonly kind: 'flip'; readonly who: readonly Target[] }
+  /** As `crash`, and a committed entry on the disk is another one, with right checksums. When the step is over it must have been noticed; the disk is then emptied. */
+  | { readonly kind: 'rewrite'; readonly who: readonly Target[] }
   | { readonly kind: 'pause'; readonly who: readonly Target[] }
   /** The disk's next write fails (EIO, ENOSPC): the node stops, and is started again when the step is over. */
   | { readonly kind: 'fail'; readonly who: readonly Target[] }
@@ -83,6 +85,9 @@ export interface Plan {
   /** By time of their beginning. */
   readonly steps: readonly Step[];
 }
+
+/** Nodes of a plan at most. */
+export const maxNodes = 15;
 
 export const calmNetwork: NetworkFaults = { minDelayUs: 200, maxDelayUs: 1000, lossChance: 0, duplicateChance: 0, tailChance: 0 };
 export const calmDisk: DiskSpeed = { minWriteUs: 100, maxWriteUs: 500 };

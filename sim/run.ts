@@ -55,9 +55,17 @@ export interface RunCounts {
   readonly diskFailures: number;
   readonly lostDisks: number;
   readonly bitFlips: number;
+  readonly rewrittenLogs: number;
   /** Nodes that lost their disk, or noticed that it was damaged, and were taken in again. */
   readonly repairedDisks: number;
   readonly partitions: number;
+  /** Frames of a cut, full or lossy link. */
+  readonly lostFrames: number;
+  readonly pauses: number;
+  /** Nodes started as another version of the program. */
+  readonly skews: number;
+  /** Leaders that were asked to hand over. */
+  readonly transfers: number;
   /** Histories of one key or task that the checker neither proved nor refuted. */
   readonly gaveUp: number;
 }
@@ -120,8 +128,13 @@ function countsOf(world: World): RunCounts {
     diskFailures: counts.diskFailures,
     lostDisks: counts.lostDisks,
     bitFlips: counts.bitFlips,
+    rewrittenLogs: counts.rewrittenLogs,
     repairedDisks: observer.repairedDisks,
     partitions: counts.partitions,
+    lostFrames: world.network.lost,
+    pauses: counts.pauses,
+    skews: counts.skews,
+    transfers: counts.transfers,
     gaveUp: world.history.gaveUp,
   };
 }
@@ -188,6 +201,8 @@ function notWhole(world: World, core: readonly number[]): string | undefined {
     if (replica.raft.leader !== leader.id) return `${replica.id} does not follow the leader ${leader.id}`;
     replicas.push(replica);
   }
+  const doubter = replicas.find(({ divergence }) => divergence.differing.some((id) => replicas.some((replica) => replica.id === id)));
+  if (doubter !== undefined) return `${doubter.id} says: ${doubter.divergence.detail}`;
   if (isJoint(leader.raft.configuration)) return 'a joint configuration was not left';
   if (!world.workload.isDrained(leader)) return 'tasks are not finished';
   const { appliedIndex } = leader;

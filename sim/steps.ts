@@ -59,6 +59,7 @@ function act(world: World, action: Action, forMs: number): (() => void) | undefi
     case 'lose':
     case 'skew':
     case 'flip':
+    case 'rewrite':
     case 'pause':
     case 'fail':
     case 'slow':
@@ -89,6 +90,14 @@ function actOn(
       if (world.isChanging || !world.canSpare(nodes)) return undefined;
       each((node) => (action.kind === 'lose' ? world.loseDisk(node) : world.flipBit(node)))();
       return each((node) => world.start(node));
+    case 'rewrite':
+      // The others must be able to say that it is this one, and to take it in again.
+      if (world.isChanging || !world.canSpare(nodes)) return undefined;
+      each((node) => world.rewriteLog(node))();
+      return each((node) => {
+        world.checkLog(node);
+        world.repairLog(node);
+      });
     case 'pause':
       each((node) => world.pause(node))();
       return each((node) => world.resume(node));

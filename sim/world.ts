@@ -1,6 +1,7 @@
 import { type NodeId, nodeId } from '../src/core/ids.ts';
 import type { Logger } from '../src/core/logger.ts';
 import { SeededRandom } from '../src/core/random.ts';
+import type { Guard } from '../src/node/guarding/guard.ts';
 import { Replica } from '../src/node/replica.ts';
 import { ticksPerHeartbeat } from '../src/node/replica-options.ts';
 import { restoreState } from '../src/node/snapshots.ts';
@@ -10,16 +11,19 @@ import { ClientHistory } from './client-history.ts';
 import { DriftingClock } from './drifting-clock.ts';
 import { EventQueue } from './event-queue.ts';
 import { Canary } from './invariants/all.ts';
+import type { Invariant } from './invariants/invariant.ts';
 import { type Checks, Observer } from './invariants/observer.ts';
 import { isQuorum } from './invariants/quorums.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 import { calmDisk, type Plan } from './plan.ts';
+import { simulatedKeys } from './simulated-keys.ts';
 import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
 import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
 import { TlaTrace } from './tla-trace.ts';
 import { type Listeners, Trace } from './trace.ts';
+import { hold } from './violation.ts';
 import { Workload } from './workload.ts';
 
 const heartbeatMs = 100;
@@ -51,6 +55,8 @@ interface SimulatedNode {
   allowance: { left: number; readonly spent: () => void } | undefined;
   /** How far its program's version is from the others'. */
   skew: number;
+  /** Somebody has rewritten its log, and it was not repaired yet: clients keep away from it. */
+  isRewritten: boolean;
   /** What the trace was last told of the node's life: its term, whether it leads, and its snapshots. */
   told: { readonly term: number; readonly isLeader: boolean; readonly snapshots: number };
   readonly random: SeededRandom;
@@ -76,6 +82,7 @@ const streams = {
   asked: 8,
   secondOperator: 9,
   flips: 10,
+  rewrites: 11,
   nodes: 16,
 } as const;
 
@@ -85,6 +92,12 @@ export interface WorldOptions extends Listeners {
     Plan,
     'nodes' | 'founders' | 'snapshotBytes' | 'appendBytes' | 'mixed' | 'reads' | 'network' | 'disk' | 'storage' | 'clients'
   >;
+  /** Ids of the nodes; by default n1, n2 and so on. */
+  readonly ids?: readonly NodeId[];
+  /** What a node verifies certificates by; none by default. A new one for every start. */
+  readonly guardOf?: (id: NodeId) => Guard;
+  /** Invariants for this world alone. */
+  readonly invariants?: readonly Invariant[];
   /** One invariant more, which no run can keep. */
   readonly canary?: boolean | undefined;
 }
@@ -101,17 +114,17 @@ export class World {
   readonly #operators: readonly [Operator, Operator];
   #wants = 0;
   readonly counts = {
-    transfers: 0,
-    skews: 0,
     crashes: 0,
-    restarts: 0,
     partitions: 0,
     pauses: 0,
+    skews: 0,
+    transfers: 0,
     snapshots: 0,
     installs: 0,
     diskFailures: 0,
     lostDisks: 0,
     bitFlips: 0,
+    rewrittenLogs: 0,
   };
   /** Node numbers. */
   readonly indices: readonly number[];
@@ -139,9 +152,10 @@ export class World {
     this.#crashRandom = this.stream(streams.crash);
     this.#operatorRandom = this.stream(streams.asked);
     this.ambushRandom = this.stream(streams.ambush);
-    this.#nodes = Array.from({ length: nodes }, (_, i) => ({
-      id: nodeId(`n${i + 1}`),
-      disk: options.plan.storage === 'level' ? new LevelDisk(nodeId(`n${i + 1}`), this.#crashRandom) : new MemoryDisk(this.#crashRandom),
+    const names = options.ids ?? Array.from({ length: nodes }, (_, i) => nodeId(`n${i + 1}`));
+    this.#nodes = names.map((id, i) => ({
+      id,
+      disk: options.plan.storage === 'level' ? new LevelDisk(id, this.#crashRandom) : new MemoryDisk(this.#crashRandom),
       replica: undefined,
       isStarting: false,
       paused: false,
@@ -153,14 +167,16 @@ export class World {
       slowUs: 0,
       allowance: undefined,
       skew: 0,
+      isRewritten: false,
       told: untold,
       random: this.stream(streams.nodes + i),
     }));
     this.indices = this.#nodes.map((_, i) => i);
     const ids = this.#nodes.map(({ id }) => id);
-    const { canary, onTla } = options;
+    const { canary, onTla, invariants = [] } = options;
     this.observer = new Observer(ids, ids.slice(0, founders), [
       this.history,
+      ...invariants,
       ...(canary === true ? [new Canary()] : []),
       ...(onTla === undefined ? [] : [new TlaTrace(() => this.queue.nowUs, onTla)]),
     ]);
@@ -174,7 +190,7 @@ export class World {
     this.workload = new Workload({
       queue: this.queue,
       random: this.stream(streams.clients),
-      replica: (node) => (this.#at(node).paused ? undefined : this.#at(node).replica),
+      replica: (node) => (this.#at(node).paused || this.#at(node).isRewritten ? undefined : this.#at(node).replica),
       nodes,
       history: this.history,
       observer: this.observer,
@@ -271,7 +287,6 @@ export class World {
       this.#touched = index;
       job();
     };
-    if (life > 1) this.counts.restarts++;
     this.trace.event('start', index);
     node.told = untold;
     node.isStarting = true;
@@ -298,6 +313,7 @@ export class World {
       {
         id: node.id,
         members: this.#nodes.slice(0, this.#options.plan.founders).map(({ id }) => id),
+        clusterId: 'simulated',
         clusterTag: 7,
         heartbeatMs,
         electionTimeoutMs: 10 * heartbeatMs,
@@ -305,6 +321,7 @@ export class World {
         chunkBytes: snapshotChunkBytes,
         readMode: this.#options.plan.reads,
         requestTimeoutMs: 5000,
+        guard: this.#options.guardOf?.(node.id),
       },
       {
         send: (to, frame) => {
@@ -320,6 +337,7 @@ export class World {
           unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
         },
         random: node.random,
+        keys: simulatedKeys(node.id),
         logger: silent,
         defer,
         onFatal,
@@ -377,6 +395,41 @@ export class World {
     node.disk.flip(new SeededRandom(this.#options.seed + streams.flips * 2 ** 32 + this.queue.nowUs));
   }
 
+  /** Killed, a committed entry on its disk is changed, with right checksums, and started again. */
+  rewriteLog(index: number): void {
+    this.crash(index);
+    const node = this.#at(index);
+    node.isRewritten = node.disk.rewrite(new SeededRandom(this.#options.seed + streams.rewrites * 2 ** 32 + this.queue.nowUs));
+    if (node.isRewritten) {
+      this.counts.rewrittenLogs++;
+      this.trace.event('rewrite', index);
+      this.observer.rewritten(node.id);
+    }
+    this.start(index);
+  }
+
+  /** An operator looks after a node whose log was rewritten some time ago: all must have noticed. */
+  checkLog(index: number): void {
+    const node = this.#at(index);
+    if (!node.isRewritten) return;
+    for (const { replica } of this.#nodes) {
+      if (replica === undefined) continue;
+      const { differing, isDiverged } = replica.divergence;
+      const hasNoticed = replica === node.replica ? isDiverged : differing.includes(node.id) && !isDiverged;
+      hold(hasNoticed, 'rewriting-is-noticed', () => `${replica.id} says of the log of ${node.id}: ${replica.divergence.detail}`);
+    }
+  }
+
+  /** The disk of a node whose log was rewritten is emptied. */
+  repairLog(index: number): void {
+    const node = this.#at(index);
+    if (!node.isRewritten) return;
+    this.loseDisk(index);
+    node.isRewritten = false;
+    this.observer.repaired(node.id);
+    this.start(index);
+  }
+
   /** Stopped and started as another version of the program. */
   restartAs(index: number, skew: number): void {
     this.crash(index);
@@ -403,7 +456,7 @@ export class World {
     if (leader === undefined || target === undefined) return;
     this.counts.transfers++;
     this.trace.event('transfer', leader, target);
-    this.#at(leader).replica?.transferLeadership(this.#at(target).id, 2000, () => {});
+    this.#at(leader).replica?.requests.transferLeadership(this.#at(target).id, 2000, () => {});
   }
 
   pause(index: number): void {
@@ -487,6 +540,7 @@ export class World {
       node.slowUs = 0;
       node.allowance = undefined;
       if (node.skew !== 0) this.restartAs(index, 0);
+      this.repairLog(index);
       if (core.includes(index)) {
         this.resume(index);
         this.start(index);

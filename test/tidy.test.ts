@@ -30,7 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'src/storage',
     'src/transport',
   ],
-  'src/api': ['src/core', 'src/node', 'src/registry', 'src/tasks', 'src/wire'],
+  'src/api': ['src/core', 'src/node', 'src/registry', 'src/tasks', 'src/verify', 'src/wire'],
   'src/client': ['src/core', 'src/node', 'src/tasks', 'src/wire'],
   src: ['src/core', 'src/node', 'src/api', 'src/client', 'src/transport', 'src/tasks', 'src/registry', 'src/storage'],
   daemon: ['src', 'src/verify', 'sim'],

@@ -3,9 +3,8 @@ import { agentSchema, pageOf, registeredSchema } from '../answers.ts';
 import { duration, list, wholeNumber } from '../arguments.ts';
 import { interrupted } from '../cli-error.ts';
 import type { Context } from '../context.ts';
-import { Http } from '../http.ts';
 import { openSession, type Session } from '../session.ts';
-import { Worker } from '../worker.ts';
+import { runCommands } from '../worker.ts';
 
 const pathOf = (id: string): string => `/v1/agents/${encodeURIComponent(id)}`;
 
@@ -147,17 +146,8 @@ function addRun(agent: Command, context: Context): void {
     .option('--ttl-ms <duration>', 'silence after which it counts as down', duration)
     .action(async ({ id, exec, ...registration }: RunFlags, command: Command) => {
       const { settings, printer } = openSession(command, context);
-      // A client of its own, which the interruption does not end: what runs is still to be reported.
-      const end = new AbortController();
-      const http = new Http({
-        endpoints: settings.endpoints,
-        token: settings.token,
-        timeoutMs: settings.givenTimeoutMs ?? 3_000 * settings.endpoints.length,
-        signal: end.signal,
-      });
       const log = (text: string): void => printer.note(text);
-      await new Worker({ id, exec, registration, http, log, env: context.env }).run(context.interrupt);
-      end.abort();
+      await runCommands({ settings, agent: { id, ...registration }, exec, env: context.env, log }, context.interrupt);
       if (context.interrupt.reason === 'SIGINT') throw interrupted();
     });
 }

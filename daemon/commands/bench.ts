@@ -14,7 +14,7 @@ import type { GossipBenchFlags } from '../bench-gossip.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { freeRange } from '../ports.ts';
-import { openSession } from '../session.ts';
+import { wantsJson } from '../session.ts';
 
 const execute = promisify(execFile);
 const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
@@ -24,6 +24,13 @@ interface BenchFlags {
   readonly outstanding: string;
   readonly seconds: string;
   readonly valueBytes: string;
+}
+
+interface VoteFlags {
+  readonly nodes: number;
+  readonly outstanding: string;
+  readonly seconds: number;
+  readonly kill: boolean;
 }
 
 interface MembersFlags {
@@ -57,9 +64,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--outstanding <list>', 'writes in flight, one measurement for each', '1,64,256,1024')
     .option('--seconds <n>', 'length of each measurement, after a warm-up of a second', '5')
     .option('--value-bytes <n>', 'length of each value', '256')
-    .action((flags: BenchFlags, command: Command) =>
-      benchKv(flags, command.optsWithGlobals<{ output?: string }>().output === 'json', print),
-    );
+    .action((flags: BenchFlags, command: Command) => benchKv(flags, wantsJson(command, context), print));
   bench
     .command('members')
     .description('grow 1 to 3 to 5 nodes and shrink to 1 under load: writes lost, and the longest wait of any client')
@@ -67,9 +72,25 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--seconds <n>', 'length of each phase without a change', wholeNumber(1, 3600), 3)
     .option('--heartbeat-ms <duration>', 'how often a leader speaks', duration, 100)
     .option('--election-timeout-ms <duration>', 'silence after which a new leader is elected', duration, 1000)
-    .action((flags: MembersFlags, command: Command) =>
-      benchMembers(flags, openSession(command, context).printer.format !== 'table', context),
-    );
+    .action((flags: MembersFlags, command: Command) => benchMembers(flags, wantsJson(command, context), context));
+  bench
+    .command('vote')
+    .description('Byzantine decisions per second, each from the request to a verified certificate')
+    .option('--nodes <n>', 'daemons, at least 4', wholeNumber(4, 128), 4)
+    .option('--outstanding <list>', 'votes in flight, one measurement for each', '1,16,64,256')
+    .option('--seconds <n>', 'length of each measurement, after a warm-up of a second', wholeNumber(1, 3600), 5)
+    .option('--kill', 'with one node killed', false)
+    .action(async ({ nodes, outstanding, seconds, kill: killed }: VoteFlags, command: Command) => {
+      const { benchVote } = await import('../bench-vote.ts');
+      const isJson = command.optsWithGlobals<{ output?: string }>().output === 'json';
+      if (!isJson) print('outstanding  decisions/s    p50 ms    p99 ms  failed');
+      await benchVote({ executable, nodes, outstanding: outstanding.split(',').map(Number), seconds, killed }, (figures) => {
+        const { outstanding: lanes, decisionsPerSecond, p50Ms, p99Ms, failed } = figures;
+        const cells = [lanes, decisionsPerSecond, p50Ms, p99Ms, failed].map(String);
+        const row = cells.map((cell, i) => cell.padStart([11, 11, 8, 8, 6][i] ?? 0)).join('  ');
+        print(isJson ? JSON.stringify(figures) : row);
+      });
+    });
   bench
     .command('snapshot')
     .description('a large state: how long a snapshot takes, and how long the longest pause of a node meanwhile')
@@ -77,8 +98,8 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--value-bytes <n>', 'length of each value and payload', wholeNumber(1, 65_536), 4096)
     .action(async (flags: SnapshotBenchFlags, command: Command) => {
       const { benchSnapshot } = await import('../bench-snapshot.ts');
-      const isJson = command.optsWithGlobals<{ output?: string }>().output === 'json';
-      await benchSnapshot(flags, context, (figures, text) => print(isJson ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
+      const json = wantsJson(command, context);
+      await benchSnapshot(flags, context, (figures, text) => print(json ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
     });
   bench
     .command('gossip')
@@ -91,7 +112,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .addOption(new Option('--carrier <kind>', 'how batches spread').choices(['auto', 'mesh', 'gossipsub']).default('auto'))
     .action(async (flags: GossipBenchFlags, command: Command) => {
       const { benchGossip } = await import('../bench-gossip.ts');
-      const isJson = command.optsWithGlobals<{ output?: string }>().output === 'json';
+      const isJson = wantsJson(command, context);
       await benchGossip(flags, context, (figures, text) => print(isJson ? JSON.stringify({ bench: 'gossip', ...figures }) : text));
     });
 }

@@ -8,6 +8,7 @@ interface InitFlags {
   readonly dir: string;
   readonly httpPort: number;
   readonly peerPort: number;
+  readonly guardMembership: boolean;
 }
 
 /** `cluster init`. */
@@ -20,10 +21,11 @@ export function addClusterCommands(program: Command, context: Context): void {
     .requiredOption('--dir <dir>', 'where; must be empty or absent')
     .option('--http-port <port>', 'client port of the first node; the others follow', port, 7401)
     .option('--peer-port <port>', 'peer port of the first node; the others follow', port, 7501)
-    .action(async ({ nodes, dir, httpPort, peerPort }: InitFlags, command: Command) => {
+    .option('--no-guard-membership', 'let voters come and go without a certificate of the others, also where there are 4 and more')
+    .action(async ({ nodes, dir, httpPort, peerPort, guardMembership }: InitFlags, command: Command) => {
       const { printer } = openSession(command, context);
       const { initCluster } = await import('../init-cluster.ts');
-      const genesis = await initCluster({ nodes, directory: dir, httpPort, peerPort });
+      const genesis = await initCluster({ nodes, directory: dir, httpPort, peerPort, guardMembership });
       printer.rows(genesis, genesis.members, ['NODE', 'HTTP', 'PEER', 'ID'], ({ name, http, peer, nodeId }) => [name, http, peer, nodeId]);
       if (printer.format === 'table') printer.note(`Next: quorate start --data-dir ${dir}/node-1`);
     });

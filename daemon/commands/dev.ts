@@ -15,7 +15,9 @@ interface UpFlags extends DirFlags {
   readonly peerPort?: number;
   readonly heartbeatMs?: number;
   readonly electionTimeoutMs?: number;
+  readonly votesAutoApprove?: string;
   readonly detach?: boolean;
+  readonly guardMembership: boolean;
 }
 
 /** `dev up`, `down`, `kill`, `restart`, `pause`, `resume`. */
@@ -34,6 +36,8 @@ export function addDevCommands(program: Command, context: Context): void {
     .option('--peer-port <port>', 'peer port of the first node (default 7501)', port)
     .option('--heartbeat-ms <duration>', 'how often a leader speaks', duration)
     .option('--election-timeout-ms <duration>', 'silence after which a new leader is elected', duration)
+    .option('--votes-auto-approve <kinds>', 'kinds of votes that the nodes approve without asking anyone, divided by commas; * is all')
+    .option('--no-guard-membership', 'let voters come and go without a certificate of the others, also where there are 4 and more')
     .option('--detach', 'return and leave the cluster running')
     .action(async (flags: UpFlags, command: Command) => up(await open(flags.dir), flags, command, context));
 
@@ -63,12 +67,13 @@ export function addDevCommands(program: Command, context: Context): void {
 
 async function up(cluster: DevCluster, flags: UpFlags, command: Command, context: Context): Promise<void> {
   const { printer } = openSession(command, context);
-  const { nodes, httpPort, peerPort, heartbeatMs, electionTimeoutMs, detach = false } = flags;
+  const { nodes, httpPort, peerPort, heartbeatMs, electionTimeoutMs, votesAutoApprove, guardMembership, detach = false } = flags;
   const startFlags = [
     ...(heartbeatMs === undefined ? [] : ['--heartbeat-ms', String(heartbeatMs)]),
     ...(electionTimeoutMs === undefined ? [] : ['--election-timeout-ms', String(electionTimeoutMs)]),
+    ...(votesAutoApprove === undefined ? [] : ['--votes-auto-approve', votesAutoApprove]),
   ];
-  const statuses = await cluster.up({ nodes, httpPort, peerPort, startFlags, detach });
+  const statuses = await cluster.up({ nodes, httpPort, peerPort, guardMembership, startFlags, detach });
   const rows = statuses.map(({ name, nodeId, role, term, members }) => ({
     name,
     url: members.find((member) => member.nodeId === nodeId)?.http ?? '',

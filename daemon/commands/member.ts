@@ -6,8 +6,18 @@ import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { openSession, type Session } from '../session.ts';
+import { readCertificate } from './decision.ts';
 
 type Member = z.infer<typeof membersSchema>['items'][number];
+
+interface CertificateFlags {
+  readonly certificate?: string;
+}
+
+const certificateFlag = ['--certificate <file>', 'of the members, where a change of four and more voters takes one'] as const;
+
+const certificateOf = async ({ certificate }: CertificateFlags): Promise<{ readonly certificate?: unknown }> =>
+  certificate === undefined ? {} : { certificate: await readCertificate(certificate) };
 
 /** `member …`: who is in the cluster, and with which part. Members are named by their name or id. */
 export function addMemberCommands(program: Command, context: Context): void {
@@ -55,10 +65,12 @@ export function addMemberCommands(program: Command, context: Context): void {
     .command('remove')
     .description('remove a member')
     .argument('<member>')
-    .action(async (name: string, _flags: unknown, command: Command) => {
+    .option(...certificateFlag)
+    .action(async (name: string, flags: CertificateFlags, command: Command) => {
       const session = openSession(command, context);
       const { nodeId } = await find(session, name);
-      show(session, await session.http.request('DELETE', `/v1/members/${encodeURIComponent(nodeId)}`));
+      const init = flags.certificate === undefined ? {} : { body: await certificateOf(flags) };
+      show(session, await session.http.request('DELETE', `/v1/members/${encodeURIComponent(nodeId)}`, init));
     });
 
   addRoleCommands(member, context);
@@ -73,10 +85,11 @@ function addRoleCommands(member: Command, context: Context): void {
       .command(name)
       .description(description)
       .argument('<member>')
-      .action(async (which: string, _flags: unknown, command: Command) => {
+      .option(...certificateFlag)
+      .action(async (which: string, flags: CertificateFlags, command: Command) => {
         const session = openSession(command, context);
         const { nodeId } = await find(session, which);
-        show(session, await session.http.request('POST', '/v1/members', { body: { nodeId, role } }));
+        show(session, await session.http.request('POST', '/v1/members', { body: { nodeId, role, ...(await certificateOf(flags)) } }));
       });
   }
 
@@ -85,11 +98,13 @@ function addRoleCommands(member: Command, context: Context): void {
     .description('a learner that has caught up takes the place of a voter, in one step')
     .argument('<old>')
     .argument('<new>')
-    .action(async (old: string, name: string, _flags: unknown, command: Command) => {
+    .option(...certificateFlag)
+    .action(async (old: string, name: string, flags: CertificateFlags, command: Command) => {
       const session = openSession(command, context);
       const { nodeId: replaces } = await find(session, old);
       const { nodeId } = await find(session, name);
-      show(session, await session.http.request('POST', '/v1/members', { body: { nodeId, role: 'voter', replaces } }));
+      const body = { nodeId, role: 'voter', replaces, ...(await certificateOf(flags)) };
+      show(session, await session.http.request('POST', '/v1/members', { body }));
     });
 
   member

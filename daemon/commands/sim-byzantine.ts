@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import type { VoteResult } from '../../sim/byzantine/run-vote.ts';
 import type { VotePlan } from '../../sim/byzantine/vote-plan.ts';
+import { seedNumber, wholeNumber } from '../arguments.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { wantsJson } from '../session.ts';
 
 interface VoteFlags {
   readonly scenarios: number;
@@ -21,29 +23,26 @@ const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash:
 const sizes = [4, 7, 4, 5, 4, 10, 4, 6] as const;
 
 /** `sim byzantine`: the engine of Byzantine votes among members that lie. */
-export function addByzantineCommand(sim: Command, context: Context, whole: (text: string) => number): void {
+export function addByzantineCommand(sim: Command, context: Context): void {
   sim
     .command('byzantine')
     .description('votes with lying members: twins, liars, amnesia, silence, crashes and cuts; exit 8 unsafe, 9 stuck, 10 crash')
-    .option('--scenarios <n>', 'how many votes', whole, 1000)
-    .option('--seed <n>', 'the first seed', whole, 1)
-    .option('--nodes <n>', 'members of each vote, from 4 to 16; by default 4, 5, 6, 7 or 10, by the seed', whole)
+    .option('--scenarios <n>', 'how many votes', wholeNumber(1, 1_000_000_000), 1000)
+    .option('--seed <n>', 'the first seed', seedNumber, 1)
+    .option('--nodes <n>', 'members of each vote; by default 4, 5, 6, 7 or 10, by the seed', wholeNumber(4, 16))
     .option(
       '--faulty <n>',
       'how many of them lie; by default as many as may, or sometimes fewer. With one more, forks are to be found',
-      whole,
+      wholeNumber(0, 15),
     )
     .option('--twins', 'instead of drawn votes every one of 4,096: four members, one of them twins, through two views')
     .option('--first-failure', 'end with the first vote that fails')
     .option('--trace', 'print every event')
-    .action((flags: VoteFlags, command: Command) =>
-      runVotes(context, flags, command.optsWithGlobals<{ output?: string }>().output === 'json'),
-    );
+    .action((flags: VoteFlags, command: Command) => runVotes(context, flags, wantsJson(command, context)));
 }
 
 async function runVotes(context: Context, flags: VoteFlags, json: boolean): Promise<void> {
   const { nodes = 4, faulty = 0 } = flags;
-  if (nodes < 4 || nodes > 16) throw usageError(`--nodes is ${nodes}`, 'votes have 4 to 16 members here');
   if (faulty >= nodes) throw usageError(`--faulty is ${faulty}`, 'at least one member must be honest');
   const { runVotePlan } = await import('../../sim/byzantine/run-vote.ts');
   const onLine = flags.trace === true ? (line: string) => context.out(`${line}\n`) : undefined;

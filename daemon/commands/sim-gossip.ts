@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { GossipResult } from '../../sim/gossip/run-gossip.ts';
+import { seedNumber, wholeNumber } from '../arguments.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { wantsJson } from '../session.ts';
 
 interface GossipFlags {
   readonly scenarios: number;
@@ -18,28 +20,25 @@ interface GossipFlags {
 const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
 
 /** `sim gossip`: the core of the gossip among nodes that crash, are cut off and lie, or how fast it spreads. */
-export function addGossipCommand(sim: Command, context: Context, whole: (text: string) => number): void {
+export function addGossipCommand(sim: Command, context: Context): void {
   sim
     .command('gossip')
     .description('gossip under loss, cuts, crashes, wrong clocks and a liar; exit 8 unsafe, 9 stuck, 10 crash')
-    .option('--scenarios <n>', 'how many worlds', whole, 1000)
-    .option('--seed <n>', 'the first seed', whole, 1)
-    .option('--nodes <n>', 'nodes of each, from 2 to 64; by default 2 to 7, by the seed; with --spread up to 2000', whole)
+    .option('--scenarios <n>', 'how many worlds', wholeNumber(1, 1_000_000_000), 1000)
+    .option('--seed <n>', 'the first seed', seedNumber, 1)
+    .option('--nodes <n>', 'nodes of each, from 2 to 64; by default 2 to 7, by the seed; with --spread up to 2000', wholeNumber(2, 2000))
     .option('--first-failure', 'end with the first world that fails')
     .option('--trace', 'print every event')
     .option('--spread', 'instead: how fast updates spread over links of a millisecond')
-    .option('--loss <percent>', 'with --spread: messages that are lost', whole, 5)
-    .option('--updates <n>', 'with --spread: how many updates', whole, 20)
+    .option('--loss <percent>', 'with --spread: messages that are lost', wholeNumber(0, 90), 5)
+    .option('--updates <n>', 'with --spread: how many updates', wholeNumber(1, 1000), 20)
     .action((flags: GossipFlags, command: Command) => {
-      const json = command.optsWithGlobals<{ output?: string }>().output === 'json';
+      const json = wantsJson(command, context);
       return flags.spread === true ? spread(context, flags, json) : runWorlds(context, flags, json);
     });
 }
 
 async function spread(context: Context, { seed, nodes = 60, loss, updates }: GossipFlags, json: boolean): Promise<void> {
-  if (nodes < 2 || nodes > 2000) throw usageError(`--nodes is ${nodes}`, 'updates spread among 2 to 2000 nodes here');
-  if (loss > 90) throw usageError(`--loss is ${loss}`, 'at most 90 percent');
-  if (updates === 0) throw usageError('--updates is 0', 'at least one update is to spread');
   const { runSpread } = await import('../../sim/gossip/spread-run.ts');
   const f = runSpread({ seed, n: nodes, loss, updates });
   if (json) return context.out(`${JSON.stringify(f)}\n`);
@@ -55,7 +54,7 @@ async function spread(context: Context, { seed, nodes = 60, loss, updates }: Gos
 
 async function runWorlds(context: Context, flags: GossipFlags, json: boolean): Promise<void> {
   const { scenarios, seed, nodes } = flags;
-  if (nodes !== undefined && (nodes < 2 || nodes > 64)) throw usageError(`--nodes is ${nodes}`, 'these worlds have 2 to 64 nodes');
+  if (nodes !== undefined && nodes > 64) throw usageError(`--nodes is ${nodes}`, 'these worlds have 2 to 64 nodes');
   const { runGossip } = await import('../../sim/gossip/run-gossip.ts');
   const onLine = flags.trace === true ? (line: string) => context.out(`${line}\n`) : undefined;
   const startedMs = performance.now();

@@ -3,10 +3,12 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Mutant } from '../../sim/mutant.ts';
+import { processes, seconds, wholeNumber } from '../arguments.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { hunt, type MutantResult, readMutants } from '../mutants.ts';
+import { wantsJson } from '../session.ts';
 
 interface MutantsFlags {
   readonly seeds: number;
@@ -19,21 +21,19 @@ interface MutantsFlags {
 }
 
 /** `sim mutants`: the ledger of planted bugs. It compiles copies of the sources, so it needs a checkout. */
-export function addMutantsCommand(sim: Command, context: Context, whole: (text: string) => number): void {
+export function addMutantsCommand(sim: Command, context: Context): void {
   sim
     .command('mutants')
     .argument('[names...]', 'which; all of them by default')
     .description('plant known bugs, one at a time, in a copy of the sources, and say how soon the simulator finds each')
-    .option('--seeds <n>', 'seeds for each at most', whole, 2000)
-    .option('--seconds <n>', 'seconds for each at most', whole, 120)
-    .option('--jobs <n>', 'how many at a time', whole, availableParallelism())
-    .option('--shrink <seconds>', 'make each run that found one small, in this time at most', whole)
+    .option('--seeds <n>', 'seeds for each at most', wholeNumber(1, 1_000_000), 2000)
+    .option('--seconds <n>', 'seconds for each at most', seconds, 120)
+    .option('--jobs <n>', 'how many at a time', processes, availableParallelism())
+    .option('--shrink <seconds>', 'make each run that found one small, in this time at most', seconds)
     .option('--scenarios <dir>', 'keep the small scenarios there')
     .option('--docs <file>', 'put the table into this file, between <!-- ledger --> and <!-- /ledger -->')
     .option('--list', 'only list them')
-    .action((names: string[], flags: MutantsFlags, command: Command) =>
-      mutants(context, names, flags, command.optsWithGlobals<{ output?: string }>().output === 'json'),
-    );
+    .action((names: string[], flags: MutantsFlags, command: Command) => mutants(context, names, flags, wantsJson(command, context)));
 }
 
 async function mutants(context: Context, names: readonly string[], flags: MutantsFlags, json: boolean): Promise<void> {
@@ -56,7 +56,7 @@ async function mutants(context: Context, names: readonly string[], flags: Mutant
       else context.err(`${result.caught ? 'found ' : 'MISSED'} ${result.mutant} after ${result.seeds} seeds, ${result.seconds} s\n`);
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, flags.jobs) }, work));
+  await Promise.all(Array.from({ length: flags.jobs }, work));
   if (flags.docs !== undefined) writeLedger(flags.docs, ledger(results));
   else if (!json) context.out(ledger(results));
   const missed = results.filter(({ caught }) => !caught).map(({ mutant }) => mutant);

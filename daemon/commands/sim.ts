@@ -1,59 +1,63 @@
 import type { Command } from 'commander';
-import { CliError, usageError } from '../cli-error.ts';
+import { maxNodes } from '../../sim/plan.ts';
+import { processes, seconds, seedNumber, wholeNumber } from '../arguments.ts';
+import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { wantsJson } from '../session.ts';
 import { chosen, runSeeds, save, type SimFlags } from '../sim-runs.ts';
 import { addByzantineCommand } from './sim-byzantine.ts';
 import { addGossipCommand } from './sim-gossip.ts';
 import { addMutantsCommand } from './sim-mutants.ts';
 
-const svgHelp = 'draw the first failed run, or else the first, as an SVG file';
-const htmlHelp = 'the same as a page, with a list of events';
+const seedArgument = ['<seed>', 'the seed of a run', seedNumber] as const;
+const milliseconds = wholeNumber(1, 86_400_000);
+
+const withWorld = (command: Command): Command =>
+  command
+    .option(
+      '--nodes <n>',
+      'nodes of the cluster; by default what the scenario says, or 3 for even seeds and 5 for odd ones',
+      wholeNumber(1, maxNodes),
+    )
+    .option('--steps <n>', 'simulated milliseconds with faults; by default what the scenario says, or 20000', milliseconds);
+
+const withPictures = (command: Command): Command =>
+  command
+    .option('--svg <file>', 'draw the first failed run, or else the first, as an SVG file')
+    .option('--html <file>', 'the same as a page, with a list of events');
 
 /** `sim run|replay|shrink|byzantine|gossip|mutants|list`: the production node in a simulated world. No cluster is needed. */
 export function addSimCommands(program: Command, context: Context): void {
   const sim = program.command('sim').description('the cluster in a deterministic world of faults');
-  sim
-    .command('run')
+  withPictures(withWorld(sim.command('run')))
     .argument('[scenario]', 'a name of `sim list`, the file of a scenario, or `all`', 'random')
     .description('run seeds and check every invariant after every event; exit 8 unsafe, 9 stuck, 10 crash')
-    .option('--seed <n>', 'the first seed', whole, 1)
-    .option('--seeds <n>', 'how many seeds', whole, 1)
-    .option('--nodes <n>', 'nodes of the cluster; by default what the scenario says, or 3 for even seeds and 5 for odd ones', whole)
-    .option('--steps <n>', 'simulated milliseconds with faults; by default what the scenario says, or 20000', whole)
-    .option('--jobs <n>', 'processes that share the seeds', whole, 1)
+    .option('--seed <n>', 'the first seed', seedNumber, 1)
+    .option('--seeds <n>', 'how many seeds', wholeNumber(1, 1_000_000_000), 1)
+    .option('--jobs <n>', 'processes that share the seeds', processes, 1)
     .option('--first-failure', 'end with the first run that fails')
     .option('--canary', 'with an invariant that no run can keep: must end with exit 8, or nothing would be noticed')
     .option('--trace', 'print every event')
-    .option('--svg <file>', svgHelp)
-    .option('--html <file>', htmlHelp)
-    .action((name: string, flags: SimFlags, command: Command) => runSeeds(context, name, flags, wantsJson(command)));
-  sim
-    .command('replay')
-    .argument('<seed>', 'the seed of a run', whole)
+    .action((name: string, flags: SimFlags, command: Command) => runSeeds(context, name, flags, wantsJson(command, context)));
+  withPictures(withWorld(sim.command('replay')))
+    .argument(...seedArgument)
     .argument('[scenario]', 'its scenario', 'random')
     .description('run one seed again and print every event')
-    .option('--nodes <n>', 'nodes of the cluster', whole)
-    .option('--steps <n>', 'simulated milliseconds with faults', whole)
     .option('--tla <file>', "the steps of every node's Raft as lines of JSON, for validation against a TLA+ specification")
-    .option('--svg <file>', svgHelp)
-    .option('--html <file>', htmlHelp)
     .action((seed: number, name: string, flags: SimFlags, command: Command) =>
-      runSeeds(context, name, { ...flags, seed, seeds: 1, jobs: 1, trace: true }, wantsJson(command)),
+      runSeeds(context, name, { ...flags, seed, seeds: 1, jobs: 1, trace: true }, wantsJson(command, context)),
     );
-  sim
-    .command('shrink')
-    .argument('<seed>', 'the seed of a run that failed', whole)
+  withWorld(sim.command('shrink'))
+    .argument(...seedArgument)
     .argument('[scenario]', 'its scenario', 'random')
     .description('make a failing run small: fewer faults, clients, nodes, less time; writes the scenario that is left')
-    .option('--nodes <n>', 'nodes of the cluster', whole)
-    .option('--steps <n>', 'simulated milliseconds with faults', whole)
-    .option('--budget <seconds>', 'seconds that it may take', whole, 60)
+    .option('--budget <seconds>', 'seconds that it may take', seconds, 60)
     .option('--out <file>', 'where the scenario goes; by default to the standard output')
     .action((seed: number, name: string, flags: ShrinkFlags) => shrinkSeed(context, seed, name, flags));
-  addByzantineCommand(sim, context, whole);
-  addGossipCommand(sim, context, whole);
-  addMutantsCommand(sim, context, whole);
+  addByzantineCommand(sim, context);
+  addGossipCommand(sim, context);
+  addMutantsCommand(sim, context);
   sim
     .command('list')
     .description('list the scenarios')
@@ -73,7 +77,7 @@ interface ShrinkFlags {
 async function shrinkSeed(context: Context, seed: number, name: string, flags: ShrinkFlags): Promise<void> {
   const { isFailure, run } = await import('../../sim/run.ts');
   const { shrink, scenarioFile } = await import('../../sim/shrink.ts');
-  for (const [scenario, { plan: planOf }] of await chosen(name)) {
+  for (const [scenario, { plan: planOf }] of await chosen(name, flags)) {
     const plan = planOf(seed, flags.nodes, flags.steps);
     const found = run({ seed, scenario, plan });
     if (!isFailure(found.verdict))
@@ -97,11 +101,3 @@ async function shrinkSeed(context: Context, seed: number, name: string, flags: S
     );
   }
 }
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0 || text === '') throw usageError(`${text} is not a whole number`);
-  return value;
-}
-
-const wantsJson = (command: Command): boolean => command.optsWithGlobals<{ output?: string }>().output === 'json';

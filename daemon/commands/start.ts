@@ -25,6 +25,7 @@ const settings: readonly (readonly [flags: string, description: string])[] = [
   ['--gossip-fanout <n>', 'peers that a node hands a batch on to, with mesh; by default computed for the number of members'],
   ['--gossip-ttl <n>', 'links that a batch goes over at most, with mesh; by default computed'],
   ['--gossip-flush-ms <duration>', 'how long status waits for more of it, 5 to 50'],
+  ['--votes-auto-approve <kinds>', 'kinds of votes to approve without asking anyone, divided by commas; * is all (default none)'],
   ['--log-level <level>', 'debug, info, warn or error'],
 ];
 

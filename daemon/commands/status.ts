@@ -27,6 +27,11 @@ async function showStatus({ http, printer, context }: Session): Promise<void> {
     `cluster ${status.clusterId}   leader ${leader?.name ?? 'none'}   term ${status.term}   commit ${status.commitIndex}   ${status.partition.state}   (as ${status.name} sees it)`,
   );
   if (status.removed) printer.line(printer.colors.red(`${status.name} was removed from the cluster: stop it`));
+  for (const own of seen) {
+    const divergence = own?.logChain.divergence ?? undefined;
+    if (own !== undefined && divergence !== undefined)
+      printer.line(printer.colors.red(`${own.name}: RAFT_DIVERGENCE: ${divergence.detail}`));
+  }
   const rows = status.members.map((member, at) => ({ member, own: seen[at] }));
   printer.rows(answer, rows, ['NODE', 'HTTP', 'ROLE', 'TERM', 'COMMIT', 'APPLIED', 'HEALTH'], ({ member, own }) =>
     own === undefined

@@ -6,7 +6,7 @@ import type { Motion } from '../../src/byzantine/motion.ts';
 import { bitmapOf } from '../../src/byzantine/motion.ts';
 import type { OfPhase, Statement, Vote } from '../../src/byzantine/statement.ts';
 import { valuesOf } from '../../src/byzantine/statement.ts';
-import { outcomeOf } from '../../src/byzantine/tally.ts';
+import { tallyOf } from '../../src/byzantine/tally.ts';
 import type { Value, Witness } from '../../src/byzantine/witness.ts';
 import type { Random } from '../../src/core/random.ts';
 import type { Seals } from './seals.ts';
@@ -205,7 +205,7 @@ export class Liar {
     const kind = this.#below(8);
     const forged = Array.from({ length: motion.n }, (_, voter) => seals.ballot(member, { proposal, voter, choices }));
     const ballots = kind === 0 ? forged : kind === 1 ? forged.map(() => own) : [...others, own];
-    const outcome = outcomeOf(motion, ballots, []) ?? choices;
+    const outcome = tallyOf(motion, ballots, []).conclusive ?? choices;
     const witness = { proposal, value: seals.valueOf(proposal, outcome), outcome, ballots, expiries: [] };
     this.#witnesses = [...this.#witnesses.filter(({ value }) => value !== witness.value), witness].slice(-4);
     return witness;

@@ -39,12 +39,13 @@ export function runVotePlan(seed: number, plan: VotePlan, onLine?: (line: string
   try {
     world.runChaos();
     calmFromUs = world.queue.nowUs;
-    if (!world.runCalm(calmLimitMs)) [verdict, violation, invariant] = ['stuck', 'not all honest members have decided', 'liveness'];
+    if (!world.runCalm(calmLimitMs)) [verdict, violation, invariant] = ['stuck', 'not all honest members have decided', 'decides-in-time'];
   } catch (error) {
-    if (error instanceof Violation) [verdict, violation, invariant] = ['unsafe', error.message, error.invariant];
+    const isLate = error instanceof Violation && error.invariant === 'decides-in-time';
+    if (error instanceof Violation) [verdict, violation, invariant] = [isLate ? 'stuck' : 'unsafe', error.message, error.invariant];
     else [verdict, violation] = ['crash', wordsOf(error)];
   }
-  const first = world.checks.decided?.outcome[0];
+  const first = world.checks.outcome?.[0];
   return {
     seed,
     n: plan.n,

@@ -6,7 +6,6 @@ import type { Memory, Ready } from '../../src/byzantine/ready.ts';
 import type { Random } from '../../src/core/random.ts';
 import { EventQueue } from '../event-queue.ts';
 import { Trace } from '../trace.ts';
-import { hold } from '../violation.ts';
 import type { Sight } from './liar.ts';
 import { Liar } from './liar.ts';
 import type { ProcessListener } from './member-process.ts';
@@ -48,7 +47,7 @@ export class VoteWorld implements ProcessListener {
     const { n, items, options, minSupport, firstLeader, timeoutMs, opinions } = plan;
     this.#motion = { proposal: proposalNumber(firstLeader), n, items, options, minSupport };
     const liars = [...plan.lies.keys()].filter((member) => plan.lies[member] !== undefined);
-    this.checks = new VoteChecks(this.#motion, this.#seals, new Set(liars));
+    this.checks = new VoteChecks({ motion: this.#motion, notary: this.#seals, liars: new Set(liars) });
     this.#reach = plan.rounds[0]?.reach ?? plan.calmReach;
     const parts = { motion: this.#motion, timeoutMs, queue: this.queue, random, seals: this.#seals, listener: this };
     this.#processes = membersOf(plan.lies).map((member, index) => new MemberProcess({ ...parts, index, member, opinion: opinions[index] }));
@@ -79,7 +78,9 @@ export class VoteWorld implements ProcessListener {
     for (const process of this.#honest) process.start();
     this.#connect(this.#plan.calmReach);
     const untilUs = this.queue.nowUs + limitMs * 1000;
-    while (this.#honest.some((process) => !process.hasDecided)) if (!this.queue.step(untilUs)) return false;
+    this.queue.after(this.#plan.timeoutMs * 1000, () => this.checks.calm());
+    const honest = this.#honest;
+    while (honest.some((process) => !process.hasDecided)) if (!this.queue.step(untilUs)) return false;
     return true;
   }
 
@@ -94,7 +95,7 @@ export class VoteWorld implements ProcessListener {
 
   send(process: MemberProcess, outgoing: Outgoing): void {
     const { member } = process;
-    if (this.#plan.lies[member] === undefined) this.checks.sent(member, process.disk, outgoing);
+    if (this.#plan.lies[member] === undefined) this.checks.sent(member, process.disk, outgoing.message);
     if (outgoing.message.type === 'ballot') this.#ballots.add(outgoing.message.ballot);
     const twisted = this.#liars.get(member)?.twist(outgoing) ?? [outgoing];
     for (const one of twisted) this.#carry(process.index, one);
@@ -109,14 +110,11 @@ export class VoteWorld implements ProcessListener {
   ready(process: MemberProcess, { decided, breach, evidence }: Ready): void {
     this.counts.evidence += evidence.length;
     if (this.#plan.lies[process.member] !== undefined) return;
-    hold(breach === undefined, 'agreement', () => `member ${process.member} sees two decisions`);
-    for (const { member } of evidence) {
-      const isFair = this.#plan.lies[member] !== undefined;
-      hold(isFair, 'fair-evidence', () => `honest member ${member} is accused by ${process.member}`);
-    }
+    if (breach !== undefined) this.checks.breached(process.member, breach);
+    for (const one of evidence) this.checks.accused(process.member, one);
     if (decided === undefined) return;
     this.trace.event('decide', process.index, decided.outcome[0]);
-    this.checks.decides(process.member, decided);
+    this.checks.decided(process.member, decided);
   }
 
   #carry(from: number, { to, message }: Outgoing): void {

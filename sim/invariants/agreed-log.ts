@@ -1,3 +1,4 @@
+import { firstIndex } from '../../src/core/first-index.ts';
 import type { LogIndex, Term } from '../../src/core/ids.ts';
 import type { Configuration, Entry } from '../../src/raft/messages.ts';
 
@@ -53,14 +54,7 @@ export class AgreedLog {
 
   /** The entry that covers the index. */
   covering(index: LogIndex): Agreed | undefined {
-    let low = 0;
-    let high = this.#entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#entries[middle]?.index ?? 0) < index) low = middle + 1;
-      else high = middle;
-    }
-    return this.#entries[low];
+    return this.#entries[firstIndex(this.#entries.length, (at) => (this.#entries[at]?.index ?? 0) >= index)];
   }
 
   /** Where the entry before the one that ends at the index ends. */

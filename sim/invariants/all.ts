@@ -1,4 +1,5 @@
 import { AppliedIsCommitted } from './applied-is-committed.ts';
+import { ChainIsOfTheLog } from './chain-is-of-the-log.ts';
 import { CommitNeverGoesBack } from './commit-never-goes-back.ts';
 import { CommitsOwnTerm } from './commits-own-term.ts';
 import { Dedupe } from './dedupe.ts';
@@ -40,6 +41,7 @@ export const allInvariants = (facts: Facts): readonly Invariant[] => [
   new AppliedIsCommitted(),
   new StateMachineSafety(facts),
   new MembershipOverlap(facts),
+  new ChainIsOfTheLog(facts),
   new SnapshotMatchesLog(facts),
   new SameLogSameState(),
   new Dedupe(),

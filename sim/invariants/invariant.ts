@@ -22,6 +22,10 @@ export interface ReplicaView {
   };
   readonly appliedIndex: LogIndex;
   readonly state: { hash(): string };
+  readonly divergence: {
+    readonly log: { readonly head: { readonly index: LogIndex; readonly chain: Uint8Array } };
+    readonly differing: readonly NodeId[];
+  };
 }
 
 /** A node that is up, as the invariants see it. */
@@ -38,6 +42,8 @@ export interface Facts {
   readonly agreed: AgreedLog;
   /** Of every node, up or down. */
   readonly disks: ReadonlyMap<NodeId, Disk>;
+  /** Nodes whose log somebody has rewritten, at some time. */
+  readonly rewritten: ReadonlySet<NodeId>;
 }
 
 /** One command, carried out on a node. `isFirst`: no node had come so far before. */
@@ -81,6 +87,8 @@ export interface Invariant {
   /** The node's commit index has moved to here. */
   onCommitted?(node: NodeView, index: LogIndex): void;
   onCommand?(node: NodeView, deed: Deed): void;
+  /** A guarded entry was carried out, or not, before the node is told of the entry itself. */
+  onGuarded?(node: NodeView, entry: Entry, result: CommandResult): void;
   onApplied?(node: NodeView, entry: Entry, isFirst: boolean): void;
   /** The configuration entry at this index is in force; entries before it may still wait to be applied. `isFirst`: nowhere before. */
   onConfiguration?(node: NodeView, index: LogIndex, configuration: Configuration, isFirst: boolean): void;

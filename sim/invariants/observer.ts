@@ -15,6 +15,8 @@ class Watched implements NodeView {
   readonly id: NodeId;
   readonly disk = new Disk();
   current: ReplicaView | undefined;
+  /** Its log is not the one that was agreed on, by no fault of its own. */
+  isRewritten = false;
   configurations: Configuration[] = [];
   commitIndex: LogIndex = 0;
   ledTerm = 0;
@@ -30,7 +32,7 @@ class Watched implements NodeView {
 }
 
 /** What a replica tells on its way. */
-export type Checks = Required<Pick<ReplicaPorts, 'onApplied' | 'onConfiguration' | 'onCommand' | 'onStep' | 'onInstalled'>>;
+export type Checks = Required<Pick<ReplicaPorts, 'onApplied' | 'onConfiguration' | 'onCommand' | 'onGuarded' | 'onStep' | 'onInstalled'>>;
 
 /**
  * Sees everything that happens in a world and tells those invariants that ask for it. It keeps the facts that they share: what is on the disks, and the log as it
@@ -46,13 +48,14 @@ export class Observer {
   changeIndex = 0;
   readonly #nodes: ReadonlyMap<NodeId, Watched>;
   readonly #agreed: AgreedLog;
+  readonly #rewritten = new Set<NodeId>();
   readonly #tell: ReturnType<typeof audiences>;
 
   constructor(nodes: readonly NodeId[], founders: readonly NodeId[], more: readonly Invariant[]) {
     this.#nodes = new Map(nodes.map((id) => [id, new Watched(id)]));
     this.#agreed = new AgreedLog(configurationOf(founders));
     const disks = new Map([...this.#nodes].map(([id, { disk }]) => [id, disk]));
-    this.#tell = audiences([...allInvariants({ agreed: this.#agreed, disks }), ...more]);
+    this.#tell = audiences([...allInvariants({ agreed: this.#agreed, disks, rewritten: this.#rewritten }), ...more]);
   }
 
   get agreed(): AgreedLog {
@@ -60,6 +63,17 @@ export class Observer {
   }
 
   // Nodes.
+
+  /** Somebody rewrites the node's log, or lies to it: what it writes and carries out from now on is not held against it. */
+  rewritten(id: NodeId): void {
+    this.#rewritten.add(id);
+    this.#at(id).isRewritten = true;
+  }
+
+  /** The rewritten log is gone. */
+  repaired(id: NodeId): void {
+    this.#at(id).isRewritten = false;
+  }
 
   /** A process is about to start. */
   starting(id: NodeId, found: StoredState): void {
@@ -77,9 +91,10 @@ export class Observer {
 
   checks(id: NodeId): Checks {
     const node = this.#at(id);
-    const { onApplied, onConfiguration, onCommand, onMessage, onStep, onSnapshotInstalled } = this.#tell;
+    const { onApplied, onConfiguration, onCommand, onGuarded, onMessage, onStep, onSnapshotInstalled } = this.#tell;
     return {
       onApplied: (entry) => {
+        if (node.isRewritten) return;
         const isFirst = this.#agreed.add(entry);
         for (const each of onApplied) each.onApplied?.(node, entry, isFirst);
       },
@@ -89,8 +104,12 @@ export class Observer {
         for (const each of onConfiguration) each.onConfiguration?.(node, index, configuration, isFirst);
       },
       onCommand: (index, command, result, effects) => {
+        if (node.isRewritten) return;
         const deed = { index, command, result, effects, isFirst: index > this.#agreed.lastIndex };
         for (const each of onCommand) each.onCommand?.(node, deed);
+      },
+      onGuarded: (entry, result) => {
+        for (const each of onGuarded) each.onGuarded?.(node, entry, result);
       },
       onStep: (from, message, roleBefore) => {
         this.transitions.add(roleBefore, message, node.replica.raft.role);
@@ -111,7 +130,7 @@ export class Observer {
     const { onSaving, onSnapshotTaken, onSnapshotWritten } = this.#tell;
     return {
       save: (batch, done) => {
-        for (const each of onSaving) each.onSaving?.(node, batch);
+        if (!node.isRewritten) for (const each of onSaving) each.onSaving?.(node, batch);
         for (const { kind, index } of batch.entries ?? [])
           if (kind === 'configuration' && index > this.changeIndex) this.changeIndex = index;
         disk.inFlight = batch;
@@ -125,6 +144,7 @@ export class Observer {
         });
       },
       saveSnapshot: (meta, chunks, done) => {
+        if (node.isRewritten) return store.saveSnapshot(meta, chunks, done);
         for (const each of onSnapshotTaken) each.onSnapshotTaken?.(node, meta);
         let print = 0;
         const printed = function* (): Generator<Uint8Array> {
@@ -224,6 +244,7 @@ function audiences(all: readonly Invariant[]) {
     onStep: of('onStep'),
     onCommitted: of('onCommitted'),
     onCommand: of('onCommand'),
+    onGuarded: of('onGuarded'),
     onApplied: of('onApplied'),
     onConfiguration: of('onConfiguration'),
     onSnapshotTaken: of('onSnapshotTaken'),

@@ -10,6 +10,7 @@ import { Damage } from '../../src/storage/recovery.ts';
 import { call, type Routine, runRoutine } from '../../src/storage/routine.ts';
 import { damaged } from '../../src/storage/storage-error.ts';
 import { hold } from '../violation.ts';
+import { rewriteOne } from './rewriting.ts';
 import type { Durable, OpenedDisk, SimulatedDisk } from './simulated-disk.ts';
 import { VirtualDisk } from './virtual-disk.ts';
 import { type Timing, VirtualEngine } from './virtual-engine.ts';
@@ -86,6 +87,22 @@ export class LevelDisk implements SimulatedDisk {
     const sequence = Math.min(slot?.sequence ?? 0, this.#head()?.sequence ?? 0);
     this.#damage = { durable: { ...this.durable, isWhole: false }, sequence };
     this.#disk.flip(random);
+  }
+
+  rewrite(random: SeededRandom): boolean {
+    if (this.#damage !== undefined || this.#head()?.hardState.rejoining !== 0) return false;
+    const atOnce = (job: () => void): void => job();
+    let isRewritten = false;
+    runRoutine(this.#openStore(new VirtualEngine(this.#disk, { later: atOnce, soon: atOnce })), (outcome) => {
+      if (!('value' in outcome)) throw outcome.error;
+      const { store, state } = outcome.value;
+      const entries = rewriteOne(state, random);
+      if (entries === undefined) return;
+      store.save({ entries }, (error) => {
+        isRewritten = error === undefined;
+      });
+    });
+    return isRewritten;
   }
 
   *#open(engine: VirtualEngine): Routine<OpenedDisk> {

@@ -1,5 +1,6 @@
 import type { SeededRandom } from '../../src/core/random.ts';
 import { type DiskImage, emptyDisk, MemoryStore } from '../../src/storage/memory-store.ts';
+import { rewriteOne } from './rewriting.ts';
 import type { Durable, OpenedDisk, SimulatedDisk } from './simulated-disk.ts';
 import type { Timing } from './virtual-engine.ts';
 
@@ -47,5 +48,12 @@ export class MemoryDisk implements SimulatedDisk {
   /** There are no records that could be damaged: all is lost. */
   flip(): void {
     this.lose();
+  }
+
+  rewrite(random: SeededRandom): boolean {
+    const suffix = rewriteOne(this.#image, random);
+    if (suffix === undefined) return false;
+    this.#image = { ...this.#image, entries: [...this.#image.entries.slice(0, -suffix.length), ...suffix] };
+    return true;
   }
 }

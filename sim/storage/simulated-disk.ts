@@ -33,4 +33,6 @@ export interface SimulatedDisk {
   lose(): void;
   /** A bit is not as it was written, somewhere, while the node is down. */
   flip(random: SeededRandom): void;
+  /** Somebody changes a committed entry, with right checksums, while the node is down. False when there is none that the node would apply again. */
+  rewrite(random: SeededRandom): boolean;
 }

@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { namePattern } from '../core/ids.ts';
-import { maxErrorLength, maxKeyLength, maxNameLength, maxTags, maxValueLength } from '../wire/limits.ts';
+import {
+  maxErrorLength,
+  maxGuardedPayloadLength,
+  maxKeyLength,
+  maxNameLength,
+  maxSecretLength,
+  maxSubjectLength,
+  maxTags,
+  maxValueLength,
+} from '../wire/limits.ts';
 import { taskStates } from '../tasks/task.ts';
 
 const dayMs = 86_400_000;
@@ -140,6 +149,24 @@ export const failBody = z.strictObject({ fence: index, error: z.string().max(max
 export const fenceBody = z.strictObject({ fence: index });
 export const taskHeartbeatBody = z.strictObject({ fence: index, progress: z.number().optional() });
 
+/** The file that a vote makes, or its field `certificate` alone. */
+const certificate = z
+  .union([z.string(), z.looseObject({ certificate: z.string() })])
+  .transform((value) => (typeof value === 'string' ? value : value.certificate))
+  .pipe(z.base64());
+export const decisionBody = z.strictObject({
+  certificate,
+  subject: z.string().min(1).max(maxSubjectLength).optional(),
+  payload: z.string().max(maxGuardedPayloadLength).default(''),
+});
+export const decisionsQuery = z.strictObject({
+  consistency,
+  kind: name.optional(),
+  subject: z.string().max(maxSubjectLength).optional(),
+  limit,
+});
+export const secretBody = z.strictObject({ value: z.string().max(maxSecretLength) });
+
 /** As libp2p writes the id of an Ed25519 key. */
 const peerId = z.string().regex(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/, 'must be the peer id of an Ed25519 key');
 const memberFields = {
@@ -158,7 +185,9 @@ export const memberBody = z.strictObject({
   peer: memberFields.peer.optional(),
   role: z.enum(['voter', 'learner']).default('voter'),
   replaces: name.optional(),
+  certificate: certificate.optional(),
 });
+export const removalBody = z.strictObject({ certificate: certificate.optional() }).optional();
 export const joinBody = z.strictObject({ token: z.string().min(1).max(maxNameLength), ...memberFields });
 export const tokenBody = z
   .strictObject({
@@ -173,12 +202,43 @@ export const tokenBody = z
 export const memberParams = z.strictObject({ nodeId: name });
 export const transferBody = z.strictObject({ to: name.optional() }).optional();
 
+const voteId = z.string().regex(/^[0-9a-f]{64}$/, 'must be the id of a vote: 64 hexadecimal digits');
+const bytesUpTo = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .refine((text) => Buffer.byteLength(text) <= max, `at most ${max} bytes`);
+export const voteParams = z.strictObject({ id: voteId });
+export const voteBody = z.strictObject({
+  subject: bytesUpTo(256),
+  kind: bytesUpTo(64).default('decision'),
+  payload: z.unknown().optional(),
+  options: z
+    .array(bytesUpTo(64))
+    .min(2)
+    .max(8)
+    .refine((options) => new Set(options).size === options.length, 'no two may be alike')
+    .default(['approve', 'reject']),
+  minSupport: z.number().int().min(1).max(128).optional(),
+  timeoutMs: z.number().int().min(100).max(604_800_000).default(5000),
+  validMs: z
+    .number()
+    .int()
+    .min(1000)
+    .max(365 * dayMs)
+    .default(dayMs),
+  wait: z.number().int().min(0).max(maxWaitMs).optional(),
+});
+export const ballotBody = z.strictObject({ choice: bytesUpTo(64) });
+export const voteQuery = z.strictObject({ wait: duration.optional() });
+export const votesQuery = z.strictObject({ limit });
+
 export const eventsQuery = z.strictObject({
   from: count(Number.MAX_SAFE_INTEGER).optional(),
   kinds: z
     .string()
     .transform((text) => text.split(',').filter((kind) => kind !== ''))
-    .pipe(z.array(z.enum(['task', 'agent', 'vote', 'partition', 'member', 'key'])))
+    .pipe(z.array(z.enum(['task', 'agent', 'vote', 'partition', 'member', 'key', 'divergence'])))
     .optional(),
 });
 

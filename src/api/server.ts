@@ -6,12 +6,14 @@ import { openApi } from './openapi.ts';
 import { problem, problemOf, type Problem } from './problem.ts';
 import { route, type Answer, type Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
+import { decisionRoutes } from './routes/decisions.ts';
 import { eventRoutes } from './routes/events.ts';
 import { kvRoutes } from './routes/kv.ts';
 import { memberRoutes } from './routes/members.ts';
 import { nodeRoutes } from './routes/node.ts';
 import { snapshotRoutes } from './routes/snapshot.ts';
 import { taskRoutes } from './routes/tasks.ts';
+import { voteRoutes } from './routes/votes.ts';
 import { noQuery } from './schemas.ts';
 import { attachStream } from './stream.ts';
 
@@ -43,6 +45,8 @@ export async function startApi(node: NodeService, { host, port, logger }: ApiOpt
     ...kvRoutes(node),
     ...agentRoutes(node),
     ...taskRoutes(node),
+    ...voteRoutes(node),
+    ...decisionRoutes(node),
     ...eventRoutes(node),
   ];
   routes.push(

@@ -114,9 +114,8 @@ export class Agreement {
 
   /** R3. */
   #decide(): boolean {
-    const values = decisions(this.#statements, this.sizes);
     const before = this.#own.decided;
-    if (before !== undefined && !values.includes(before)) values.push(before);
+    const values = decisions(this.#statements, this.sizes, before);
     if (values.length > 1) this.#breach = values;
     const decided = values[0];
     return values.length === 1 && decided !== undefined && decided !== before && this.#change({ decided });

@@ -40,7 +40,7 @@ export type Signable =
 export const maxBatch = 2 ** maxPath;
 
 const leafPrefix = 0;
-const nodePrefix = Uint8Array.of(1);
+const nodePrefix = 1;
 const kinds = { ballot: 1, expiry: 2, attestation: 3 } as const satisfies Record<Signable['type'], number>;
 const rootLabel = label('quorate/bft/v1/batch');
 const filler = new Uint8Array(hashBytes);
@@ -74,7 +74,14 @@ function leafOf(hashes: Hashes, thing: Signable, index: number): Uint8Array {
   return hashes.sha256(writer.finish());
 }
 
-const nodeOf = (hashes: Hashes, left: Uint8Array, right: Uint8Array): Uint8Array => hashes.sha256(labelled(nodePrefix, left, right));
+/** Where every inner node is put together: there are up to six for each leaf. */
+const node = Uint8Array.of(nodePrefix, ...filler, ...filler);
+
+function nodeOf(hashes: Hashes, left: Uint8Array, right: Uint8Array): Uint8Array {
+  node.set(left, 1);
+  node.set(right, 1 + hashBytes);
+  return hashes.sha256(node);
+}
 
 const rootMessage = (root: Uint8Array): Uint8Array => labelled(rootLabel, root);
 
@@ -107,7 +114,11 @@ export function verifyBatched(
 ): boolean {
   if (path.length > maxPath || index >= 2 ** path.length) return false;
   let hash = leafOf(hashes, thing, index);
-  for (const [height, sibling] of path.entries())
-    hash = ((index >> height) & 1) === 0 ? nodeOf(hashes, hash, sibling) : nodeOf(hashes, sibling, hash);
+  let place = index;
+  for (const sibling of path) {
+    if (sibling.length !== hashBytes) return false;
+    hash = place % 2 === 0 ? nodeOf(hashes, hash, sibling) : nodeOf(hashes, sibling, hash);
+    place >>= 1;
+  }
   return verify(publicKey, rootMessage(hash), signature);
 }

@@ -3,10 +3,10 @@ import { equalBytes } from '../core/bytes.ts';
 import type { MemberIndex } from './epoch.ts';
 import type { Evidence } from './evidence.ts';
 import type { Motion } from './motion.ts';
-import { bitmapOf, isBallotFor, isExpiryFor } from './motion.ts';
+import { bitmapOf, isBallotFor, isExpiryFor, isWithin, withBit } from './motion.ts';
 import type { Notary } from './notary.ts';
-import { outcomeByBallots, outcomeOf } from './tally.ts';
-import type { Witness } from './witness.ts';
+import { Tally } from './tally.ts';
+import type { Outcome, Witness } from './witness.ts';
 
 /** What became of something that came in. `rejected` is provably wrong: to be counted against its sender. */
 export type Verdict = { readonly type: 'taken' | 'ignored' } | { readonly type: 'rejected'; readonly why: string };
@@ -15,7 +15,7 @@ export const taken: Verdict = { type: 'taken' };
 export const ignored: Verdict = { type: 'ignored' };
 export const rejected = (why: string): Verdict => ({ type: 'rejected', why });
 
-/** What one voter has put in: the first, and one that differs from it, which proves that the voter lies. Then neither counts. */
+/** What one voter has put in: the one that counts, and one that no honest voter puts in besides, which proves that the voter lies. Then neither counts. */
 interface Slot<T> {
   readonly first: T;
   second: T | undefined;
@@ -28,14 +28,17 @@ export class BallotBox {
   readonly #ballots: (Slot<SignedBallot> | undefined)[];
   readonly #expiries: (Slot<SignedExpiry> | undefined)[];
   readonly #evidence: Evidence[] = [];
+  readonly #tally: Tally;
   #ballotBits: Uint8Array;
   #expiryBits: Uint8Array;
+  #hasExpiries = false;
   #conclusive: Witness | undefined;
   #afterExpiry: Witness | undefined;
 
   constructor(motion: Motion, notary: Notary) {
     this.#motion = motion;
     this.#notary = notary;
+    this.#tally = new Tally(motion);
     this.#ballots = Array.from({ length: motion.n }, () => undefined);
     this.#expiries = Array.from({ length: motion.n }, () => undefined);
     this.#ballotBits = bitmapOf(motion.n, () => false);
@@ -49,30 +52,39 @@ export class BallotBox {
     const slot = this.#ballots[ballot.voter];
     if (slot?.second !== undefined || (slot !== undefined && equalBytes(slot.first.ballot.choices, ballot.choices))) return ignored;
     if (signature === 'unchecked' && !this.#notary.isBallotSigned(signed)) return rejected('ballot not signed by its voter');
-    if (slot === undefined) this.#ballots[ballot.voter] = { first: signed, second: undefined };
-    else {
+    const { proposal, voter } = ballot;
+    if (slot === undefined) {
+      this.#ballots[voter] = { first: signed, second: undefined };
+      this.#ballotBits = withBit(this.#ballotBits, voter);
+      this.#tally.ballot(ballot);
+    } else {
       slot.second = signed;
-      const { proposal, voter } = ballot;
+      this.#tally.ballot(slot.first.ballot, -1);
       this.#evidence.push({ kind: 'double_ballot', proposal, member: voter, first: slot.first, second: signed });
     }
-    this.#count();
+    this.#conclude();
     return taken;
   }
 
-  /** The signature is checked if nothing else speaks against the expiry, unless it has been. */
+  /** As for a ballot; but an expiry that names all items of the one before, and more, takes its place. */
   addExpiry(signed: SignedExpiry, signature: 'checked' | 'unchecked' = 'unchecked'): Verdict {
     const { expiry } = signed;
     if (!isExpiryFor(this.#motion, expiry)) return rejected('malformed expiry');
     const slot = this.#expiries[expiry.voter];
-    if (slot?.second !== undefined || (slot !== undefined && equalBytes(slot.first.expiry.items, expiry.items))) return ignored;
+    if (slot?.second !== undefined || (slot !== undefined && isWithin(expiry.items, slot.first.expiry.items))) return ignored;
     if (signature === 'unchecked' && !this.#notary.isExpirySigned(signed)) return rejected('expiry not signed by its voter');
-    if (slot === undefined) this.#expiries[expiry.voter] = { first: signed, second: undefined };
-    else {
+    const { proposal, voter } = expiry;
+    if (slot !== undefined) this.#tally.expiry(slot.first.expiry, -1);
+    if (slot === undefined || isWithin(slot.first.expiry.items, expiry.items)) {
+      this.#expiries[voter] = { first: signed, second: undefined };
+      this.#expiryBits = withBit(this.#expiryBits, voter);
+      this.#tally.expiry(expiry);
+      this.#hasExpiries = true;
+    } else {
       slot.second = signed;
-      const { proposal, voter } = expiry;
       this.#evidence.push({ kind: 'double_expiry', proposal, member: voter, first: slot.first, second: signed });
     }
-    this.#count();
+    this.#conclude();
     return taken;
   }
 
@@ -109,11 +121,16 @@ export class BallotBox {
     return this.#afterExpiry;
   }
 
-  /** The items without conclusive ballots, a bit each; undefined when there is none. */
+  /** The items without conclusive ballots, a bit each; undefined when there is none. More of them when a ballot turns out to be one of two. */
   get openItems(): Uint8Array | undefined {
-    const ballots = this.#countedBallots();
-    const open = bitmapOf(this.#motion.items, (item) => outcomeByBallots(this.#motion, ballots, item) === undefined);
-    return this.#conclusive !== undefined || open.every((byte) => byte === 0) ? undefined : open;
+    return this.#conclusive === undefined ? this.#tally.openItems : undefined;
+  }
+
+  /** Everything in the box, also both ballots of a voter that lies. */
+  get contents(): (SignedBallot | SignedExpiry)[] {
+    return [...this.#ballots, ...this.#expiries].flatMap((slot) =>
+      slot === undefined ? [] : slot.second === undefined ? [slot.first] : [slot.first, slot.second],
+    );
   }
 
   ballotOf(voter: MemberIndex): SignedBallot | undefined {
@@ -142,22 +159,17 @@ export class BallotBox {
     return this.#evidence.splice(0);
   }
 
-  #countedBallots(): SignedBallot[] {
-    return this.#ballots.flatMap((slot) => (slot === undefined || slot.second !== undefined ? [] : [slot.first]));
+  #conclude(): void {
+    this.#conclusive ??= this.#witness(this.#tally.conclusive, []);
+    if (this.#hasExpiries) this.#afterExpiry ??= this.#witness(this.#tally.afterExpiry, counted(this.#expiries));
   }
 
-  #count(): void {
-    this.#ballotBits = bitmapOf(this.#motion.n, (voter) => this.#ballots[voter] !== undefined);
-    this.#expiryBits = bitmapOf(this.#motion.n, (voter) => this.#expiries[voter] !== undefined);
-    const ballots = this.#countedBallots();
-    const expiries = this.#expiries.flatMap((slot) => (slot === undefined || slot.second !== undefined ? [] : [slot.first]));
-    this.#conclusive ??= this.#witness(ballots, []);
-    if (expiries.length > 0) this.#afterExpiry ??= this.#witness(ballots, expiries);
-  }
-
-  #witness(ballots: readonly SignedBallot[], expiries: readonly SignedExpiry[]): Witness | undefined {
+  #witness(outcome: Outcome | undefined, expiries: readonly SignedExpiry[]): Witness | undefined {
     const { proposal } = this.#motion;
-    const outcome = outcomeOf(this.#motion, ballots, expiries);
-    return outcome && { proposal, value: this.#notary.valueOf(proposal, outcome), outcome, ballots, expiries };
+    return outcome && { proposal, value: this.#notary.valueOf(proposal, outcome), outcome, ballots: counted(this.#ballots), expiries };
   }
 }
+
+/** Of voters that have not been found to lie. */
+const counted = <T>(slots: readonly (Slot<T> | undefined)[]): T[] =>
+  slots.flatMap((slot) => (slot === undefined || slot.second !== undefined ? [] : [slot.first]));

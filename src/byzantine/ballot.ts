@@ -12,11 +12,11 @@ export interface Ballot {
   readonly choices: Uint8Array;
 }
 
-/** One member's word that its time is up and that some items have no conclusive ballots with it; once per proposal. */
+/** One member's word that its time is up and that some items have no conclusive ballots with it. A later one of a proposal names all items of those before. */
 export interface Expiry {
   readonly proposal: ProposalId;
   readonly voter: MemberIndex;
-  /** One bit an item, the lowest bit of the first byte first; spare bits are 0. Set: the item was inconclusive at the deadline. */
+  /** One bit an item, the lowest bit of the first byte first; spare bits are 0. Set: the item was inconclusive when the time was up. */
   readonly items: Uint8Array;
 }
 

@@ -1,7 +1,9 @@
 import { assert } from '../core/assert.ts';
 import { concatBytes, emptyBytes, equalBytes } from '../core/bytes.ts';
 import { hashBytes } from './crypto.ts';
-import { type Digest, digest } from './digest.ts';
+import { type Digest, digest, digestOf } from './digest.ts';
+
+export { digestOf, toHex } from './digest.ts';
 
 // Little endian, fixed widths, lengths before contents: of any value there is exactly one encoding, so that a hash of it is a hash of the value.
 
@@ -10,18 +12,6 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The bytes of a label that keeps hashed and signed things of different meaning apart. */
 export const label = (text: string): Uint8Array => encoder.encode(text);
-
-const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-/** Lower-case hexadecimal digits. */
-export function toHex(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += hexOfByte[byte];
-  return text;
-}
-
-/** 32 bytes as a digest. */
-export const digestOf = (bytes: Uint8Array): Digest => digest(toHex(bytes));
 
 /** A digest as 32 bytes. */
 export function digestBytes(value: Digest): Uint8Array {
@@ -100,9 +90,11 @@ export class ByteWriter {
     return this.bytes16(encoder.encode(text));
   }
 
-  /** What was written, as a copy. */
+  /** What was written, as a copy; the writer is empty then. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    const bytes = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return bytes;
   }
 
   /** Makes room; before the view is looked up, for it may be another afterwards. */
@@ -140,6 +132,11 @@ export class ByteReader {
   /** No field was missing or out of bounds, and nothing is left. */
   get done(): boolean {
     return this.#ok && this.#offset === this.#bytes.length;
+  }
+
+  /** How many bytes were read. */
+  get offset(): number {
+    return this.#offset;
   }
 
   /** Marks the input as malformed. */
@@ -248,9 +245,13 @@ export function decodeStrictly<T>(
   return equalBytes(encode(value, write), bytes) ? value : undefined;
 }
 
+/** Writers that nobody writes with just now: a buffer costs more than what is written. As many as there are encodings within encodings. */
+const idleWriters: ByteWriter[] = [];
+
 export function encode<T>(value: T, write: (writer: ByteWriter, value: T) => void): Uint8Array {
-  const writer = new ByteWriter();
+  const writer = idleWriters.pop() ?? new ByteWriter();
   write(writer, value);
+  idleWriters.push(writer);
   return writer.finish();
 }
 

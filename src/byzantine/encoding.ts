@@ -121,9 +121,16 @@ export const encodeConfiguration = (configuration: EpochConfiguration): Uint8Arr
 export const decodeConfiguration = (bytes: Uint8Array): EpochConfiguration | undefined =>
   decodeStrictly(bytes, readConfiguration, writeConfiguration);
 
+const configurationDigests = new WeakMap<EpochConfiguration, Digest>();
+
 /** What binds keys, attestations and certificates to an epoch. */
-export const configurationDigest = (hashes: Hashes, configuration: EpochConfiguration): Digest =>
-  digestOf(hashes.sha256(labelled(labels.configuration, encodeConfiguration(configuration))));
+export function configurationDigest(hashes: Hashes, configuration: EpochConfiguration): Digest {
+  const known = configurationDigests.get(configuration);
+  if (known !== undefined) return known;
+  const made = digestOf(hashes.sha256(labelled(labels.configuration, encodeConfiguration(configuration))));
+  configurationDigests.set(configuration, made);
+  return made;
+}
 
 export function writeBallot(writer: ByteWriter, { proposal, voter, choices }: Ballot): void {
   writer.digest(proposal).u16(voter).bytes16(choices);

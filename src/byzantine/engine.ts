@@ -6,7 +6,7 @@ import type { MemberIndex } from './epoch.ts';
 import type { Evidence } from './evidence.ts';
 import type { ByzantineMessage, Outgoing, StatementMessage } from './messages.ts';
 import type { Motion } from './motion.ts';
-import { isBallotFor, isBitmap } from './motion.ts';
+import { bitmapOf, hasBit, isBallotFor, isBitmap, isWithin } from './motion.ts';
 import type { Notary } from './notary.ts';
 import type { Peer } from './peers.ts';
 import { Peers } from './peers.ts';
@@ -16,6 +16,9 @@ import { contradictionIn, firstStatement, isNewer, regressionOf, valuesOf } from
 import { Timers } from './timers.ts';
 import type { Value, Witness } from './witness.ts';
 import { Witnesses } from './witnesses.ts';
+
+/** Of the time of a view: what was said is said again when there is no answer by then, before anybody gives the view up. */
+const reminderShare = 2 / 3;
 
 export interface EngineOptions {
   readonly motion: Motion;
@@ -50,7 +53,10 @@ export class Engine {
   #ballot: SignedBallot | undefined;
   #expiry: SignedExpiry | undefined;
   #hasCast = false;
-  #hasExpired = false;
+  /** The time for ballots was up in this life. */
+  #isOver = false;
+  /** What this member lets expire, signed or about to be. */
+  #expiring: Uint8Array | undefined;
   #toSign: (Ballot | Expiry)[] = [];
   #messages: Outgoing[] = [];
   #evidence: Evidence[] = [];
@@ -69,7 +75,7 @@ export class Engine {
     this.#said = { ...(memory?.statement ?? firstStatement(boot)), boot };
     const firstLeader = Number.parseInt(proposal.slice(0, 8), 16);
     this.#agreement = new Agreement({ n, self, firstLeader, statement: this.#said, candidates: this.#witnesses });
-    this.#peers = new Peers(n, self);
+    this.#peers = new Peers(n, self, () => viewMs() * reminderShare);
     this.#timers = new Timers(nowMs + timeoutMs, viewMs);
     if (memory !== undefined) this.#resume(memory, nowMs);
     this.#settle(nowMs);
@@ -106,7 +112,7 @@ export class Engine {
       this.#box.addBallot(signed, 'checked');
       this.#broadcast({ type: 'ballot', ballot: signed });
     } else {
-      if (this.#expiry !== undefined) return;
+      if (this.#expiry !== undefined && !isWithin(this.#expiry.expiry.items, signed.expiry.items)) return;
       this.#expiry = signed;
       this.#box.addExpiry(signed, 'checked');
       this.#broadcast({ type: 'expiry', expiry: signed });
@@ -128,7 +134,7 @@ export class Engine {
   tick(nowMs: number): void {
     if (this.#hasStopped) return;
     const due = this.#timers.due(nowMs);
-    if (due.deadline) this.#expire();
+    if (due.deadline) this.#isOver = true;
     if (due.view) this.#agreement.timeOut();
     this.#settle(nowMs);
     for (const [member, peer] of this.#peers) if (peer.remindAtMs <= nowMs) this.#remind(member, peer, nowMs);
@@ -161,8 +167,8 @@ export class Engine {
   #resume({ ballot, expiry }: Memory, nowMs: number): void {
     this.#ballot = ballot;
     this.#expiry = expiry;
+    this.#expiring = expiry?.expiry.items;
     this.#hasCast = ballot !== undefined;
-    this.#hasExpired = expiry !== undefined;
     if (ballot !== undefined) this.#box.addBallot(ballot, 'checked');
     if (expiry !== undefined) this.#box.addExpiry(expiry, 'checked');
     // What was said before may have been lost on the way, and what was heard is forgotten.
@@ -209,7 +215,7 @@ export class Engine {
     peer.heard(message);
     if (asks && peer.telling === 'nothing' && peer.mayAnswer(nowMs)) peer.telling = 'statement';
     if (this.#isOwed(from, peer)) peer.armIfIdle(nowMs);
-    if (!isNewer(statement, before)) return taken;
+    if (!isNewer(statement, before)) return ignored;
     const lie = before && !peer.hasLied ? regressionOf(before, statement) : undefined;
     if (before !== undefined && lie !== undefined) {
       peer.hasLied = true;
@@ -229,6 +235,8 @@ export class Engine {
       this.#said = now;
       this.#mustSave = true;
       this.#witnesses.keep(now);
+      const hasOutcome = now.decided !== undefined || this.#box.conclusive !== undefined || this.#box.afterExpiry !== undefined;
+      if (now.view > before.view && !hasOutcome) this.#shareAll();
       const proposed = now.proposed === before.proposed ? undefined : this.#witnesses.of(now.proposed);
       if (proposed !== undefined) this.#broadcast({ type: 'witness', witness: proposed });
       for (const [, peer] of this.#peers) {
@@ -237,6 +245,7 @@ export class Engine {
       }
     }
     this.#timers.follow(now, nowMs);
+    if (this.#isOver) this.#expire();
     this.#askForWitness(nowMs);
   }
 
@@ -288,11 +297,20 @@ export class Engine {
     return [current[2], frozen[2]?.value].find(isMissing);
   }
 
+  /** Lets the items expire that have no conclusive ballots here; again, with more of them, if ballots that had been conclusive turn out to be a liar's. */
   #expire(): void {
-    const items = this.#box.openItems;
-    if (items === undefined || this.#hasExpired) return;
-    this.#hasExpired = true;
-    this.#toSign.push({ proposal: this.#motion.proposal, voter: this.#self, items });
+    const { proposal, items } = this.#motion;
+    const [open, before] = [this.#box.openItems, this.#expiring];
+    const hasNews = open !== undefined && (before === undefined || (this.#box.afterExpiry === undefined && !isWithin(open, before)));
+    if (!hasNews || this.statement.decided !== undefined) return;
+    this.#expiring = bitmapOf(items, (item) => hasBit(open, item) || (before !== undefined && hasBit(before, item)));
+    this.#toSign.push({ proposal, voter: this.#self, items: this.#expiring });
+  }
+
+  /** Without an outcome at hand in a later view: perhaps each member lacks what others have, or takes a different one of a liar's ballots for the only one. */
+  #shareAll(): void {
+    for (const signed of this.#box.contents)
+      this.#broadcast('ballot' in signed ? { type: 'ballot', ballot: signed } : { type: 'expiry', expiry: signed });
   }
 
   /** Sends the peer what it hasn't shown to have, and asks again for what it hasn't sent. */

@@ -7,6 +7,9 @@ export type MemberIndex = number;
 /** At most this many members vote: statements and certificates grow with them. */
 export const maxMembers = 128;
 
+/** A cluster changes its voters at most this often: every change is kept for ever, to be verified. */
+export const maxEpochs = 10_000;
+
 export interface Member {
   readonly nodeId: NodeId;
   /** 32 raw bytes, the key that `nodeId` is made from. */

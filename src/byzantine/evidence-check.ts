@@ -4,6 +4,7 @@ import type { BatchSignature } from './ballot.ts';
 import type { Trust } from './certificate.ts';
 import { configurationDigest } from './encoding.ts';
 import type { Evidence } from './evidence.ts';
+import { isWithin } from './motion.ts';
 
 /** True if the evidence shows anyone who knows the members that this one lies: it signed two different things where an honest member signs one for ever. */
 export function isProven(evidence: Evidence, trust: Trust): boolean {
@@ -12,7 +13,10 @@ export function isProven(evidence: Evidence, trust: Trust): boolean {
   const both = signedThings(evidence, trust);
   if (key === undefined || both.some(({ isTheirs }) => !isTheirs)) return false;
   const [first, second] = both.map(({ content }) => content);
-  if (first === undefined || second === undefined || equalBytes(first, second)) return false;
+  if (first === undefined || second === undefined) return false;
+  // An honest member's expiries only grow.
+  const mayBoth = evidence.kind === 'double_expiry' ? isWithin(first, second) || isWithin(second, first) : equalBytes(first, second);
+  if (mayBoth) return false;
   return both.every(({ thing, signature }) => verifyBatched(trust.hashes, trust.verify, key, thing, signature));
 }
 

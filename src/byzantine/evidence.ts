@@ -13,7 +13,7 @@ export interface DoubleBallot {
   readonly second: SignedBallot;
 }
 
-/** Two signed expiries of one voter that differ: shows anyone that the voter lies. */
+/** Two signed expiries of one voter, neither of which names all items of the other: shows anyone that the voter lies. */
 export interface DoubleExpiry {
   readonly kind: 'double_expiry';
   readonly proposal: ProposalId;

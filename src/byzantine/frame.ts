@@ -54,6 +54,9 @@ export function encodeFrame(header: FrameHeader, payload: Uint8Array): Uint8Arra
 /** A frame with its tags, as it travels. */
 export const closeFrame = (signed: Uint8Array, tags: readonly Uint8Array[]): Uint8Array => concatBytes([signed, ...tags]);
 
+/** True for bytes that claim to be a frame. */
+export const isFrame = (bytes: Uint8Array): boolean => bytes[0] === (magic & 0xff) && bytes[1] === magic >> 8;
+
 /** Takes a frame of anyone apart; `undefined` if it is malformed or has not one tag, or `members` tags if it is to all. Nothing is checked, and nothing copied. */
 export function decodeFrame(bytes: Uint8Array, members: number): Frame | undefined {
   if (bytes.length > headerBytes + maxPayloadBytes + members * tagBytes) return undefined;

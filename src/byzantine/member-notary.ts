@@ -1,5 +1,7 @@
+import { equalBytes } from '../core/bytes.ts';
 import { verifyBatched } from './attestation.ts';
-import type { Hashes, VerifySignature } from './crypto.ts';
+import { toHex } from './bytes.ts';
+import { hashBytes, type Hashes, type VerifySignature } from './crypto.ts';
 import { outcomeValue } from './encoding.ts';
 import type { EpochConfiguration } from './epoch.ts';
 import type { Notary } from './notary.ts';
@@ -27,15 +29,23 @@ const maxRememberedBytes = 128;
  * wrong is not remembered: a flood of it would push the rest out.
  */
 export function rememberSignatures(verify: VerifySignature, capacity: number): VerifySignature {
-  const right = new Set<string>();
+  // By the first half of the signature: no two rightly signed messages share it.
+  const right = new Map<string, { readonly publicKey: Uint8Array; readonly message: Uint8Array; readonly signature: Uint8Array }>();
   return (publicKey, message, signature) => {
     if (message.length > maxRememberedBytes) return verify(publicKey, message, signature);
-    const name = [publicKey, signature, message].map((bytes) => String.fromCharCode(...bytes)).join('|');
-    if (right.has(name)) return true;
+    const name = toHex(signature.subarray(0, hashBytes));
+    const known = right.get(name);
+    if (
+      known !== undefined &&
+      equalBytes(known.signature, signature) &&
+      equalBytes(known.message, message) &&
+      equalBytes(known.publicKey, publicKey)
+    )
+      return true;
     if (!verify(publicKey, message, signature)) return false;
-    const [oldest] = right;
+    const [oldest] = right.keys();
     if (right.size >= capacity && oldest !== undefined) right.delete(oldest);
-    right.add(name);
+    right.set(name, { publicKey, message, signature });
     return true;
   };
 }

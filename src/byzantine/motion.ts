@@ -25,9 +25,19 @@ export const isExpiryFor = ({ proposal, n, items }: Motion, expiry: Expiry): boo
 
 /** A bit each for `length` things, spare bits 0. */
 export const isBitmap = (bitmap: Uint8Array, length: number): boolean =>
-  bitmap.length === Math.ceil(length / 8) && (length % 8 === 0 || (bitmap.at(-1) ?? 0) < 1 << (length % 8));
+  bitmap.length === Math.ceil(length / 8) && (length % 8 === 0 || (bitmap[bitmap.length - 1] ?? 0) < 1 << (length % 8));
 
 export const hasBit = (bitmap: Uint8Array, place: number): boolean => (((bitmap[place >> 3] ?? 0) >> (place & 7)) & 1) === 1;
+
+/** Every bit of `part` is set in `whole`, which is as long. */
+export const isWithin = (part: Uint8Array, whole: Uint8Array): boolean => part.every((byte, at) => (byte & ~(whole[at] ?? 0)) === 0);
+
+/** A copy with this bit set too. */
+export function withBit(bitmap: Uint8Array, place: number): Uint8Array {
+  const copy = bitmap.slice();
+  copy[place >> 3] = (copy[place >> 3] ?? 0) | (1 << (place & 7));
+  return copy;
+}
 
 /** The bits of the places for which `isSet` holds. */
 export function bitmapOf(length: number, isSet: (place: number) => boolean): Uint8Array {

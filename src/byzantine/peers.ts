@@ -3,17 +3,18 @@ import type { Seen, StatementMessage } from './messages.ts';
 import { hasBit } from './motion.ts';
 import type { Value } from './witness.ts';
 
-const firstReminderMs = 100;
 const maxReminderMs = 2000;
-/** Answers to one peer in `firstReminderMs`: a small question has a long answer. */
+/** Answers to one peer in `answersMs`: a small question has a long answer. */
 const maxAnswers = 4;
+const answersMs = 100;
+const noBits = new Uint8Array(0);
 
 /** What this member knows of how far another one has heard it, and when to remind it. */
 class Peer {
   /** The newest of this member's statements that the peer has shown to have. */
   seen: Seen | undefined;
-  ballots = new Uint8Array(0);
-  expiries = new Uint8Array(0);
+  ballots: Uint8Array = noBits;
+  expiries: Uint8Array = noBits;
   /** It is to be sent the statement with the next `Ready`, and perhaps asked for its own. */
   telling: 'nothing' | 'statement' | 'question' = 'nothing';
   /** This member has just started or the link was lost: it may have forgotten what the peer said. */
@@ -22,15 +23,20 @@ class Peer {
   asked: Value | undefined;
   hasLied = false;
   remindAtMs = Number.POSITIVE_INFINITY;
-  #waitMs = firstReminderMs;
+  readonly #firstReminderMs: () => number;
+  #waitMs = 0;
   #answers = 0;
   #answersSinceMs = Number.NEGATIVE_INFINITY;
+
+  constructor(firstReminderMs: () => number) {
+    this.#firstReminderMs = firstReminderMs;
+  }
 
   heard({ seen, ballots, expiries }: StatementMessage): void {
     this.mustAsk = false;
     this.seen = seen;
-    this.ballots = new Uint8Array(ballots);
-    this.expiries = new Uint8Array(expiries);
+    this.ballots = ballots;
+    this.expiries = expiries;
   }
 
   hasBallotOf(voter: MemberIndex): boolean {
@@ -43,8 +49,8 @@ class Peer {
 
   /** Reminds in a while, unless it is to be sooner. */
   arm(nowMs: number): void {
-    this.#waitMs = firstReminderMs;
-    this.remindAtMs = Math.min(this.remindAtMs, nowMs + firstReminderMs);
+    this.#waitMs = this.#firstReminderMs();
+    this.remindAtMs = Math.min(this.remindAtMs, nowMs + this.#waitMs);
   }
 
   /** Reminds in a while, unless it is going to already. */
@@ -53,7 +59,7 @@ class Peer {
   }
 
   hurry(nowMs: number): void {
-    this.#waitMs = firstReminderMs;
+    this.#waitMs = this.#firstReminderMs();
     this.remindAtMs = nowMs;
     this.mustAsk = true;
   }
@@ -65,7 +71,7 @@ class Peer {
   }
 
   mayAnswer(nowMs: number): boolean {
-    if (nowMs - this.#answersSinceMs >= firstReminderMs) {
+    if (nowMs - this.#answersSinceMs >= answersMs) {
       this.#answersSinceMs = nowMs;
       this.#answers = 0;
     }
@@ -77,23 +83,27 @@ export type { Peer };
 
 /** The other members, by index; this member has no entry. */
 export class Peers {
-  readonly #peers: ReadonlyMap<MemberIndex, Peer>;
+  readonly #all: readonly (readonly [MemberIndex, Peer])[];
+  readonly #self: MemberIndex;
 
-  constructor(n: number, self: MemberIndex) {
-    this.#peers = new Map(Array.from({ length: n }, (_, member) => [member, new Peer()] as const).filter(([member]) => member !== self));
+  /** `firstReminderMs`: how long an answer takes that was not lost. */
+  constructor(n: number, self: MemberIndex, firstReminderMs: () => number) {
+    const reminderMs = (): number => Math.min(maxReminderMs, firstReminderMs());
+    this.#self = self;
+    this.#all = Array.from({ length: n }, (_, member) => [member, new Peer(reminderMs)] as const).filter(([member]) => member !== self);
   }
 
-  [Symbol.iterator](): IterableIterator<[MemberIndex, Peer]> {
-    return this.#peers.entries();
+  [Symbol.iterator](): IterableIterator<readonly [MemberIndex, Peer]> {
+    return this.#all.values();
   }
 
   get(member: MemberIndex): Peer | undefined {
-    return this.#peers.get(member);
+    return member === this.#self ? undefined : this.#all[member > this.#self ? member - 1 : member]?.[1];
   }
 
   get wakeAtMs(): number {
     let wakeAtMs = Number.POSITIVE_INFINITY;
-    for (const peer of this.#peers.values()) wakeAtMs = Math.min(wakeAtMs, peer.remindAtMs);
+    for (const [, peer] of this.#all) wakeAtMs = Math.min(wakeAtMs, peer.remindAtMs);
     return wakeAtMs;
   }
 }

@@ -1,7 +1,7 @@
 import { assert } from '../core/assert.ts';
 import type { SignedAttestation } from './attestation.ts';
 import type { SignedBallot, SignedExpiry } from './ballot.ts';
-import { type ByteReader, ByteWriter, decodeStrictly, encode } from './bytes.ts';
+import { ByteReader, ByteWriter, encode } from './bytes.ts';
 import { maxCertificateBytes } from './certificate.ts';
 import type { Digest } from './digest.ts';
 import {
@@ -16,7 +16,7 @@ import {
   writeWitness,
 } from './encoding.ts';
 import { maxMembers } from './epoch.ts';
-import type { StatementMessage } from './messages.ts';
+import type { ByzantineMessage, StatementMessage } from './messages.ts';
 import { type ProposalId, proposalLimits } from './proposal.ts';
 import { readStatement, writeStatement } from './statement-encoding.ts';
 import type { Value, Witness } from './witness.ts';
@@ -75,7 +75,7 @@ function writeRecord(writer: ByteWriter, record: FrameRecord): void {
   writer.u8(numbers[record.type]);
   switch (record.type) {
     case 'statement':
-      return writeStatementRecord(writer, record);
+      return writeStatementMessage(writer, record.proposal, record);
     case 'ballot':
       return writeSignedBallot(writer, record.ballot);
     case 'expiry':
@@ -124,7 +124,8 @@ function readRecord(reader: ByteReader): FrameRecord {
   }
 }
 
-function writeStatementRecord(writer: ByteWriter, { proposal, statement, seen, ballots, expiries, asks }: StatementRecord): void {
+function writeStatementMessage(writer: ByteWriter, proposal: ProposalId, message: StatementMessage): void {
+  const { statement, seen, ballots, expiries, asks } = message;
   writer.digest(proposal).flag(seen !== undefined);
   if (seen !== undefined) writer.u32(seen.boot).u32(seen.revision);
   writer.bytes8(ballots).bytes8(expiries).flag(asks);
@@ -141,12 +142,12 @@ const readStatementRecord = (reader: ByteReader): StatementRecord => ({
   statement: readStatement(reader),
 });
 
-function writeSignedAttestation(writer: ByteWriter, { proposal, member, outcome, signature }: SignedAttestation): void {
+export function writeSignedAttestation(writer: ByteWriter, { proposal, member, outcome, signature }: SignedAttestation): void {
   writer.digest(proposal).u16(member).bytes16(outcome);
   writeBatchSignature(writer, signature);
 }
 
-const readSignedAttestation = (reader: ByteReader): SignedAttestation => ({
+export const readSignedAttestation = (reader: ByteReader): SignedAttestation => ({
   proposal: reader.digest(),
   member: reader.u16(0, maxMembers - 1),
   outcome: reader.bytes16(proposalLimits.items),
@@ -156,8 +157,19 @@ const readSignedAttestation = (reader: ByteReader): SignedAttestation => ({
 /** One record, as it is sent and as a node keeps its own. */
 export const encodeRecord = (record: FrameRecord): Uint8Array => encode(record, writeRecord);
 
-/** Reads a record of anyone. */
-export const decodeRecord = (bytes: Uint8Array): FrameRecord | undefined => decodeStrictly(bytes, readRecord, writeRecord);
+/** What an engine says, as a record. */
+export function encodeMessage(proposal: ProposalId, message: ByzantineMessage): Uint8Array {
+  if (message.type === 'want') return encodeRecord({ ...message, proposal });
+  if (message.type !== 'statement') return encodeRecord(message);
+  return encode(message, (writer) => writeStatementMessage(writer.u8(numbers.statement), proposal, message));
+}
+
+/** Reads a record of anyone. Nothing is encoded anew to compare: no field has two encodings, and a hash of what is in it is made from what was read. */
+export function decodeRecord(bytes: Uint8Array): FrameRecord | undefined {
+  const reader = new ByteReader(bytes);
+  const record = readRecord(reader);
+  return reader.done ? record : undefined;
+}
 
 /** Joins encoded records into as few frames' payloads as their bounds allow, in their order. A record alone fits a payload. */
 export function packRecords(records: readonly Uint8Array[]): Uint8Array[] {
@@ -181,15 +193,14 @@ export function packRecords(records: readonly Uint8Array[]): Uint8Array[] {
 /** The records of a payload; `undefined` if one of them is malformed: then nothing of the frame counts. */
 export function unpackRecords(payload: Uint8Array): FrameRecord[] | undefined {
   if (payload.length > maxPayloadBytes) return undefined;
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const reader = new ByteReader(payload);
   const records: FrameRecord[] = [];
-  for (let at = 0; at < payload.length; ) {
-    if (records.length === maxRecords || at + 4 > payload.length) return undefined;
-    const end = at + 4 + view.getUint32(at, true);
-    const record = end > payload.length ? undefined : decodeRecord(payload.subarray(at + 4, end));
-    if (record === undefined) return undefined;
+  while (!reader.done) {
+    const length = reader.u32();
+    const end = reader.offset + length;
+    const record = readRecord(reader);
+    if (records.length === maxRecords || !reader.ok || reader.offset !== end) return undefined;
     records.push(record);
-    at = end;
   }
   return records;
 }

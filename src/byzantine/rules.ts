@@ -111,19 +111,30 @@ export function acceptedIn(statements: Statements, sizes: GroupSizes, view: numb
   return undefined;
 }
 
-/** Rule 3: what is decided, for a quorum has voted so in phase 4 of one view, or for F+1 members say so. More than one only if more than F lie. */
-export function decisions(statements: Statements, sizes: GroupSizes): Value[] {
-  const values: Value[] = [];
+/**
+ * Rule 3: what is decided, for a quorum has voted so in phase 4 of one view, or for F+1 members say so; `known` is already. More than one only if more than F
+ * lie.
+ */
+export function decisions(statements: Statements, sizes: GroupSizes, known?: Value): Value[] {
+  const values = known === undefined ? [] : [known];
+  // Mostly they all say the same: it is counted once.
+  let [tried, triedView, triedWord]: [Value | undefined, number, Value | undefined] = [undefined, 0, undefined];
+  const tryVote = (view: number, value: Value | undefined): void => {
+    if (value === undefined || values.includes(value) || (value === tried && view === triedView)) return;
+    [tried, triedView] = [value, view];
+    if (isAccepted(statements, sizes, view, 3, value)) values.push(value);
+  };
   for (const s of statements) {
     if (s === undefined) continue;
-    const [now, last] = [s.current[3], s.frozen[3]];
-    if (now !== undefined && !values.includes(now) && isAccepted(statements, sizes, s.view, 3, now)) values.push(now);
-    if (last !== undefined && !values.includes(last.value) && isAccepted(statements, sizes, last.view, 3, last.value))
-      values.push(last.value);
-    if (s.decided === undefined || values.includes(s.decided)) continue;
+    tryVote(s.view, s.current[3]);
+    const last = s.frozen[3];
+    if (last !== undefined) tryVote(last.view, last.value);
+    const word = s.decided;
+    if (word === undefined || word === triedWord || values.includes(word)) continue;
+    triedWord = word;
     let count = 0;
-    for (const other of statements) if (other?.decided === s.decided) count++;
-    if (count >= sizes.honestPart) values.push(s.decided);
+    for (const other of statements) if (other?.decided === word) count++;
+    if (count >= sizes.honestPart) values.push(word);
   }
   return values;
 }

@@ -1,39 +1,99 @@
-import type { SignedBallot, SignedExpiry } from './ballot.ts';
+import type { Ballot, Expiry, SignedBallot, SignedExpiry } from './ballot.ts';
 import { byzantineQuorum } from './quorum.ts';
 import type { Motion } from './motion.ts';
-import { hasBit, isBallotFor, isExpiryFor } from './motion.ts';
+import { bitmapOf, hasBit, isBallotFor, isExpiryFor } from './motion.ts';
 import type { Notary } from './notary.ts';
 import type { Outcome, Witness } from './witness.ts';
 import { expired, split } from './witness.ts';
 
-/**
- * The outcome of an item by ballots of different voters: an option with enough support, or `split` when those who have not voted can't give any option
- * enough; undefined while it is open. A further ballot never changes it.
- */
-export function outcomeByBallots({ n, options, minSupport }: Motion, ballots: readonly SignedBallot[], item: number): number | undefined {
-  const support = Array.from({ length: options }, () => 0);
-  for (const { ballot } of ballots) {
-    const choice = ballot.choices[item] ?? options;
-    if (choice < options) support[choice] = (support[choice] ?? 0) + 1;
+/** Well-formed ballots and expiries, at most one of each a voter, counted item by item. One more costs the same however many there are. */
+export class Tally {
+  readonly #motion: Motion;
+  readonly #quorum: number;
+  /** Ballots for each option of each item. */
+  readonly #support: Uint8Array;
+  /** Expiries of each item. */
+  readonly #expiries: Uint8Array;
+  #ballots = 0;
+
+  constructor(motion: Motion) {
+    this.#motion = motion;
+    this.#quorum = byzantineQuorum(motion.n);
+    this.#support = new Uint8Array(motion.items * motion.options);
+    this.#expiries = new Uint8Array(motion.items);
   }
-  const best = Math.max(...support);
-  if (best >= minSupport) return support.indexOf(best);
-  return best + n - ballots.length < minSupport ? split : undefined;
+
+  /** Counts the ballot, or takes it back. */
+  ballot({ choices }: Ballot, by: 1 | -1 = 1): void {
+    const { options } = this.#motion;
+    this.#ballots += by;
+    for (let item = 0; item < choices.length; item++) {
+      const choice = choices[item] ?? options;
+      if (choice < options) add(this.#support, item * options + choice, by);
+    }
+  }
+
+  /** Counts the expiry, or takes it back. */
+  expiry({ items }: Expiry, by: 1 | -1 = 1): void {
+    for (let item = 0; item < this.#motion.items; item++) if (hasBit(items, item)) add(this.#expiries, item, by);
+  }
+
+  /**
+   * The outcome of an item by ballots: an option with enough support, or `split` when those who have not voted can't give any option enough; undefined while
+   * it is open. A further ballot never changes it.
+   */
+  byBallots(item: number): number | undefined {
+    const { n, options, minSupport } = this.#motion;
+    let [best, bestSupport] = [0, 0];
+    for (let option = 0; option < options; option++) {
+      const support = this.#support[item * options + option] ?? 0;
+      if (support > bestSupport) [best, bestSupport] = [option, support];
+    }
+    if (bestSupport >= minSupport) return best;
+    return bestSupport + n - this.#ballots < minSupport ? split : undefined;
+  }
+
+  /** A quorum lets the item expire. */
+  isExpired(item: number): boolean {
+    return (this.#expiries[item] ?? 0) >= this.#quorum;
+  }
+
+  /** By ballots alone; undefined while an item is open. */
+  get conclusive(): Outcome | undefined {
+    return this.#outcome((item) => this.byBallots(item));
+  }
+
+  /** By ballots and, of items that they leave open, by expiries. */
+  get afterExpiry(): Outcome | undefined {
+    return this.#outcome((item) => this.byBallots(item) ?? (this.isExpired(item) ? expired : undefined));
+  }
+
+  /** A bit for each item without conclusive ballots. */
+  get openItems(): Uint8Array {
+    return bitmapOf(this.#motion.items, (item) => this.byBallots(item) === undefined);
+  }
+
+  #outcome(of: (item: number) => number | undefined): Outcome | undefined {
+    const outcome = new Uint8Array(this.#motion.items);
+    for (let item = 0; item < outcome.length; item++) {
+      const decided = of(item);
+      if (decided === undefined) return undefined;
+      outcome[item] = decided;
+    }
+    return outcome;
+  }
 }
 
-/** A quorum of different voters let the item expire. */
-export const isExpired = ({ n }: Motion, expiries: readonly SignedExpiry[], item: number): boolean =>
-  expiries.filter(({ expiry }) => hasBit(expiry.items, item)).length >= byzantineQuorum(n);
+const add = (counts: Uint8Array, place: number, by: 1 | -1): void => {
+  counts[place] = (counts[place] ?? 0) + by;
+};
 
-/** The outcome of all items, undefined while one is open. Without expiries it is by ballots alone. */
-export function outcomeOf(motion: Motion, ballots: readonly SignedBallot[], expiries: readonly SignedExpiry[]): Outcome | undefined {
-  const outcome = new Uint8Array(motion.items);
-  for (let item = 0; item < motion.items; item++) {
-    const decided = outcomeByBallots(motion, ballots, item) ?? (isExpired(motion, expiries, item) ? expired : undefined);
-    if (decided === undefined) return undefined;
-    outcome[item] = decided;
-  }
-  return outcome;
+/** What these ballots and expiries, at most one of each a voter, come to. */
+export function tallyOf(motion: Motion, ballots: readonly SignedBallot[], expiries: readonly SignedExpiry[]): Tally {
+  const tally = new Tally(motion);
+  for (const { ballot } of ballots) tally.ballot(ballot);
+  for (const { expiry } of expiries) tally.expiry(expiry);
+  return tally;
 }
 
 /**
@@ -53,10 +113,9 @@ export function faultOf(
   if (!expiries.every(({ expiry }) => isExpiryFor(motion, expiry))) return 'an expiry is malformed';
   if (new Set(ballots.map(({ ballot }) => ballot.voter)).size < ballots.length) return 'a voter has two ballots in it';
   if (new Set(expiries.map(({ expiry }) => expiry.voter)).size < expiries.length) return 'a voter has two expiries in it';
-  for (const [item, claimed] of outcome.entries()) {
-    const shown = claimed === expired ? isExpired(motion, expiries, item) : outcomeByBallots(motion, ballots, item) === claimed;
-    if (!shown) return `its ballots do not show the outcome of item ${item}`;
-  }
+  const tally = tallyOf(motion, ballots, expiries);
+  const wrong = outcome.findIndex((claimed, item) => !(claimed === expired ? tally.isExpired(item) : tally.byBallots(item) === claimed));
+  if (wrong >= 0) return `its ballots do not show the outcome of item ${wrong}`;
   if (notary.valueOf(proposal, outcome) !== value) return 'its outcome has another digest';
   if (!ballots.every((ballot) => isKnown(ballot) || notary.isBallotSigned(ballot))) return 'a ballot is not signed by its voter';
   if (!expiries.every((expiry) => isKnown(expiry) || notary.isExpirySigned(expiry))) return 'an expiry is not signed by its voter';

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { failure, QuorateError } from '../core/errors.ts';
 import { agentId, taskId } from '../core/ids.ts';
-import type { ClaimedTask, HeartbeatAnswer, TaskHeartbeatAnswer } from '../node/service.ts';
+import type { NodeEvent } from '../node/event-log.ts';
+import type { ClaimedTask, HeartbeatAnswer, NodeStatus, TaskHeartbeatAnswer } from '../node/service.ts';
 import type { Command, CommandResult, ResultValue } from '../tasks/commands.ts';
-import type { StateEvent } from '../tasks/events.ts';
 import { Http } from './http.ts';
 import { Stream } from './stream.ts';
 
@@ -60,7 +60,7 @@ export class QuorateClient {
   constructor({ endpoints, token, timeoutMs = 10_000 }: ClientOptions) {
     if (endpoints.length === 0) throw new QuorateError(failure('invalid_argument', 'a client needs at least one endpoint'));
     this.#timeoutMs = timeoutMs;
-    this.#stream = new Stream(endpoints, () => randomUUID());
+    this.#stream = new Stream(endpoints, () => randomUUID(), token);
     this.#http = new Http({ endpoints, token, timeoutMs });
   }
 
@@ -121,6 +121,8 @@ export class QuorateClient {
   readonly agents = {
     register: async (agent: AgentRegistration, options: CallOptions = {}): Promise<{ generation: number; heartbeatMs: number }> => {
       const ttlMs = agent.ttlMs ?? 10_000;
+      // The node checked and made this answer, too.
+      const { name } = (await this.#request('status', [], options)) as NodeStatus;
       const result = await this.#write(
         {
           op: 'RegisterAgent',
@@ -133,7 +135,7 @@ export class QuorateClient {
           ttlMs,
           role: undefined,
           group: undefined,
-          node: this.#stream.endpoint ?? '',
+          node: name,
         },
         options,
       );
@@ -176,9 +178,9 @@ export class QuorateClient {
     from?: number;
     kinds?: readonly string[];
     signal?: AbortSignal;
-  } = {}): AsyncGenerator<StateEvent> {
+  } = {}): AsyncGenerator<NodeEvent> {
     let index = from;
-    let waiting: StateEvent[] = [];
+    let waiting: NodeEvent[] = [];
     let wake = (): void => {};
     const listener = (name: string, value: unknown): void => {
       if (name === 'hello') void this.#stream.request('sub', [index, kinds], signal).catch(() => {});

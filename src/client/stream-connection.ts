@@ -19,9 +19,13 @@ export class StreamConnection {
   #requests: StreamRequest[] = [];
   #flushing = false;
 
-  constructor(endpoint: string, handlers: StreamHandlers) {
+  constructor(endpoint: string, token: string | undefined, handlers: StreamHandlers) {
     this.endpoint = endpoint;
-    this.#socket = new WebSocket(`${endpoint.replace(/^http/, 'ws')}/v1/stream`, { perMessageDeflate: false, handshakeTimeout: 3000 });
+    this.#socket = new WebSocket(`${endpoint.replace(/^http/, 'ws')}/v1/stream`, {
+      perMessageDeflate: false,
+      handshakeTimeout: 3000,
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    });
     this.#socket.on('open', () => handlers.onOpen());
     this.#socket.on('message', (data) => {
       const replies = data instanceof Buffer ? decodeReplies(data) : undefined;

@@ -41,6 +41,7 @@ const mayPass: ReadonlySet<FailureCode> = new Set(['no_quorum', 'no_leader', 'un
 export class Stream {
   readonly #endpoints: readonly string[];
   readonly #nonce: () => string;
+  readonly #token: string | undefined;
   #connection: StreamConnection | undefined;
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -59,9 +60,10 @@ export class Stream {
   readonly #requests = new Map<number, PendingRequest>();
   readonly onPush = new Set<(name: string, value: unknown) => void>();
 
-  constructor(endpoints: readonly string[], nonce: () => string) {
+  constructor(endpoints: readonly string[], nonce: () => string, token?: string) {
     this.#endpoints = endpoints;
     this.#nonce = nonce;
+    this.#token = token;
   }
 
   /** The node that the stream is connected to right now. */
@@ -150,7 +152,7 @@ export class Stream {
   }
 
   #open(endpoint: string): void {
-    const connection: StreamConnection = new StreamConnection(endpoint, {
+    const connection: StreamConnection = new StreamConnection(endpoint, this.#token, {
       onOpen: () => this.#onOpen(connection),
       onReply: (reply) => this.#onReply(reply),
       onPush: (name, value) => this.#onPush(connection, name, value),

@@ -1,4 +1,5 @@
-import { QuorateError } from '../core/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type FailureCode, QuorateError } from '../core/errors.ts';
 import type { ClaimedTask } from '../node/service.ts';
 import type { AgentRegistration, QuorateClient } from './client.ts';
 
@@ -36,30 +37,48 @@ export const createWorker = (options: WorkerOptions): Worker => new Worker(optio
 interface Running {
   readonly task: ClaimedTask;
   readonly abort: AbortController;
-  /** By the monotonic clock: when the worker must have stopped. Counted from the sending of the last renewal. */
+  /** By the monotonic clock: when the worker must have stopped, counted from the sending of the last renewal; before the first, how long to try. */
   leaseEndsMs: number;
   progress: number | undefined;
+  /** Why what the handler does no longer counts. */
+  givenUp: 'lost' | 'cancelled' | 'released' | undefined;
 }
+
+type Outcome =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly error: string; readonly isRetryable: boolean };
 
 /** How long one claim waits at its node for work. */
 const claimWaitMs = 10_000;
 const retryMs = 250;
+/** A node that doesn't answer is left for another, but not more often: a new connection takes a moment. */
+const reconnectMs = 1000;
+/** How long a result is offered to a cluster that doesn't answer, with pauses up to `maxRetryMs`. */
+const reportMs = 60_000;
+const maxRetryMs = 2000;
+/** What a handler gets to end in when its worker stops. */
+const graceMs = 2500;
+
+const reasons = { lost: 'the lease is lost', cancelled: 'the task was cancelled', released: 'the worker is stopping' } as const;
 
 /**
- * A worker: registers an agent, claims tasks for its free slots and runs the handlers. It renews the leases of what runs, counts them from when it *sent* the
- * renewal less a tenth, and stops a handler whose lease has run out before the cluster gives the task to another.
+ * A worker: registers an agent, claims tasks for its free slots and runs the handlers. It holds a task only as long as its lease surely lasts, counted from when
+ * it *sent* the last renewal less a tenth, and stops the handler before the cluster gives the task to another. A result carries the task's fence, so it
+ * is repeated until its fate is known.
  */
 export class Worker {
   readonly #client: QuorateClient;
   readonly #agent: AgentRegistration;
   readonly #onError: (error: unknown) => void;
   readonly #handlers = new Map<string, TaskHandler>();
+  /** By fence: one task may be assigned to this worker again while the old attempt still ends. */
   readonly #running = new Map<number, Running>();
   readonly #stopping = new AbortController();
   #generation = 0;
   #heartbeatMs = 1000;
   #timers: NodeJS.Timeout[] = [];
   #loop: Promise<void> = Promise.resolve();
+  #reconnectedMs = 0;
   #wake = (): void => {};
 
   constructor({ client, agent, onError = () => {} }: WorkerOptions) {
@@ -78,33 +97,41 @@ export class Worker {
     return this.#generation;
   }
 
-  /** Registers and begins to claim. */
-  async start(): Promise<void> {
-    await this.#register();
+  /** Registers and begins to claim. @throws QuorateError when that fails or the signal ends it; it may be called again. */
+  async start(signal?: AbortSignal): Promise<void> {
+    await this.#register(signal);
     this.#timers.push(setInterval(() => void this.#beat(), this.#heartbeatMs / 2));
     this.#timers.push(setInterval(() => this.#watchLeases(), 50));
     this.#loop = this.#claimLoop();
   }
 
-  /** Claims nothing more, lets what runs finish until the deadline, gives the rest back, and deregisters. */
+  /** Claims nothing more, lets what runs finish until the deadline, stops the rest and gives it back, and deregisters. */
   async drain({ deadlineMs = 10_000 }: { readonly deadlineMs?: number } = {}): Promise<void> {
     this.#stopping.abort();
     this.#wake();
     await this.#loop;
-    const endMs = performance.now() + deadlineMs;
-    while (this.#running.size > 0 && performance.now() < endMs) await this.#slotFree(endMs - performance.now());
-    for (const { task, abort } of this.#running.values()) {
-      abort.abort(new Error('the worker is stopping'));
-      await this.#client.tasks.release(task.taskId, task.fence).catch(this.#onError);
-    }
+    await this.#allEnded(deadlineMs);
+    for (const running of this.#running.values()) this.#giveUp(running, 'released');
+    await this.#allEnded(graceMs);
     for (const timer of this.#timers) clearInterval(timer);
+    // Whatever still runs goes to others at once.
     await this.#client.agents.deregister(this.#agent.id).catch(this.#onError);
   }
 
-  async #register(): Promise<void> {
-    const { generation, heartbeatMs } = await this.#client.agents.register(this.#agent);
-    this.#generation = generation;
-    this.#heartbeatMs = heartbeatMs;
+  async #allEnded(withinMs: number): Promise<void> {
+    const endMs = performance.now() + withinMs;
+    while (this.#running.size > 0 && performance.now() < endMs) await this.#slotFree(endMs - performance.now());
+  }
+
+  async #register(signal?: AbortSignal): Promise<void> {
+    try {
+      const { generation, heartbeatMs } = await this.#client.agents.register(this.#agent, { signal });
+      this.#generation = generation;
+      this.#heartbeatMs = heartbeatMs;
+    } catch (error) {
+      this.#leaveSilent(error);
+      throw error;
+    }
   }
 
   async #claimLoop(): Promise<void> {
@@ -116,12 +143,11 @@ export class Worker {
         continue;
       }
       try {
-        const sentMs = performance.now();
         const types = this.#handlers.has('*') ? undefined : [...this.#handlers.keys()];
         const tasks = await this.#client.agents.claim(this.#agent.id, this.#generation, Math.min(free, 256), claimWaitMs, types, {
           signal,
         });
-        for (const task of tasks) this.#begin(task, sentMs);
+        for (const task of tasks) this.#begin(task);
       } catch (error) {
         if (signal.aborted) return;
         await this.#recover(error);
@@ -131,42 +157,46 @@ export class Worker {
 
   /** The cluster gave the agent up, or can't be reached: register anew, or wait a little. */
   async #recover(error: unknown): Promise<void> {
-    const code = error instanceof QuorateError ? error.code : undefined;
-    try {
-      if (code === 'stale_generation' || code === 'unknown_agent') {
-        for (const { abort } of this.#running.values()) abort.abort(new Error('the agent was given up'));
+    if (isForgotten(error)) {
+      for (const running of this.#running.values()) this.#giveUp(running, 'lost');
+      try {
         await this.#register();
         return;
+      } catch (again) {
+        this.#onError(again);
       }
-      // A claim that outlived its wait: its node is silent.
-      if (code === 'timeout' || code === 'aborted') this.#client.reconnect();
-      else this.#onError(error);
-    } catch (again) {
-      this.#onError(again);
-    }
+    } else if (mayPass(error)) this.#leaveSilent(error);
+    else this.#onError(error);
     await this.#slotFree(retryMs);
   }
 
-  #begin(task: ClaimedTask, sentMs: number): void {
+  #begin(task: ClaimedTask): void {
     if (this.#running.has(task.fence)) return;
-    // When the lease began is not known here, only that it was after the claim was sent. So it is renewed at once, and ends early if that fails.
-    const running: Running = {
-      task,
-      abort: new AbortController(),
-      leaseEndsMs: Math.max(sentMs, performance.now() - task.leaseMs / 2) + 0.9 * task.leaseMs,
-      progress: undefined,
-    };
+    const leaseEndsMs = performance.now() + task.leaseMs;
+    const running: Running = { task, abort: new AbortController(), leaseEndsMs, progress: undefined, givenUp: undefined };
     this.#running.set(task.fence, running);
-    const renewing = setInterval(() => void this.#renew(running), task.leaseMs / 3);
-    void this.#renew(running);
-    void this.#run(running).finally(() => {
-      clearInterval(renewing);
-      this.#running.delete(task.fence);
-      this.#wake();
-    });
+    void this.#run(running)
+      .catch(this.#onError)
+      .finally(() => {
+        this.#running.delete(task.fence);
+        this.#wake();
+      });
   }
 
   async #run(running: Running): Promise<void> {
+    // The claim waited at its node for a time not known here, so nothing runs before its lease is renewed.
+    while (running.givenUp === undefined && !(await this.#renew(running))) await pause(retryMs, running.abort.signal);
+    const done = new AbortController();
+    void this.#keepLease(running, done.signal);
+    try {
+      const outcome: Outcome = running.givenUp === undefined ? await this.#handle(running) : { ok: true, result: undefined };
+      await this.#report(running, outcome);
+    } finally {
+      done.abort();
+    }
+  }
+
+  async #handle(running: Running): Promise<Outcome> {
     const { task, abort } = running;
     const handler = this.#handlers.get(task.type) ?? this.#handlers.get('*');
     try {
@@ -179,46 +209,102 @@ export class Worker {
           running.progress = fraction;
         },
       };
-      const result = await handler({ id: task.taskId, type: task.type, payload: JSON.parse(task.payload) }, context);
-      if (!abort.signal.aborted) await this.#client.tasks.complete(task.taskId, task.fence, result);
+      return { ok: true, result: await handler({ id: task.taskId, type: task.type, payload: JSON.parse(task.payload) }, context) };
     } catch (error) {
-      if (abort.signal.aborted || isLost(error)) return;
-      const message = error instanceof Error ? error.message : String(error);
-      await this.#client.tasks.fail(task.taskId, task.fence, message, !(error instanceof FatalTaskError)).catch(this.#onError);
+      return { ok: false, error: messageOf(error), isRetryable: !(error instanceof FatalTaskError) };
     }
   }
 
-  async #renew(running: Running): Promise<void> {
+  async #report({ task: { taskId, fence }, givenUp }: Running, outcome: Outcome): Promise<void> {
+    const { tasks } = this.#client;
+    const fail = (error: string, isRetryable: boolean) => this.#tell(() => tasks.fail(taskId, fence, error, isRetryable));
+    if (givenUp === 'lost') return;
+    if (givenUp === 'released') return await this.#tell(() => tasks.release(taskId, fence));
+    if (givenUp === 'cancelled') return await fail('cancelled', false);
+    if (!outcome.ok) return await fail(outcome.error, outcome.isRetryable);
+    try {
+      await this.#tell(() => tasks.complete(taskId, fence, outcome.result));
+    } catch (error) {
+      // Refused for what it is, not for whose it is: the same result would be refused every time.
+      if (error instanceof QuorateError && error.code !== 'too_large' && error.code !== 'invalid_argument') throw error;
+      await fail(`the result was refused: ${messageOf(error)}`, false);
+    }
+  }
+
+  /** Repeats what may be said twice until the cluster says yes or no. */
+  async #tell(call: () => Promise<unknown>): Promise<void> {
+    const untilMs = performance.now() + reportMs;
+    for (let waitMs = retryMs; ; waitMs = Math.min(2 * waitMs, maxRetryMs)) {
+      try {
+        await call();
+        return;
+      } catch (error) {
+        if (!mayPass(error) || performance.now() >= untilMs) throw error;
+        this.#leaveSilent(error);
+      }
+      await pause(waitMs);
+    }
+  }
+
+  async #keepLease(running: Running, done: AbortSignal): Promise<void> {
+    for (let isRenewed = true; ; isRenewed = await this.#renew(running)) {
+      await pause(isRenewed ? running.task.leaseMs / 3 : retryMs, done);
+      if (done.aborted || running.givenUp !== undefined) return;
+    }
+  }
+
+  /** False when that has to be tried again. */
+  async #renew(running: Running): Promise<boolean> {
     const { task, abort } = running;
     const sentMs = performance.now();
     try {
       const { leaseMs, cancelRequested } = await this.#client.tasks.heartbeat(task.taskId, task.fence, running.progress, {
         signal: abort.signal,
+        timeoutMs: Math.ceil(task.leaseMs / 3),
       });
-      running.leaseEndsMs = Math.max(running.leaseEndsMs, sentMs + 0.9 * leaseMs);
-      if (cancelRequested) {
-        abort.abort(new Error('the task was cancelled'));
-        await this.#client.tasks.fail(task.taskId, task.fence, 'cancelled', false).catch(this.#onError);
-      }
+      running.leaseEndsMs = sentMs + 0.9 * leaseMs;
+      if (cancelRequested) this.#giveUp(running, 'cancelled');
     } catch (error) {
-      // Anything else may pass before the lease ends.
-      if (isLost(error)) abort.abort(new Error('the lease is lost'));
+      if (running.givenUp !== undefined) return true;
+      if (mayPass(error)) {
+        this.#leaveSilent(error);
+        return false;
+      }
+      this.#giveUp(running, 'lost');
     }
+    return true;
   }
 
   #watchLeases(): void {
     const nowMs = performance.now();
-    for (const { abort, leaseEndsMs } of this.#running.values()) if (nowMs >= leaseEndsMs) abort.abort(new Error('the lease is lost'));
+    for (const running of this.#running.values()) if (nowMs >= running.leaseEndsMs) this.#giveUp(running, 'lost');
+  }
+
+  #giveUp(running: Running, why: keyof typeof reasons): void {
+    if (running.givenUp !== undefined) return;
+    running.givenUp = why;
+    running.abort.abort(new Error(reasons[why]));
   }
 
   async #beat(): Promise<void> {
+    const { id, concurrency = 1 } = this.#agent;
+    const status = this.#stopping.signal.aborted ? 'draining' : this.#running.size < concurrency ? 'available' : 'busy';
+    const report = { status, load: this.#running.size / concurrency };
     try {
-      await this.#client.agents.heartbeat(this.#agent.id, this.#generation, { load: this.#running.size }, { timeoutMs: this.#heartbeatMs });
+      await this.#client.agents.heartbeat(id, this.#generation, report, { timeoutMs: this.#heartbeatMs });
     } catch (error) {
-      const code = error instanceof QuorateError ? error.code : undefined;
       // The claim that is open hears the same, and registers anew; here only when nothing is open.
-      if (code !== 'stale_generation' && code !== 'unknown_agent' && code !== 'aborted') this.#onError(error);
+      if (mayPass(error)) this.#leaveSilent(error);
+      else if (!isForgotten(error)) this.#onError(error);
     }
+  }
+
+  /** Goes to another node when this one doesn't answer or can't serve. */
+  #leaveSilent(error: unknown): void {
+    const nowMs = performance.now();
+    if (!silence.has(codeOf(error)) || nowMs < this.#reconnectedMs + reconnectMs) return;
+    this.#reconnectedMs = nowMs;
+    this.#client.reconnect();
   }
 
   #slotFree(maxMs: number): Promise<void> {
@@ -232,5 +318,18 @@ export class Worker {
   }
 }
 
-const isLost = (error: unknown): boolean =>
-  error instanceof QuorateError && (error.code === 'stale_fence' || error.code === 'unknown_task' || error.code === 'wrong_state');
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const codeOf = (error: unknown): FailureCode | undefined => (error instanceof QuorateError ? error.code : undefined);
+
+const pause = (ms: number, signal?: AbortSignal): Promise<void> => sleep(ms, undefined, { signal }).catch(() => {});
+
+/** What a node says, or doesn't, that another might not. */
+const silence: ReadonlySet<FailureCode | undefined> = new Set(['aborted', 'timeout', 'no_quorum', 'no_leader', 'unavailable']);
+const passing: ReadonlySet<FailureCode | undefined> = new Set([...silence, 'outcome_unknown', 'overloaded', 'session_expired', 'internal']);
+
+/** A failure that says nothing about the request itself. */
+const mayPass = (error: unknown): boolean => passing.has(codeOf(error));
+
+/** The cluster gave the agent up, or knows a newer one of its name. */
+const isForgotten = (error: unknown): boolean => codeOf(error) === 'stale_generation' || codeOf(error) === 'unknown_agent';

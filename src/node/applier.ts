@@ -23,6 +23,8 @@ export interface ApplierPorts {
     events: readonly StateEvent[],
     from: number,
   ) => void;
+  /** A guarded entry: carries it out, or not. */
+  readonly applyGuarded: (entry: Entry, events: StateEvent[]) => void;
   /** The log has come to a configuration; Raft may have gone by it for a while. */
   readonly onConfiguration: (index: LogIndex) => void;
   readonly onEntry: (entry: Entry) => void;
@@ -86,6 +88,11 @@ export class Applier {
     if (!this.#isDeferred) this.#applySome();
   }
 
+  /** What waits to be applied. */
+  get waiting(): readonly Entry[] {
+    return this.#backlog.slice(this.#next);
+  }
+
   /** A snapshot takes the place of the state: what follows it waits for `replace`. */
   hold(): void {
     this.#isHeld = true;
@@ -114,6 +121,7 @@ export class Applier {
       this.#next++;
       commands += entry.count;
       if (entry.kind === 'command') this.#applyCommands(entry, events);
+      else if (entry.kind === 'guarded') this.#ports.applyGuarded(entry, events);
       else if (entry.kind === 'configuration') {
         this.#ports.onConfiguration(entry.index);
         membersChanged = true;

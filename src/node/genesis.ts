@@ -26,6 +26,12 @@ export interface Genesis {
   readonly version: 1;
   readonly clusterId: string;
   readonly members: readonly MemberInfo[];
+  readonly votes?:
+    | {
+        /** Changes of 4 and more voters need a certificate of theirs. Absent: true. */
+        readonly guardMembership: boolean;
+      }
+    | undefined;
 }
 
 /** 32 bits of the cluster's id (FNV-1a), in every frame: keeps apart clusters that were given each other's addresses. Not a defence; the peer ids are. */

@@ -7,6 +7,7 @@ import type { ClusterState } from '../tasks/state.ts';
 import { isTerminal, maxAssignmentsPerCommand, type Task } from '../tasks/task.ts';
 import type { Question, Reply } from '../wire/frames.ts';
 import type { Liveness } from './liveness.ts';
+import type { EnactQuestion } from './guarding/enactments.ts';
 import type { MembershipQuestion } from './membership.ts';
 
 type Respond = (reply: Reply) => void;
@@ -64,7 +65,13 @@ export class LeaderDuties {
     this.#workToDo = true;
   }
 
-  answer(question: Exclude<Question, MembershipQuestion>, from: NodeId, state: ClusterState, nowMs: number, respond: Respond): void {
+  answer(
+    question: Exclude<Question, MembershipQuestion | EnactQuestion>,
+    from: NodeId,
+    state: ClusterState,
+    nowMs: number,
+    respond: Respond,
+  ): void {
     switch (question.kind) {
       case 'beat': {
         const refused = this.#beat(question.agent, question.generation, question.report, state, nowMs);

@@ -1,5 +1,6 @@
 import type { AgentId } from '../core/ids.ts';
 import type { Agent } from '../registry/agent.ts';
+import type { StateEvent } from '../tasks/events.ts';
 import type { Report, Sighting } from '../wire/frames.ts';
 import type { EffectiveStatus } from './service.ts';
 
@@ -34,7 +35,16 @@ export class Liveness {
     this.#changed.add(agent);
   }
 
-  forget(agent: AgentId): void {
+  /** What the log says of agents. */
+  onEvents(events: readonly StateEvent[], nowMs: number): void {
+    for (const event of events) {
+      if (event.kind !== 'agent') continue;
+      if (event.state === 'gone') this.#forget(event.agent);
+      else if (event.state === 'up') this.beat(event.agent, event.generation, undefined, nowMs);
+    }
+  }
+
+  #forget(agent: AgentId): void {
     this.#seen.delete(agent);
     this.#changed.delete(agent);
   }

@@ -17,6 +17,8 @@ export interface MembershipPorts {
   readonly raft: Raft;
   readonly isReachable: (node: NodeId, nowMs: number) => boolean;
   readonly propose: (command: Command) => void;
+  /** Why the cluster's rules of certificates forbid a change, if they do. */
+  readonly forbids: (change: ConfigurationChange) => Failure | undefined;
   /** How long a chosen successor has to take over. */
   readonly electionTimeoutMs: number;
 }
@@ -100,9 +102,10 @@ export class Membership {
     if (this.#change !== undefined || isJoint(raft.configuration)) return;
     const ready = raft.configuration.learners.find((node) => {
       if (table.get(node)?.promote !== true) return false;
-      return this.#refusal({ transition: 'auto', changes: [{ type: 'add-voter', node }], context: '' }, nowMs) === undefined;
+      const promotion = promotionOf(node);
+      return this.#refusal(promotion, nowMs) === undefined && this.#ports.forbids(promotion) === undefined;
     });
-    if (ready !== undefined) raft.proposeConfigChange({ transition: 'auto', changes: [{ type: 'add-voter', node: ready }], context: '' });
+    if (ready !== undefined) raft.proposeConfigChange(promotionOf(ready));
   }
 
   #answerChange(change: ConfigurationChange, nowMs: number, respond: Respond): void {
@@ -127,6 +130,8 @@ export class Membership {
       else respond({ kind: 'failure', failure: wrong });
       return undefined;
     }
+    const forbidden = this.#ports.forbids(change);
+    if (forbidden !== undefined) return respond({ kind: 'failure', failure: forbidden });
     const successor = this.#successor(change, nowMs);
     if (successor !== undefined) return this.#handOver(successor, nowMs, respond);
     const proposed = raft.proposeConfigChange(change);
@@ -225,6 +230,8 @@ export class Membership {
     return undefined;
   }
 }
+
+const promotionOf = (node: NodeId): ConfigurationChange => ({ transition: 'auto', changes: [{ type: 'add-voter', node }], context: '' });
 
 const refused = (code: FailureCode, detail: string): Reply => ({ kind: 'failure', failure: failure(code, detail) });
 

@@ -6,6 +6,7 @@ import type { TransportStats } from '../transport/transport.ts';
 import { refusals } from '../gossip/gatekeeper.ts';
 import type { NodeGossip } from './gossip/node-gossip.ts';
 import type { Replica } from './replica.ts';
+import type { Votes } from './votes/votes.ts';
 
 /** How finely pauses are seen. Each look costs a timer. */
 const pauseResolutionMs = 10;
@@ -53,13 +54,9 @@ export class Metrics {
     };
   }
 
-  watch(replica: Replica, store: RaftStore, transport: TransportStats): void {
-    const gauge = (name: string, help: string, read: () => number): void => {
-      new Gauge({ name, help, registers: [this.#registry], collect: gaugeReader(read) });
-    };
-    const counter = (name: string, help: string, read: () => number): void => {
-      new Counter({ name, help, registers: [this.#registry], collect: counterReader(read) });
-    };
+  watch(replica: Replica, store: RaftStore, transport: TransportStats, votes: Votes | undefined): void {
+    const gauge = (name: string, help: string, read: () => number): void => this.#gauge(name, help, read);
+    const counter = (name: string, help: string, read: () => number): void => this.#counter(name, help, read);
     gauge('quorate_raft_has_leader', '1 when this node knows a leader', () => (replica.raft.leader === undefined ? 0 : 1));
     gauge('quorate_raft_is_leader', '1 when this node is the leader', () => (replica.raft.role === 'leader' ? 1 : 0));
     gauge('quorate_raft_term', 'Current term', () => replica.raft.term);
@@ -70,6 +67,12 @@ export class Metrics {
     counter('quorate_raft_leader_changes_total', 'Changes of the leader this node has seen', () => replica.counters.leaderChanges);
     counter('quorate_raft_snapshots_taken_total', 'Snapshots of the state written here', () => replica.counters.snapshotsTaken);
     counter('quorate_raft_snapshots_installed_total', 'Snapshots received from a leader', () => replica.counters.snapshotsInstalled);
+    counter(
+      'quorate_bad_guard_total',
+      'Messages of a leader dropped for an entry that no certificate permits',
+      () => replica.counters.badGuards,
+    );
+    gauge('quorate_epoch', 'The epoch whose members vote', () => replica.guard?.current.epoch ?? 0);
     counter('quorate_turns_total', 'Turns of the replica', () => replica.counters.turns);
     gauge('quorate_storage_log_bytes', 'Bytes of log since the last compaction', () => store.logBytes);
     counter('quorate_peer_frames_sent_total', 'Frames sent to peers', () => transport.framesSent);
@@ -84,6 +87,20 @@ export class Metrics {
       'Connections refused because the peer is not a member',
       () => transport.strangersRefused,
     );
+    const { divergence } = replica;
+    gauge('quorate_raft_diverged', "1 when this node's log may not be the cluster's", () => (divergence.isDiverged ? 1 : 0));
+    gauge('quorate_raft_divergent_peers', "Peers whose logs differ from this node's", () => divergence.differing.length);
+    counter('quorate_raft_heads_compared_total', "Heads of peers' logs that were compared", () => divergence.compared);
+    new Counter({
+      name: 'quorate_raft_heads_refused_total',
+      help: "Heads of peers' logs that were not heeded, by reason",
+      labelNames: ['reason'],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [reason, count] of Object.entries(divergence.refused)) this.inc({ reason }, count);
+      },
+    });
     counter('quorate_peer_bad_streams_total', 'Streams closed because of bytes that are not frames', () => transport.badStreams);
     // A node that pauses for long is deposed, or mistakes others for dead.
     this.#pauses.enable();
@@ -92,6 +109,7 @@ export class Metrics {
       this.#pauses.reset();
       return seconds;
     });
+    if (votes !== undefined) this.#watchVotes(votes);
     gauge('quorate_agents', 'Agents registered', () => replica.state.registry.size);
     gauge('quorate_keys', 'Keys stored', () => replica.state.keys.size);
     new Gauge({
@@ -108,29 +126,55 @@ export class Metrics {
 
   watchGossip(gossip: NodeGossip): void {
     const { driver } = gossip;
-    const registers = [this.#registry];
-    const gauge = (name: string, help: string, read: () => number): void => {
-      new Gauge({ name, help, registers, collect: gaugeReader(read) });
-    };
-    const counter = (name: string, help: string, read: () => number): void => {
-      new Counter({ name, help, registers, collect: counterReader(read) });
-    };
-    gauge('quorate_gossip_keys', 'Keys that the gossip holds', () => driver.size);
-    gauge('quorate_gossip_conflicts', 'Keys with several values that do not know of each other', () => driver.conflicts);
-    gauge('quorate_gossip_fresh_rows', 'Members that said within a second whom they hear', () => gossip.freshRows());
-    counter('quorate_gossip_updates_taken_total', 'Updates of other nodes', () => driver.counters.updatesTaken);
-    counter('quorate_gossip_updates_repaired_total', 'Updates that anti-entropy brought', () => driver.counters.repaired);
-    counter('quorate_gossip_updates_dropped_total', 'Own updates that were dropped because too many waited', () => driver.counters.dropped);
+    this.#gauge('quorate_gossip_keys', 'Keys that the gossip holds', () => driver.size);
+    this.#gauge('quorate_gossip_conflicts', 'Keys with several values that do not know of each other', () => driver.conflicts);
+    this.#gauge('quorate_gossip_fresh_rows', 'Members that said within a second whom they hear', () => gossip.freshRows());
+    this.#counter('quorate_gossip_updates_taken_total', 'Updates of other nodes', () => driver.counters.updatesTaken);
+    this.#counter('quorate_gossip_updates_repaired_total', 'Updates that anti-entropy brought', () => driver.counters.repaired);
+    this.#counter(
+      'quorate_gossip_updates_dropped_total',
+      'Own updates that were dropped because too many waited',
+      () => driver.counters.dropped,
+    );
     new Counter({
       name: 'quorate_gossip_refused_total',
       help: 'Batches and keys that were not taken, by reason',
       labelNames: ['why'],
-      registers,
+      registers: [this.#registry],
       collect() {
         this.reset();
         for (const why of refusals) this.inc({ why }, driver.counters[why]);
       },
     });
+  }
+
+  #watchVotes(votes: Votes): void {
+    this.#gauge('quorate_votes_open', 'Byzantine votes that have no certificate yet', () => votes.counters.open);
+    this.#counter('quorate_votes_decided_total', 'Votes that ended with an option, by a certificate', () => votes.counters.decided);
+    this.#counter(
+      'quorate_votes_no_consensus_total',
+      'Votes that ended split or expired, by a certificate',
+      () => votes.counters.noConsensus,
+    );
+    this.#counter(
+      'quorate_vote_frames_refused_total',
+      'Frames of votes that were malformed or not authentic',
+      () => votes.counters.framesRefused,
+    );
+    this.#counter(
+      'quorate_vote_records_refused_total',
+      'Authentic words of members that no honest one says',
+      () => votes.counters.recordsRefused,
+    );
+    this.#counter('quorate_vote_lies_total', 'Contradictions of members that are evidence', () => votes.counters.lies);
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({ name, help, registers: [this.#registry], collect: gaugeReader(read) });
+  }
+
+  #counter(name: string, help: string, read: () => number): void {
+    new Counter({ name, help, registers: [this.#registry], collect: counterReader(read) });
   }
 
   text(): Promise<string> {

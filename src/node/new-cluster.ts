@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { assert } from '../core/assert.ts';
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
+import { nodeHashes } from '../crypto/node.ts';
 import { configurationOf } from '../raft/configuration.ts';
 import type { SnapshotReceived } from '../raft/ready.ts';
 import { openNodeStore } from '../storage/node-store.ts';
@@ -11,6 +12,7 @@ import type { ClusterState } from '../tasks/state.ts';
 import { decodeEntry } from '../wire/commands.ts';
 import { snapshotChunkBytes } from '../wire/limits.ts';
 import { encodeSnapshot } from '../wire/snapshot.ts';
+import { genesisChain } from './log-chain.ts';
 import { loadState } from './snapshot-reading.ts';
 
 /** A state and the place in its cluster's log from which a new cluster goes on. */
@@ -44,7 +46,8 @@ export async function foundStore(place: StorePlace, { state, index, term }: Save
   const { store, state: found } = await openStore(place);
   try {
     assert(found.snapshot === undefined && found.entries.length === 0, 'a cluster is founded in an empty store');
-    const snapshot = { index: index + skippedIndices, term, configuration: configurationOf([place.nodeId]) };
+    const chain = genesisChain(nodeHashes, place.clusterId);
+    const snapshot = { index: index + skippedIndices, term, configuration: configurationOf([place.nodeId]), chain };
     const hardState = { currentTerm: term, votedFor: undefined, commitIndex: snapshot.index, rejoining: 0 };
     let chunk = 0;
     let data: Uint8Array | undefined;

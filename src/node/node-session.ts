@@ -1,4 +1,5 @@
 import { failure } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import { encodeSessionCommand } from '../wire/commands.ts';
 import type { Proposals } from './proposals.ts';
@@ -24,7 +25,7 @@ const maxIdleMs = 30 * 60_000;
  */
 export class NodeSession {
   readonly #proposals: Proposals;
-  readonly #nonce: () => string;
+  readonly #random: Random;
   #session = 0;
   #opening = false;
   #usedMs = 0;
@@ -33,9 +34,9 @@ export class NodeSession {
   readonly #open = new Set<number>();
   #waiting: Waiting[] = [];
 
-  constructor(proposals: Proposals, nonce: () => string) {
+  constructor(proposals: Proposals, random: Random) {
     this.#proposals = proposals;
-    this.#nonce = nonce;
+    this.#random = random;
   }
 
   submit(command: Command, idempotencyKey: string | undefined, deadlineMs: number, done: Done): void {
@@ -62,7 +63,7 @@ export class NodeSession {
       seq: 0,
       acked: 0,
       idempotencyKey: undefined,
-      command: { op: 'OpenSession', nonce: this.#nonce() },
+      command: { op: 'OpenSession', nonce: nonceOf(this.#random) },
     };
     this.#proposals.add(command, encodeSessionCommand(command), deadlineMs, (answer) => this.#onOpened(answer));
   }
@@ -102,3 +103,12 @@ export class NodeSession {
     });
   }
 }
+
+/** 128 random bits. */
+const nonceOf = (random: Random): string =>
+  Array.from({ length: 4 }, () =>
+    random
+      .below(2 ** 32)
+      .toString(16)
+      .padStart(8, '0'),
+  ).join('');

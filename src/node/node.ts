@@ -1,5 +1,9 @@
 import '../core/polyfill.ts';
 import { randomInt } from 'node:crypto';
+import { genesisConfiguration } from '../byzantine/configuration.ts';
+import { publicKeyOf } from '../byzantine/peer-id.ts';
+import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
+import { defined } from '../core/assert.ts';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
@@ -7,9 +11,9 @@ import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration, SnapshotMeta } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
 import { openNodeStore } from '../storage/node-store.ts';
-import type { RaftStore, StoredState } from '../storage/store.ts';
+import type { OpenedStore } from '../storage/opening.ts';
+import type { RaftStore } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
-import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
@@ -18,10 +22,15 @@ import type { Question, Reply } from '../wire/frames.ts';
 import { isGossipFrame } from '../wire/gossip.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
+import type { NodeEvent } from './event-log.ts';
 import { nextBoot } from './gossip/boot.ts';
 import type { GossipSettings } from './gossip/driver.ts';
 import { NodeGossip } from './gossip/node-gossip.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
+import type { BadGuard } from './guarding/door.ts';
+import { Guard } from './guarding/guard.ts';
+import { changeContext, enactment } from './guarding/requests.ts';
+import { nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
 import { Replica } from './replica.ts';
 import { ticksPerHeartbeat } from './replica-options.ts';
@@ -45,6 +54,10 @@ import type {
 } from './service.ts';
 import { writeSnapshotFile } from './snapshot-file.ts';
 import { loadState, readChunk } from './snapshot-reading.ts';
+import { settle } from './settle.ts';
+import { isVoteFrame } from './votes/vote-links.ts';
+import type { VoteQuestion, VoteRequest } from './votes/vote-service.ts';
+import { Votes } from './votes/votes.ts';
 
 export const version = '0.1.0';
 
@@ -71,6 +84,8 @@ export interface NodeConfig {
   readonly readMode?: 'safe' | 'lease';
   readonly requestTimeoutMs?: number;
   readonly gossip?: GossipSettings;
+  /** Kinds of Byzantine votes that this node approves without asking anyone; `*` is all. By default none: an operator votes. */
+  readonly autoApprove?: readonly string[];
   readonly logger: Logger;
   /** The node can't go on: its disk failed or an invariant broke. The process should end. */
   readonly onFatal: (error: Error) => void;
@@ -85,15 +100,16 @@ export interface NodeConfig {
 export async function startNode(config: NodeConfig): Promise<Node> {
   const { nodeId: id } = loadIdentity(config.privateKey);
   checkKey(config, id);
-  const { store, state } = await openNodeStore({
+  const opened = await openNodeStore({
     dataDir: config.dataDir,
     isAlone: (config.roster?.members.filter(({ voter }) => voter) ?? config.genesis.members).every(({ nodeId }) => nodeId === id),
     nonce: () => randomInt(1, 2 ** 47),
     identity: { clusterId: config.genesis.clusterId, nodeId: id },
     logger: config.logger,
   });
+  const { store, state } = opened;
   try {
-    return await Node.start(config, store, state, await loadState(store, state), await nextBoot(config.dataDir));
+    return await Node.start(config, opened, await loadState(store, state), await nextBoot(config.dataDir));
   } catch (error) {
     await store.close();
     throw error;
@@ -105,6 +121,8 @@ export class Node implements NodeService {
   readonly #config: NodeConfig;
   readonly #store: RaftStore;
   readonly #replica: Replica;
+  /** Undefined at a node that is no founding member. */
+  readonly votes: Votes | undefined;
   readonly #metrics: Metrics;
   readonly #addresses: AddressBook;
   readonly #gossip: NodeGossip;
@@ -118,18 +136,23 @@ export class Node implements NodeService {
   #timer: NodeJS.Timeout | undefined;
   readonly #commitAtStart: LogIndex;
 
-  private constructor(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState, boot: number) {
+  private constructor(config: NodeConfig, opened: OpenedStore, state: ClusterState, boot: number) {
+    const { store, state: stored } = opened;
     this.#config = config;
+    this.votes = this.#makeVotes(opened);
     this.#metrics = new Metrics(version);
     this.#store = this.#metrics.timed(store);
     this.#commitAtStart = stored.hardState.commitIndex;
     const { genesis, heartbeatMs, electionTimeoutMs, snapshotBytes, logger } = config;
     this.#addresses = new AddressBook(genesis.members, config.roster);
     this.#kept = JSON.stringify((config.roster ?? foundersOf(genesis)).members);
+    const { nodeId: id, privateKey } = loadIdentity(config.privateKey);
+    const keys = nodeKeys(privateKey.raw.slice(0, 32));
     this.#replica = new Replica(
       {
-        id: loadIdentity(config.privateKey).nodeId,
+        id,
         members: genesis.members.map(({ nodeId }) => nodeId),
+        clusterId: genesis.clusterId,
         clusterTag: clusterTag(genesis.clusterId),
         heartbeatMs,
         electionTimeoutMs,
@@ -137,6 +160,7 @@ export class Node implements NodeService {
         chunkBytes: snapshotChunkBytes,
         appendBytes: maxEntryBytes,
         readMode: config.readMode ?? 'safe',
+        guard: guardOf(genesis),
         requestTimeoutMs: config.requestTimeoutMs ?? 5000,
       },
       {
@@ -144,6 +168,7 @@ export class Node implements NodeService {
         store: this.#store,
         clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
         random: { below: (bound) => randomInt(bound) },
+        keys,
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
@@ -156,7 +181,7 @@ export class Node implements NodeService {
     this.#gossip = new NodeGossip({
       name: config.name,
       boot,
-      privateKey: config.privateKey,
+      keys,
       clusterTag: clusterTag(genesis.clusterId),
       settings: config.gossip ?? {},
       replica: this.#replica,
@@ -166,8 +191,9 @@ export class Node implements NodeService {
     });
   }
 
-  static async start(config: NodeConfig, store: RaftStore, stored: StoredState, state: ClusterState, boot: number): Promise<Node> {
-    const node = new Node(config, store, stored, state, boot);
+  static async start(config: NodeConfig, opened: OpenedStore, state: ClusterState, boot: number): Promise<Node> {
+    const node = new Node(config, opened, state, boot);
+    const { votes } = node;
     const gossip = node.#gossip;
     const replica = node.#replica;
     const transport = await startLibp2pTransport({
@@ -176,9 +202,14 @@ export class Node implements NodeService {
       clusterId: config.genesis.clusterId,
       members: node.#peers(),
       handlers: {
-        onFrame: (from, frame) => (isGossipFrame(frame) ? gossip.driver.onFrame(from, frame) : replica.onFrame(from, frame)),
+        onFrame: (from, frame) => {
+          if (isGossipFrame(frame)) gossip.driver.onFrame(from, frame);
+          else if (isVoteFrame(frame)) votes?.onFrame(from, frame);
+          else replica.onFrame(from, frame);
+        },
         onLink: (peer, up) => {
           replica.onLink(peer, up);
+          votes?.onLink(peer, up);
           gossip.driver.onLink(peer, up);
         },
       },
@@ -187,11 +218,14 @@ export class Node implements NodeService {
     node.#transport = transport;
     node.#linked = node.#peers();
     node.#followMembers();
-    node.#metrics.watch(replica, store, transport.stats);
+    node.#metrics.watch(replica, opened.store, transport.stats, votes);
     node.#metrics.watchGossip(gossip);
     gossip.start();
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
-    node.#timer = setInterval(() => replica.tick(), config.heartbeatMs / ticksPerHeartbeat);
+    node.#timer = setInterval(() => {
+      replica.tick();
+      votes?.tick();
+    }, config.heartbeatMs / ticksPerHeartbeat);
     return node;
   }
 
@@ -199,9 +233,36 @@ export class Node implements NodeService {
     clearInterval(this.#timer);
     clearTimeout(this.#forgetTimer);
     this.#replica.stop();
+    this.votes?.stop();
     await this.#gossip.stop();
     await this.#transport?.stop();
     await this.#store.close();
+  }
+
+  #makeVotes({ store, state, votes }: OpenedStore): Votes | undefined {
+    const { genesis, privateKey, autoApprove = [], logger, onFatal } = this.#config;
+    const { nodeId: self, privateKey: key } = loadIdentity(privateKey);
+    const founders = genesis.members.map(({ nodeId }) => nodeId);
+    if (!founders.includes(self)) return undefined;
+    const configuration = genesisConfiguration(genesis.clusterId, founders);
+    return new Votes(
+      { self, configuration, autoApprove, hasLostStore: state.hardState.rejoining !== 0 },
+      {
+        send: (to, frame) => this.#transport?.send(to, frame),
+        store,
+        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+        logger,
+        hashes: nodeHashes,
+        verify: verifySignature,
+        sign: signingKey(key.raw.slice(0, 32)).sign,
+        createKey: createAgreementKey,
+        isReachable: (node) => this.#replica.links.isReachable(node, performance.now()),
+        onEvent: (event) => this.#replica.events.append([{ ...event, index: this.#replica.appliedIndex, ts: Date.now() }]),
+        defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
+        onFatal,
+      },
+      votes,
+    );
   }
 
   #peers(): readonly TransportMember[] {
@@ -273,7 +334,7 @@ export class Node implements NodeService {
 
   status(): NodeStatus {
     const { genesis, name } = this.#config;
-    const { raft, links, appliedIndex, state } = this.#replica;
+    const { raft, links, appliedIndex, state, divergence } = this.#replica;
     const { voters, learners } = raft.configuration;
     const nowMs = performance.now();
     const leader = raft.leader === undefined ? undefined : this.#addresses.all(state.members).get(raft.leader);
@@ -295,11 +356,12 @@ export class Node implements NodeService {
         reachable: members.filter(({ nodeId }) => links.isReachable(nodeId, nowMs)).map((member) => member.name),
       },
       durability: 'sync',
+      logChain: divergence.status(),
     };
   }
 
   readiness(): Health {
-    const { raft, links, appliedIndex, isInstalling } = this.#replica;
+    const { raft, links, appliedIndex, isInstalling, divergence } = this.#replica;
     const minority = links.isMinority(raft.configuration.voters, performance.now());
     const checks = [
       {
@@ -322,6 +384,7 @@ export class Node implements NodeService {
         ok: !minority,
         detail: minority ? 'only a minority of the voters can be reached' : 'a majority of the voters can be reached',
       },
+      { name: 'divergence', ok: !divergence.isDiverged, detail: divergence.detail },
     ];
     return { ok: checks.every(({ ok }) => ok), checks };
   }
@@ -385,7 +448,16 @@ export class Node implements NodeService {
     if (reply.kind !== 'beat') throw refused(reply);
     // Known here at once, before the leader's word of it comes back.
     this.#replica.liveness.beat(agent, generation, report, performance.now());
-    return { ttlMs: reply.ttlMs, commands: reply.cancelled.map((taskId) => ({ type: 'cancel', taskId })) };
+    const cancelled = reply.cancelled.map((taskId) => ({ type: 'cancel', taskId }));
+    return { ttlMs: reply.ttlMs, commands: [...cancelled, ...this.#questionsFor(agent)] };
+  }
+
+  /** An agent speaks for the node that it registered at, and no other: else one agent that goes from node to node would be many opinions. */
+  #questionsFor(id: AgentId): readonly VoteQuestion[] {
+    const agent = this.#replica.state.registry.get(id);
+    const http = this.#addresses.all(this.#replica.state.members).get(this.#replica.id)?.http;
+    const isAttached = agent !== undefined && (agent.node === this.#config.name || agent.node === http);
+    return isAttached ? (this.votes?.questionsFor(agent.capabilities) ?? []) : [];
   }
 
   async taskHeartbeat(
@@ -410,14 +482,32 @@ export class Node implements NodeService {
     );
   }
 
-  changeMembers(change: ConfigurationChange, options: RequestOptions = {}): Promise<Configuration> {
+  async changeMembers(change: ConfigurationChange, options: RequestOptions = {}): Promise<Configuration> {
     const bad = change.changes.find(({ type, node }) => type !== 'remove' && !isPeerId(node));
-    if (bad !== undefined) return Promise.reject(new QuorateError(failure('invalid_argument', `${bad.node} is not a peer id`)));
-    return settle((done) => this.#replica.changeMembers(change, options.timeoutMs, done), options.signal, true);
+    if (bad !== undefined) throw new QuorateError(failure('invalid_argument', `${bad.node} is not a peer id`));
+    const certified = { ...change, context: changeContext(nodeHashes, change.context) };
+    return await settle((done) => this.#replica.requests.changeMembers(certified, options.timeoutMs, done), options.signal, true);
+  }
+
+  async enact(
+    bytes: Uint8Array,
+    what: { readonly subject: string | undefined; readonly payload: string },
+    options: RequestOptions = {},
+  ): Promise<LogIndex> {
+    const { action, certificate } = enactment(nodeHashes, bytes, what);
+    return await settle((done) => this.#replica.requests.enact(action, certificate, options.timeoutMs, done), options.signal, true);
+  }
+
+  get guard(): Guard {
+    return defined(this.#replica.guard, 'a daemon verifies certificates');
+  }
+
+  get badGuards(): readonly BadGuard[] {
+    return this.#replica.badGuards;
   }
 
   transferLeadership(to: NodeId | undefined, options: RequestOptions = {}): Promise<NodeId> {
-    return settle((done) => this.#replica.transferLeadership(to, options.timeoutMs, done), options.signal, true);
+    return settle((done) => this.#replica.requests.transferLeadership(to, options.timeoutMs, done), options.signal, true);
   }
 
   async snapshot(options: RequestOptions = {}): Promise<SnapshotDownload> {
@@ -440,6 +530,37 @@ export class Node implements NodeService {
 
   claim(request: ClaimRequest, options: RequestOptions = {}): Promise<readonly ClaimedTask[]> {
     return settle((done) => this.#replica.claim(request, done), options.signal, false);
+  }
+
+  openVote(request: VoteRequest, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<string> {
+    return settle((done) => this.#voting().open(request, options.idempotencyKey, done), options.signal, true);
+  }
+
+  castBallot(id: string, option: string, options: RequestOptions = {}): Promise<void> {
+    return settle((done) => this.#voting().cast(id, option, done), options.signal, true);
+  }
+
+  waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
+    this.#voting().seek(id);
+    return new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve();
+      const end = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        giveUp();
+        resolve();
+      };
+      const timer = setTimeout(end, waitMs);
+      const giveUp = this.#voting().onCertified(id, end);
+      signal?.addEventListener('abort', end);
+      return undefined;
+    });
+  }
+
+  #voting(): Votes {
+    if (this.votes === undefined)
+      throw new QuorateError(failure('byzantine_unavailable', 'this node is no member of the epoch that votes'));
+    return this.votes;
   }
 
   async waitForTask(task: TaskId, waitMs: number, signal?: AbortSignal): Promise<Task | undefined> {
@@ -469,7 +590,7 @@ export class Node implements NodeService {
   /** Resolves when `condition` holds after an event that `concerns` it, or after `waitMs`. */
   #until(
     condition: () => boolean,
-    concerns: (event: StateEvent) => boolean,
+    concerns: (event: NodeEvent) => boolean,
     waitMs: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -489,7 +610,7 @@ export class Node implements NodeService {
     });
   }
 
-  eventsAfter(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean } {
+  eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean } {
     return this.#replica.events.after(index);
   }
 
@@ -501,7 +622,7 @@ export class Node implements NodeService {
     this.#removalListeners.push(listener);
   }
 
-  subscribe(listener: (events: readonly StateEvent[]) => void): () => void {
+  subscribe(listener: (events: readonly NodeEvent[]) => void): () => void {
     return this.#replica.events.subscribe(listener);
   }
 }
@@ -514,29 +635,14 @@ function checkKey({ genesis, roster, name, dataDir }: NodeConfig, id: NodeId): v
   throw new Error(`the key in ${dataDir} is of node ${id}, but the cluster says that ${name} is ${named.nodeId}`);
 }
 
-/** A callback's answer as a promise. An abort ends the wait; a write that was on its way may still take effect. */
-function settle<T>(
-  begin: (done: (answer: Answer<T>) => void) => (() => void) | void,
-  signal: AbortSignal | undefined,
-  isWrite: boolean,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let giveUp: (() => void) | undefined;
-    const onAbort = (): void => {
-      giveUp?.();
-      const detail = isWrite ? 'the request was given up; the command may still take effect' : 'the request was given up';
-      reject(new QuorateError(failure('aborted', detail)));
-    };
-    if (signal?.aborted === true) return onAbort();
-    signal?.addEventListener('abort', onAbort);
-    const end = begin((answer) => {
-      signal?.removeEventListener('abort', onAbort);
-      if (answer.ok) resolve(answer.value);
-      else reject(new QuorateError(answer.failure));
-    });
-    if (typeof end === 'function') giveUp = end;
-    return undefined;
-  });
+/** What certificates are verified by. */
+function guardOf({ clusterId, members, votes }: Genesis): Guard {
+  const founding = genesisConfiguration(
+    clusterId,
+    members.map(({ nodeId }) => nodeId),
+  );
+  const guardMembership = votes?.guardMembership ?? true;
+  return new Guard({ founding, rules: { hashes: nodeHashes, verify: verifySignature, keyOf: publicKeyOf, guardMembership } });
 }
 
 const refused = (reply: Reply): QuorateError => {

@@ -8,6 +8,8 @@ import type { RaftStore } from '../storage/store.ts';
 import type { CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
+import type { Guard } from './guarding/guard.ts';
+import type { NodeKeys } from './log-head.ts';
 
 /** Ticks in one heartbeat interval: the grain of all timers of a replica. */
 export const ticksPerHeartbeat = 5;
@@ -23,6 +25,7 @@ export interface ReplicaOptions {
   readonly id: NodeId;
   /** The voters of the founding configuration; whoever came or went later is in the log. */
   readonly members: readonly NodeId[];
+  readonly clusterId: string;
   readonly clusterTag: number;
   readonly heartbeatMs: number;
   readonly electionTimeoutMs: number;
@@ -34,6 +37,8 @@ export interface ReplicaOptions {
   readonly appendBytes: number;
   /** How linearizable reads are confirmed: by a majority each time, or under a leader's lease, which trusts the clocks (docs/raft.md). */
   readonly readMode: 'safe' | 'lease';
+  /** By what guarded entries are verified; without it there are none, and changes of the members need no certificate. */
+  readonly guard?: Guard | undefined;
   /** How long a request waits for a leader and an answer when it doesn't say. */
   readonly requestTimeoutMs: number;
 }
@@ -44,6 +49,7 @@ export interface ReplicaPorts {
   readonly store: RaftStore;
   readonly clock: Clock;
   readonly random: Random;
+  readonly keys: NodeKeys;
   readonly logger: Logger;
   /** Runs the job soon, after what has already arrived: one turn serves all of it. */
   defer(job: () => void): void;
@@ -58,6 +64,8 @@ export interface ReplicaPorts {
   onApplied?(entry: Entry): void;
   /** Told every command of an entry, before the entry itself, with what came of it. */
   onCommand?(index: LogIndex, command: SessionCommand, result: CommandResult, effects: readonly StateEvent[]): void;
+  /** Told every guarded entry, before the entry itself, with what came of it. */
+  onGuarded?(entry: Entry, result: CommandResult): void;
   /** Told every message that Raft has taken, with the node's role before. */
   onStep?(from: NodeId, message: RaftMessage, roleBefore: Role): void;
   /** A snapshot of the leader is about to take the place of the state. */
@@ -72,6 +80,8 @@ export interface ReplicaCounters {
   leaderChanges: number;
   snapshotsTaken: number;
   snapshotsInstalled: number;
+  /** Messages of a leader that were dropped, for an entry in them that no certificate permits. */
+  badGuards: number;
 }
 
 /** What a replica's Raft is told. */

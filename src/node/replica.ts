@@ -2,8 +2,7 @@ import { assert } from '../core/assert.ts';
 import { failure } from '../core/errors.ts';
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import { configurationOf, members } from '../raft/configuration.ts';
-import type { ConfigurationChange } from '../raft/configuration-change.ts';
-import type { Configuration, RaftMessage, SnapshotMeta } from '../raft/messages.ts';
+import type { RaftMessage, SnapshotMeta } from '../raft/messages.ts';
 import { Raft } from '../raft/raft.ts';
 import type { Ready } from '../raft/ready.ts';
 import type { StoredState } from '../storage/store.ts';
@@ -13,9 +12,16 @@ import type { ClusterState } from '../tasks/state.ts';
 import { decodeFrame, type Frame, type Question, type Reply } from '../wire/frames.ts';
 import { Applier } from './applier.ts';
 import { Claims } from './claims.ts';
+import { Desk } from './desk.ts';
+import { Divergence } from './divergence.ts';
 import { EventLog } from './event-log.ts';
+import { type BadGuard, Door } from './guarding/door.ts';
+import { Enactments } from './guarding/enactments.ts';
+import type { Guard } from './guarding/guard.ts';
+import { GuardedLog } from './guarding/guarded-log.ts';
 import { Inbox } from './inbox.ts';
 import { LeaderDuties } from './leader-duties.ts';
+import { LeaderRequests } from './leader-requests.ts';
 import { Links } from './links.ts';
 import { Liveness } from './liveness.ts';
 import { Membership } from './membership.ts';
@@ -29,9 +35,6 @@ import { Replies } from './replies.ts';
 import { raftOptions, type ReplicaCounters, type ReplicaOptions, type ReplicaPorts, ticksPerHeartbeat } from './replica-options.ts';
 import type { Answer, ClaimedTask, ClaimRequest, Consistency, ReadPoint } from './service.ts';
 import { Snapshots } from './snapshots.ts';
-
-/** Questions that wait until this leader serves; more are asked again. */
-const maxEarly = 16_384;
 
 /**
  * One node's part in the cluster, without its sockets, files and clocks: Raft, the replicated state machine and the requests that wait for them.
@@ -49,14 +52,23 @@ export class Replica {
     leaderChanges: 0,
     snapshotsTaken: 0,
     snapshotsInstalled: 0,
+    badGuards: 0,
   };
   readonly liveness = new Liveness();
   readonly events: EventLog;
+  readonly divergence: Divergence;
+  readonly requests: LeaderRequests;
+  /** What this node has verified of the epochs; undefined where there are none. */
+  readonly guard: Guard | undefined;
   readonly #options: ReplicaOptions;
   readonly #ports: ReplicaPorts;
   readonly #raft: Raft;
   readonly #duties = new LeaderDuties(this.liveness);
   readonly #membership: Membership;
+  readonly #guarded: GuardedLog;
+  readonly #door: Door;
+  readonly #enactments: Enactments;
+  readonly #desk: Desk;
   readonly #links: Links;
   readonly #outbox: Outbox;
   readonly #proposals = new Proposals();
@@ -80,8 +92,6 @@ export class Replica {
   #leader: NodeId | undefined;
   #serving = false;
   #leaderHeardMs: number;
-  /** Asked before this leader serves. */
-  #early: { readonly from: NodeId; readonly id: number; readonly question: Question }[] = [];
 
   constructor(options: ReplicaOptions, ports: ReplicaPorts, stored: StoredState, state: ClusterState) {
     this.id = options.id;
@@ -91,14 +101,8 @@ export class Replica {
     this.#replies = new Replies(this.#outbox);
     this.#links = new Links(options.id, options.electionTimeoutMs, ports.clock.monotonicMs());
     this.#leaderHeardMs = ports.clock.monotonicMs();
-    this.#session = new NodeSession(this.#proposals, () =>
-      Array.from({ length: 4 }, () =>
-        ports.random
-          .below(2 ** 32)
-          .toString(16)
-          .padStart(8, '0'),
-      ).join(''),
-    );
+    this.requests = new LeaderRequests({ ask: (...question) => this.ask(...question), leader: () => this.#leader });
+    this.#session = new NodeSession(this.#proposals, ports.random);
     this.#claims = new Claims({
       ask: (question, done) => this.#ask(question, done),
       started: (task) => this.#propose({ op: 'StartTask', task: task.id, fence: task.fence }),
@@ -114,13 +118,32 @@ export class Replica {
       entries: stored.entries,
       appliedIndex: start.index,
     });
+    const raft = this.#raft;
+    const { guard } = options;
+    guard?.restore(state.epochs.all(), raft.configuration);
+    const { logger, clock } = ports;
+    this.guard = guard;
+    this.#guarded = new GuardedLog({ raft, guard, logger });
+    this.#door = new Door({ raft, guard, counters: this.counters, clock, logger });
+    this.#enactments = new Enactments({ raft, guard, now: () => this.#proposer.now() });
     this.#membership = new Membership({
-      raft: this.#raft,
+      raft,
+      forbids: (change) => guard?.refusalOf(change),
       isReachable: (node, nowMs) => this.#links.isReachable(node, nowMs),
       propose: (command) => this.#proposer.proposeNow(command),
       electionTimeoutMs: options.electionTimeoutMs,
     });
+    this.#desk = new Desk({
+      duties: this.#duties,
+      membership: this.#membership,
+      enactments: this.#enactments,
+      state: () => this.state,
+      respond: (to, id, reply) => (to === this.id ? this.#questions.onReply(id, reply) : this.#replies.add(to, id, reply)),
+    });
     if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
+    const { id: self, clusterId } = options;
+    const divergencePorts = { ...ports, self, clusterId, outbox: this.#outbox, events: this.events };
+    this.divergence = new Divergence({ ...divergencePorts, configuration: () => this.#raft.configuration }, snapshot);
     this.#applier = this.#makeApplier(state, start);
     this.#snapshots = this.#makeSnapshots(snapshot);
     this.#proposer = new Proposer({
@@ -139,7 +162,7 @@ export class Replica {
       {
         raft: {
           applyConfigChange: (entry) => {
-            const configuration = this.#raft.applyConfigChange(entry);
+            const configuration = this.#guarded.applyConfigChange(entry);
             this.#ports.onConfiguration?.(entry.index, configuration);
             return configuration;
           },
@@ -156,8 +179,19 @@ export class Replica {
           this.#ports.onCommand?.(index, command, result, events.slice(from));
           this.#onCommand(command, result);
         },
-        onConfiguration: (index) => this.#membership.onApplied(index, this.#serving ? this.state.members : undefined),
-        onEntry: (entry) => this.#ports.onApplied?.(entry),
+        applyGuarded: (entry, guardedEvents) => {
+          const result = this.#guarded.apply(entry, this.state, guardedEvents);
+          this.#ports.onGuarded?.(entry, result);
+          this.#enactments.onApplied(entry.index, result);
+        },
+        onConfiguration: (index) => {
+          this.#guarded.onConfiguration(index, this.state);
+          this.#membership.onApplied(index, this.#serving ? this.state.members : undefined);
+        },
+        onEntry: (entry) => {
+          this.divergence.log.add(entry);
+          this.#ports.onApplied?.(entry);
+        },
         onApplied: (events, membersChanged) => this.#onApplied(events, membersChanged),
       },
       state,
@@ -173,6 +207,7 @@ export class Replica {
         store,
         raft: this.#raft,
         applier: this.#applier,
+        log: this.divergence.log,
         clock,
         counters: this.counters,
         logger,
@@ -263,24 +298,6 @@ export class Replica {
     this.#deferTurn();
   }
 
-  /** Changes the members; answers with the configuration once the change is applied and a joint one that leaves itself is left. */
-  changeMembers(change: ConfigurationChange, timeoutMs: number | undefined, done: (answer: Answer<Configuration>) => void): void {
-    this.ask({ kind: 'members', change }, timeoutMs, (reply) => {
-      if (reply.kind === 'members') done({ ok: true, value: reply.configuration });
-      else done({ ok: false, failure: failureOf(reply) });
-    });
-  }
-
-  /** Hands leadership to a voter, by default to the one that is furthest; answers with the new leader. */
-  transferLeadership(to: NodeId | undefined, timeoutMs: number | undefined, done: (answer: Answer<NodeId>) => void): void {
-    if (this.#leader === undefined) return done({ ok: false, failure: failure('no_leader', 'there is no leader to hand over') });
-    this.ask({ kind: 'transfer', from: this.#leader, to }, timeoutMs, (reply) => {
-      if (reply.kind === 'transfer') done({ ok: true, value: reply.leader });
-      else done({ ok: false, failure: failureOf(reply) });
-    });
-    return undefined;
-  }
-
   /** Returns a function that gives up the claim. */
   claim(request: ClaimRequest, done: (answer: Answer<readonly ClaimedTask[]>) => void): () => void {
     const refused = this.#refusal();
@@ -332,6 +349,11 @@ export class Replica {
 
   get links(): Links {
     return this.#links;
+  }
+
+  /** What leaders tried to have acknowledged here without the certificate that it takes, oldest first. */
+  get badGuards(): readonly BadGuard[] {
+    return this.#door.badGuards;
   }
 
   get pendingCommands(): number {
@@ -467,7 +489,10 @@ export class Replica {
         for (const command of frame.commands) if (!this.#proposer.takeForwarded(command)) this.counters.framesDropped++;
         return;
       case 'ask':
-        for (const { id, question } of frame.questions) this.#hear(from, id, question, nowMs);
+        for (const { id, question } of frame.questions) {
+          if (this.#serving) this.#desk.answer(from, id, question, nowMs);
+          else if (this.#raft.role === 'leader') this.#desk.keep(from, id, question);
+        }
         return;
       case 'reply':
         for (const { id, reply } of frame.replies) this.#questions.onReply(id, reply);
@@ -477,24 +502,11 @@ export class Replica {
         for (const s of frame.sightings) this.liveness.beat(s.agent, s.generation, s.report, nowMs - s.ageMs);
         this.liveness.takeSightings(nowMs);
         return;
+      case 'heads':
+        return this.divergence.onHeads(from, frame.heads);
       case 'ping':
         return;
     }
-  }
-
-  /** A new leader is asked as soon as it is known, and that is before it may answer. */
-  #hear(from: NodeId, id: number, question: Question, nowMs: number): void {
-    if (this.#serving) this.#answer(from, id, question, nowMs);
-    else if (this.#raft.role === 'leader' && this.#early.length < maxEarly) this.#early.push({ from, id, question });
-  }
-
-  #answer(from: NodeId, id: number, question: Question, nowMs: number): void {
-    const respond = (reply: Reply): void => {
-      if (from === this.id) this.#questions.onReply(id, reply);
-      else this.#replies.add(from, id, reply);
-    };
-    if (question.kind === 'members' || question.kind === 'transfer') this.#membership.answer(question, nowMs, respond);
-    else this.#duties.answer(question, from, this.state, nowMs, respond);
   }
 
   // Time.
@@ -502,6 +514,7 @@ export class Replica {
   #onTick(nowMs: number): void {
     this.#ticks++;
     this.#links.onTick(nowMs);
+    this.divergence.onTick(nowMs);
     const { heartbeatMs, electionTimeoutMs } = this.#options;
     this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
@@ -540,17 +553,17 @@ export class Replica {
       if (serving) {
         this.#duties.begin(this.state, nowMs);
         this.#membership.begin(nowMs);
-        for (const { from, id, question } of this.#early) this.#answer(from, id, question, nowMs);
-        this.#early = [];
+        this.#desk.answerEarly(nowMs);
       } else {
         this.#duties.end();
         this.#membership.end();
+        this.#enactments.end();
       }
     } else if (leader === this.#leader) {
       return;
     }
     if (leader !== this.#leader) {
-      if (leader !== this.id) this.#early = [];
+      if (leader !== this.id) this.#desk.dropEarly();
       this.#leader = leader;
       this.counters.leaderChanges++;
       this.#ports.logger.info({ leader, term: this.#raft.term, role: this.#raft.role }, leader === undefined ? 'no leader' : 'leader');
@@ -575,7 +588,7 @@ export class Replica {
     if (this.#leader !== this.id) {
       this.#outbox.frame(this.#leader, { kind: 'ask', questions: this.#questions.takeUnsent() });
     } else if (this.#serving) {
-      for (const { id, question } of this.#questions.takeUnsent()) this.#answer(this.id, id, question, nowMs);
+      for (const { id, question } of this.#questions.takeUnsent()) this.#desk.answer(this.id, id, question, nowMs);
     }
   }
 
@@ -586,8 +599,7 @@ export class Replica {
 
   #step(from: NodeId, message: RaftMessage): void {
     const { role } = this.#raft;
-    this.#raft.step(from, message);
-    this.#ports.onStep?.(from, message, role);
+    if (this.#door.step(from, message)) this.#ports.onStep?.(from, message, role);
   }
 
   // Applying.
@@ -601,21 +613,24 @@ export class Replica {
   #onApplied(events: readonly StateEvent[], membersChanged: boolean): void {
     const nowMs = this.#ports.clock.monotonicMs();
     if (membersChanged) this.#ports.onMembers?.();
-    for (const event of events) {
-      if (event.kind !== 'agent') continue;
-      if (event.state === 'gone') this.liveness.forget(event.agent);
-      else if (event.state === 'up') this.liveness.beat(event.agent, event.generation, undefined, nowMs);
-    }
+    this.liveness.onEvents(events, nowMs);
     if (this.#serving) this.#duties.onApplied(events, this.state, nowMs);
     this.#claims.onEvents(events, this.state, this.appliedIndex, nowMs);
     if (events.length > 0) this.events.append(events);
+    this.divergence.onApplied();
     this.#reads.onApplied(this.appliedIndex);
   }
 
   /** A snapshot of the leader has taken the place of the state. */
   #onInstalled(state: ClusterState, meta: SnapshotMeta): void {
+    this.#guarded.restore(
+      state,
+      meta.configuration,
+      this.#applier.waiting.filter(({ kind }) => kind === 'configuration'),
+    );
     this.#ports.onInstalled?.(meta, state);
     this.events.skipTo(meta.index);
+    this.divergence.onInstalled(meta);
     this.#applier.replace(state, meta);
     this.#ports.onMembers?.();
     // Some of what this node waits for is inside the snapshot: asked again, its session answers.
@@ -657,6 +672,3 @@ const minorityDetail = 'this node can reach only a minority of the cluster; ask 
 const removedDetail = 'this node was removed from the cluster; ask another';
 
 const isLastChunk = ({ snapshotChunk: chunk }: Ready): boolean => chunk !== undefined && chunk.chunk === chunk.chunks - 1;
-
-const failureOf = (reply: Reply) =>
-  reply.kind === 'failure' ? reply.failure : failure('internal', 'the leader answered another question');

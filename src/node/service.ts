@@ -3,11 +3,15 @@ import type { AgentId, LogIndex, NodeId, TaskId, Term } from '../core/ids.ts';
 import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
+import type { LogChainStatus } from './divergence.ts';
+import type { NodeEvent } from './event-log.ts';
+import type { BadGuard } from './guarding/door.ts';
+import type { Guard } from './guarding/guard.ts';
 import type { Genesis, MemberStatus } from './genesis.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
-import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import type { Task } from '../tasks/task.ts';
+import type { VoteRequest, VoteService } from './votes/vote-service.ts';
 
 export type { ConfigurationChange, MemberChange } from '../raft/configuration-change.ts';
 
@@ -39,6 +43,7 @@ export interface NodeStatus {
   readonly removed: boolean;
   readonly partition: { readonly state: PartitionState; readonly reachable: readonly string[] };
   readonly durability: 'sync';
+  readonly logChain: LogChainStatus;
 }
 
 /** What an agent reports of itself with a heartbeat: volatile, advisory. */
@@ -157,12 +162,33 @@ export interface NodeService {
 
   heartbeat(agent: AgentId, generation: number, report: AgentReport, options?: RequestOptions): Promise<HeartbeatAnswer>;
   taskHeartbeat(task: TaskId, fence: number, progress: number | undefined, options?: RequestOptions): Promise<TaskHeartbeatAnswer>;
-  /** Resolves once the change is applied, and a joint configuration that leaves itself is left. Asked again, it finds itself made. */
+  /** Resolves once the change is applied, and a joint configuration that leaves itself is left. Asked again, it finds itself made. `context`: base64 of the certificate that permits it, where one is needed. */
   changeMembers(change: ConfigurationChange, options?: RequestOptions): Promise<Configuration>;
+  /**
+   * Has what the members approved carried out by the log, once; resolves with the index of the entry that did. `subject`: which item, where there are several;
+   * `payload`: the text that was voted on.
+   */
+  enact(
+    certificate: Uint8Array,
+    what: { readonly subject: string | undefined; readonly payload: string },
+    options?: RequestOptions,
+  ): Promise<LogIndex>;
+  /** What this node has verified of the epochs. */
+  readonly guard: Pick<Guard, 'current' | 'founding' | 'isGuarded'>;
+  /** What leaders tried to have acknowledged here without the certificate that it takes, oldest first. */
+  readonly badGuards: readonly BadGuard[];
   /** Resolves with the new leader. */
   transferLeadership(to: NodeId | undefined, options?: RequestOptions): Promise<NodeId>;
   /** The state at a linearizable point: it holds every write acknowledged before the request. */
   snapshot(options?: RequestOptions): Promise<SnapshotDownload>;
+  /** The Byzantine votes as this node knows them; undefined at a node that is no member of the epoch. */
+  readonly votes: VoteService | undefined;
+  /** Resolves with the vote's id once it is durable at this node. */
+  openVote(request: VoteRequest, options?: RequestOptions & { readonly idempotencyKey?: string | undefined }): Promise<string>;
+  /** Gives this node's one ballot; resolves once it is durable. */
+  castBallot(id: string, option: string, options?: RequestOptions): Promise<void>;
+  /** Resolves once the vote has a certificate here, or after `waitMs`. */
+  waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void>;
   /** Waits up to `waitMs` for work; empty when there is none. An aborted claim gives up its place. */
   claim(request: ClaimRequest, options?: RequestOptions): Promise<readonly ClaimedTask[]>;
 
@@ -172,11 +198,11 @@ export interface NodeService {
   waitForKey(key: string, version: LogIndex, waitMs: number, signal?: AbortSignal): Promise<void>;
 
   /** Events after `index`, oldest first, as far as this node still has them; `complete` is false when older ones are gone. */
-  eventsAfter(index: LogIndex): { readonly events: readonly StateEvent[]; readonly complete: boolean };
+  eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean };
   /** This node was a member and is none any more. */
   readonly isRemoved: boolean;
   /** Calls `listener` when this node finds that it was removed, before it fails what waits for it. */
   onRemoved(listener: () => void): void;
   /** Calls `listener` with each batch of new events, in order, until the returned function is called. */
-  subscribe(listener: (events: readonly StateEvent[]) => void): () => void;
+  subscribe(listener: (events: readonly NodeEvent[]) => void): () => void;
 }

@@ -9,6 +9,7 @@ import type { SnapshotRecord } from '../tasks/snapshot.ts';
 import { ClusterState } from '../tasks/state.ts';
 import { decodeSnapshot, encodeSnapshot } from '../wire/snapshot.ts';
 import type { Applier } from './applier.ts';
+import type { LogChain } from './log-chain.ts';
 import type { ReplicaCounters, ReplicaOptions } from './replica-options.ts';
 
 export interface SnapshotPorts {
@@ -16,6 +17,7 @@ export interface SnapshotPorts {
   readonly store: RaftStore;
   readonly raft: Pick<Raft, 'configuration' | 'status' | 'snapshotTaken' | 'compact' | 'reportSnapshot'>;
   readonly applier: Pick<Applier, 'state' | 'index' | 'term' | 'isUpToDate'>;
+  readonly log: Pick<LogChain, 'head'>;
   readonly clock: Clock;
   readonly counters: ReplicaCounters;
   readonly logger: Logger;
@@ -137,9 +139,10 @@ export class Snapshots {
   }
 
   #take(): void {
-    const { applier, raft, store, guard, options } = this.#ports;
+    const { applier, log, raft, store, guard, options } = this.#ports;
     this.#isTaking = true;
-    const meta: SnapshotMeta = { index: applier.index, term: applier.term, configuration: raft.configuration };
+    const { index, term } = applier;
+    const meta: SnapshotMeta = { index, term, configuration: raft.configuration, chain: log.head.chain };
     const frozen = applier.state.freeze();
     let bytes = 0;
     const measured = function* (): Generator<Uint8Array> {

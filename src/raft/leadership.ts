@@ -141,14 +141,14 @@ export class Leadership {
   // Replication (§5.3).
 
   /** Appends `count` commands, encoded together. Refused when handing over, or when too much waits to be committed. */
-  propose(data: Uint8Array, count: number): ProposeResult {
+  propose(data: Uint8Array, count: number, kind: 'command' | 'guarded'): ProposeResult {
     if (!this.#progress.has(this.#id)) return { ok: false, refused: 'not-leader' };
     if (this.#transferee !== undefined) return { ok: false, refused: 'transferring' };
     // An empty queue takes anything, so that one large proposal is never refused for ever.
     if (this.#uncommittedBytes > 0 && this.#uncommittedBytes + data.length > this.#options.maxUncommittedBytes)
       return { ok: false, refused: 'busy' };
     this.#uncommittedBytes += data.length;
-    return { ok: true, index: this.#append('command', data, count), term: this.#term };
+    return { ok: true, index: this.#append(kind, data, count), term: this.#term };
   }
 
   #append(kind: EntryKind, data: Uint8Array, count: number): LogIndex {

@@ -2,9 +2,9 @@ import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 
 /**
  * `noop`: a new leader's first entry (Raft §8). `configuration`: a change of the members. `command`: opaque bytes for the state machine.
- * `rejoin`: a member that lost its disk may vote again (see rejoin.ts).
+ * `rejoin`: a member that lost its disk may vote again (see rejoin.ts). `guarded`: as `command`, of a kind that the driver checks before it acknowledges one.
  */
-export type EntryKind = 'noop' | 'command' | 'configuration' | 'rejoin';
+export type EntryKind = 'noop' | 'command' | 'configuration' | 'rejoin' | 'guarded';
 
 /**
  * What the log holds. An entry carries `count` commands encoded together and covers the indices (index - count, index], so every command has an
@@ -50,6 +50,8 @@ export interface SnapshotMeta {
   readonly index: LogIndex;
   readonly term: Term;
   readonly configuration: Configuration;
+  /** The hash chain over the log up to `index`, 32 bytes: from here the driver goes on with it. Opaque to Raft. */
+  readonly chain: Uint8Array;
 }
 
 export interface RequestVote {
@@ -170,6 +172,21 @@ export type RaftMessage =
   | TimeoutNow
   | ReadIndex
   | ReadIndexResponse;
+
+/** What messages there are. The place of a type is its number on the wire. */
+export const messageTypes = [
+  'RequestVote',
+  'RequestVoteResponse',
+  'AppendEntries',
+  'AppendEntriesResponse',
+  'Heartbeat',
+  'HeartbeatResponse',
+  'InstallSnapshot',
+  'InstallSnapshotResponse',
+  'TimeoutNow',
+  'ReadIndex',
+  'ReadIndexResponse',
+] as const satisfies readonly RaftMessage['type'][];
 
 export interface Outgoing {
   readonly to: NodeId;

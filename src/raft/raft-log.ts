@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.ts';
+import { firstIndex } from '../core/first-index.ts';
 import type { LogIndex, Term } from '../core/ids.ts';
 import { type Entry, maxEntriesPerMessage } from './messages.ts';
 
@@ -137,7 +138,12 @@ export class RaftLog {
 
   /** Committed entries that were not handed out yet. */
   peekCommitted(): readonly Entry[] {
-    return this.#applied === this.#committed ? [] : this.#entries.slice(this.#at(this.#applied + 1), this.#at(this.#committed) + 1);
+    return this.unapplied(this.#committed);
+  }
+
+  /** Entries that were not handed out yet, up to the one that ends at the index. */
+  unapplied(index: LogIndex): readonly Entry[] {
+    return index <= this.#applied ? [] : this.#entries.slice(this.#at(this.#applied + 1), this.#at(index) + 1);
   }
 
   takeCommitted(): readonly Entry[] {
@@ -180,13 +186,6 @@ export class RaftLog {
 
   /** Place of the first entry that ends at or after `index`. */
   #at(index: LogIndex): number {
-    let low = 0;
-    let high = this.#entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#entries[middle]?.index ?? 0) < index) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstIndex(this.#entries.length, (at) => (this.#entries[at]?.index ?? 0) >= index);
   }
 }

@@ -98,6 +98,11 @@ export class Raft {
     return this.#configuration;
   }
 
+  /** Changes of the members after what is applied and up to the index: not in force yet. */
+  changesUpTo(index: LogIndex): readonly Entry[] {
+    return this.#log.unapplied(index).filter((entry) => entry.kind === 'configuration');
+  }
+
   /** The term of the entry that ends at the index, if one here does. */
   termAt(index: LogIndex): Term | undefined {
     return this.#log.termAt(index);
@@ -359,8 +364,8 @@ export class Raft {
   // Replication (§5.3).
 
   /** Appends `count` commands, encoded together, to the leader's log. Refused when not leader, handing over, or too much waits to be committed. */
-  propose(data: Uint8Array, count = 1): ProposeResult {
-    return this.#leadership?.propose(data, count) ?? notLeader;
+  propose(data: Uint8Array, count = 1, kind: 'command' | 'guarded' = 'command'): ProposeResult {
+    return this.#leadership?.propose(data, count, kind) ?? notLeader;
   }
 
   #onAppendEntries(from: NodeId, message: AppendEntries): void {

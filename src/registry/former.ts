@@ -8,26 +8,23 @@ import { assert } from '../core/assert.ts';
 export class Former<K, V> {
   #versions: Map<K, V> | undefined;
 
-  begin(): void {
+  /** The records of these keys as they are at this moment, which `present` gives as long as they have not changed. One view at a time, until `thaw`. */
+  freeze(keys: Iterable<K>, present: (key: K) => V): Iterable<V> {
     assert(this.#versions === undefined, 'one view of a table is frozen at a time');
     this.#versions = new Map();
+    return this.#view(keys, present);
   }
 
-  end(): void {
+  thaw(): void {
     this.#versions = undefined;
   }
 
-  /** True when the record, which is about to change, has to be kept. */
-  wants(key: K): boolean {
-    return this.#versions !== undefined && !this.#versions.has(key);
+  /** The record is about to change: `copy` makes what a view shows of it, if one needs it. */
+  keep(key: K, copy: () => V): void {
+    if (this.#versions !== undefined && !this.#versions.has(key)) this.#versions.set(key, copy());
   }
 
-  keep(key: K, version: V): void {
-    this.#versions?.set(key, version);
-  }
-
-  /** The record's version of then; undefined when it has not changed. */
-  get(key: K): V | undefined {
-    return this.#versions?.get(key);
+  *#view(keys: Iterable<K>, present: (key: K) => V): Generator<V, void, undefined> {
+    for (const key of keys) yield this.#versions?.get(key) ?? present(key);
   }
 }

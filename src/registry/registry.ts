@@ -38,17 +38,12 @@ export class Registry {
 
   /** Every agent as it is now, but for its load, by id, whatever is applied before `thaw`. One view at a time. */
   freeze(): Iterable<Agent> {
-    this.#former.begin();
-    return this.#versions(this.#ids.freeze());
+    return this.#former.freeze(this.#ids.freeze(), (id) => this.#record(id));
   }
 
   thaw(): void {
     this.#ids.thaw();
-    this.#former.end();
-  }
-
-  *#versions(ids: Iterable<AgentId>): Generator<Agent, void, undefined> {
-    for (const id of ids) yield this.#former.get(id) ?? this.#record(id);
+    this.#former.thaw();
   }
 
   /** The agents that satisfy the query, by id, after `afterId`: lazily, for callers that filter further and stop when their page is full. */
@@ -165,7 +160,7 @@ export class Registry {
   }
 
   #keep(agent: Agent): void {
-    if (this.#former.wants(agent.id)) this.#former.keep(agent.id, { ...agent });
+    this.#former.keep(agent.id, () => ({ ...agent }));
   }
 
   #record(id: AgentId): AgentRecord {

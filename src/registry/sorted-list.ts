@@ -1,4 +1,5 @@
 import { assert, defined } from '../core/assert.ts';
+import { firstIndex } from '../core/first-index.ts';
 
 /** Items in one chunk before it is halved: an insertion moves at most this many references, a few hundred nanoseconds. */
 const maxChunk = 512;
@@ -124,16 +125,4 @@ export class SortedList<T> {
 
 function* flattened<T>(chunks: readonly (readonly T[])[]): Generator<T, void, undefined> {
   for (const chunk of chunks) yield* chunk;
-}
-
-/** The first index in [0, length) for which `holds`, which stays true once true; `length` when none. */
-function firstIndex(length: number, holds: (index: number) => boolean): number {
-  let low = 0;
-  let high = length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (holds(middle)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

@@ -4,7 +4,7 @@ import type { Entry, SnapshotMeta } from '../raft/messages.ts';
 import type { SnapshotReceived } from '../raft/ready.ts';
 import type { Engine, Operation } from './engine.ts';
 import { encodeSlot, slotOf } from './guard.ts';
-import { chunkKey, entryKey, headKey, type SnapshotId, snapshotKey } from './keys.ts';
+import { chunkKey, entryKey, headKey, type SnapshotId, snapshotKey, voteKey } from './keys.ts';
 import {
   checksumOf,
   chunkDigest,
@@ -13,6 +13,7 @@ import {
   encodeEntry,
   encodeHead,
   encodeSnapshot,
+  encodeVote,
   type Head,
   type SnapshotRecord,
 } from './records.ts';
@@ -20,6 +21,7 @@ import type { Placed, Recovered } from './recovery.ts';
 import { damaged, StorageError } from './storage-error.ts';
 import type { Done, RaftStore, SaveBatch } from './store.ts';
 import { StoredLog } from './stored-log.ts';
+import type { VoteChange, VoteStore } from './vote-store.ts';
 
 /** Writes that wait for the one on its way. The driver has at most a save, a compaction and a step of a snapshot; more is a driver run wild. */
 const maxWaitingWrites = 256;
@@ -51,11 +53,11 @@ interface Draft {
 }
 
 /**
- * Raft's stable storage on an engine. Every write carries a new head, goes to the database and to the guard at the same time, and is done when both have
+ * Raft's stable storage on an engine, and that of the votes. Every write carries a new head, goes to the database and to the guard at the same time, and is done when both have
  * synced it. Writes go one after the other; a snapshot goes in small pieces between them. After the first error nothing is written any more, because
  * nobody knows what a failed sync left on the disk.
  */
-export class DurableStore implements RaftStore {
+export class DurableStore implements RaftStore, VoteStore {
   readonly #directory: string;
   readonly #engine: Engine;
   readonly #log: StoredLog<Placed>;
@@ -89,6 +91,15 @@ export class DurableStore implements RaftStore {
 
   save(batch: SaveBatch, done: Done): void {
     this.#enqueue((ended) => this.#save(batch, ended), done);
+  }
+
+  saveVotes(changes: readonly VoteChange[], done: Done): void {
+    this.#enqueue((ended) => {
+      const operations = changes.map(({ key, value }): Operation => {
+        return value === undefined ? { type: 'del', key: voteKey(key) } : { type: 'put', key: voteKey(key), value: encodeVote(key, value) };
+      });
+      this.#commit({ head: this.#head, operations, garbage: [] }, [], ended);
+    }, done);
   }
 
   saveSnapshot(meta: SnapshotMeta, chunks: Iterable<Uint8Array>, done: Done): void {

@@ -8,8 +8,9 @@ import type { LogIndex } from '../core/ids.ts';
  *   `h`             the head: hard state, ends of the log, which snapshot is current
  *   `i`             the identity: format, cluster, node
  *   `s` id          the current snapshot: what it is of and how many chunks it has
+ *   `v` …           a record of the Byzantine votes, under a key that their driver chooses
  */
-export const kinds = { chunk: 0x63, entry: 0x65, head: 0x68, identity: 0x69, snapshot: 0x73 } as const;
+export const kinds = { chunk: 0x63, entry: 0x65, head: 0x68, identity: 0x69, snapshot: 0x73, vote: 0x76 } as const;
 
 /** Names the chunks of one snapshot. Never used again: the boot counter rises durably with every opening, `number` with every snapshot of a boot. */
 export interface SnapshotId {
@@ -30,6 +31,13 @@ export function snapshotKey(id: SnapshotId): Uint8Array {
 
 export function chunkKey(id: SnapshotId, chunk: number): Uint8Array {
   return key(kinds.chunk, [id.boot, id.number, chunk]);
+}
+
+export function voteKey(name: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(1 + name.length);
+  bytes[0] = kinds.vote;
+  bytes.set(name, 1);
+  return bytes;
 }
 
 /** The numbers in a key, 32 bits each; `undefined` when it isn't made of any. */

@@ -8,6 +8,7 @@ import { compare, Damage, readHead, Recovery, type Recovered } from './recovery.
 import { call, type Routine } from './routine.ts';
 import { StorageError } from './storage-error.ts';
 import type { RaftStore, StoredState } from './store.ts';
+import type { VoteRecord, VoteStore } from './vote-store.ts';
 
 export interface OpenOptions {
   /** What messages call the place. */
@@ -19,8 +20,10 @@ export interface OpenOptions {
 }
 
 export interface OpenedStore {
-  readonly store: RaftStore;
+  readonly store: RaftStore & VoteStore;
   readonly state: StoredState;
+  /** Everything the votes had saved. */
+  readonly votes: readonly VoteRecord[];
   /** How often this store was opened, this time included; durable before anything else is written. */
   readonly boot: number;
 }
@@ -43,7 +46,7 @@ export function* openStore(engine: Engine, { directory, identity, logger, rejoin
     compactedIndex: head.base.index,
     compactedTerm: head.base.term,
   };
-  return { store: new DurableStore(directory, engine, recovered), state, boot: head.boot };
+  return { store: new DurableStore(directory, engine, recovered), state, votes: recovered.votes, boot: head.boot };
 }
 
 interface Found extends Recovered {
@@ -105,7 +108,7 @@ function* begin(engine: Engine, identity: StoreIdentity, rejoining: number): Rou
   const head: Head = { sequence: 1, previous: 0, boot: 1, hardState, base: start, last: start, snapshot: undefined };
   const operations: Operation[] = [{ type: 'put', key: identityKey, value: encodeIdentity(identity) }];
   const headChecksum = yield* writeHead(engine, head, operations);
-  return { head, headChecksum, snapshot: undefined, entries: [], places: [], garbage: [] };
+  return { head, headChecksum, snapshot: undefined, entries: [], places: [], votes: [], garbage: [] };
 }
 
 /** Counts the boot and deletes what is left over. */

@@ -11,9 +11,11 @@ import {
   decodeEntry,
   decodeHead,
   decodeSnapshot,
+  decodeVote,
   type Head,
   type SnapshotRecord,
 } from './records.ts';
+import type { VoteRecord } from './vote-store.ts';
 
 /** Something is missing, or is not what was written. `message` says what in a few words, to stand in a sentence. */
 export class Damage extends Error {
@@ -33,6 +35,7 @@ export interface Recovered {
   readonly snapshot: SnapshotRecord | undefined;
   readonly entries: readonly Entry[];
   readonly places: readonly Placed[];
+  readonly votes: readonly VoteRecord[];
   /** Left over: entries before the log's start, chunks of snapshots that are not current. */
   readonly garbage: readonly Uint8Array[];
 }
@@ -91,6 +94,7 @@ export class Recovery {
   readonly #log: LogReader;
   readonly #chunks: ChunkReader;
   readonly #garbage: Uint8Array[] = [];
+  readonly #votes: VoteRecord[] = [];
 
   /** `snapshot`: the record under the key of the head's snapshot. */
   constructor(stored: StoredHead, snapshot: Uint8Array | undefined) {
@@ -113,6 +117,9 @@ export class Recovery {
       case kinds.snapshot:
         if (snapshot === undefined || !equalBytes(key, snapshotKey(snapshot.id))) this.#garbage.push(key);
         break;
+      case kinds.vote:
+        this.#votes.push(readVote(key.slice(1), value));
+        break;
       default:
         if (!equalBytes(key, headKey) && !equalBytes(key, identityKey)) throw new Damage('there is a record under a key of no known kind');
     }
@@ -123,8 +130,14 @@ export class Recovery {
     this.#chunks.finish();
     const { head, checksum } = this.#stored;
     const { entries, places } = this.#log;
-    return { head, headChecksum: checksum, snapshot: this.#snapshot, entries, places, garbage: this.#garbage };
+    return { head, headChecksum: checksum, snapshot: this.#snapshot, entries, places, votes: this.#votes, garbage: this.#garbage };
   }
+}
+
+function readVote(key: Uint8Array, record: Uint8Array): VoteRecord {
+  const value = decodeVote(key, record);
+  if (value === undefined) throw new Damage('a record of the votes is not as it was written');
+  return { key, value };
 }
 
 function readSnapshot(head: Head, record: Uint8Array | undefined): SnapshotRecord | undefined {

@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.ts';
+import { firstIndex } from '../core/first-index.ts';
 import type { LogIndex, Term } from '../core/ids.ts';
 
 /** Where an entry lies in the log: it covers the indices (index - count, index]. */
@@ -80,15 +81,8 @@ export class StoredLog<Item extends Position> {
     return removed;
   }
 
-  /** Place of the first entry that ends after `index`, by binary search. */
+  /** Place of the first entry that ends after `index`. */
   #firstAfter(index: LogIndex): number {
-    let low = 0;
-    let high = this.#items.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#items[middle]?.index ?? 0) > index) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return firstIndex(this.#items.length, (at) => (this.#items[at]?.index ?? 0) > index);
   }
 }

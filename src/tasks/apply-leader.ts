@@ -36,7 +36,7 @@ export function expireLeases(machine: Machine, command: ExpireLeases): Outcome {
  * moved, in the order it became due, but boundedly much of each kind at once. Whatever is left is due still, so the leader ticks again.
  */
 export function tick(machine: Machine): Outcome {
-  const { tasks, sessions, idempotency, limits, ts } = machine;
+  const { tasks, sessions, idempotency, secrets, limits, ts } = machine;
   for (let moved = 0; moved < limits.maxMovesPerTick; moved++) {
     const task = tasks.nextTimer(ts);
     if (task === undefined) break;
@@ -53,6 +53,7 @@ export function tick(machine: Machine): Outcome {
     tasks.forgetPurged(id);
     forgotten += 1;
   }
+  secrets.lockDue(ts);
   sessions.expire(ts, limits.maxMovesPerTick);
   idempotency.expire(ts, limits.maxMovesPerTick);
   return done;

@@ -4,6 +4,7 @@ import { cancelTask, retryTask, submitTask } from './apply-client.ts';
 import { cancelAck, checkpointTask, completeTask, failTask, releaseTask, startTask } from './apply-holder.ts';
 import { deleteKey, putKey } from './apply-keys.ts';
 import { assignTasks, expireLeases, tick } from './apply-leader.ts';
+import { deleteSecret, putSecret } from './apply-secrets.ts';
 import { forgetMember, joinMember, putJoinToken, putMember } from './apply-members.ts';
 import { checkCommand } from './checks.ts';
 import type { Command } from './commands.ts';
@@ -25,6 +26,10 @@ export function execute(machine: Machine, command: Command): Outcome {
       return putKey(machine, command);
     case 'DeleteKey':
       return deleteKey(machine, command);
+    case 'PutSecret':
+      return putSecret(machine, command);
+    case 'DeleteSecret':
+      return deleteSecret(machine, command);
     case 'RegisterAgent':
       return registerAgent(machine, command);
     case 'DrainAgent':

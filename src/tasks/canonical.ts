@@ -48,6 +48,10 @@ function essence(command: Command): unknown {
       return [command.key, command.value, command.ifVersion ?? null];
     case 'DeleteKey':
       return [command.key, command.ifVersion ?? null];
+    case 'PutSecret':
+      return [command.name, command.value];
+    case 'DeleteSecret':
+      return command.name;
     case 'PutJoinToken':
       return [command.hash, command.ttlMs];
     case 'JoinMember':

@@ -14,6 +14,10 @@ export function checkCommand(command: Command): Failure | undefined {
       return checkKey(command.key) ?? checkVersion(command.ifVersion) ?? within(command.value, bounds.maxValue, 'value');
     case 'DeleteKey':
       return checkKey(command.key) ?? checkVersion(command.ifVersion);
+    case 'PutSecret':
+      return checkSecret(command.name) ?? within(command.value, bounds.maxSecret, 'value');
+    case 'DeleteSecret':
+      return checkSecret(command.name);
     case 'OpenSession':
       return named(command.nonce, 'nonce');
     case 'RegisterAgent':
@@ -58,6 +62,9 @@ export function checkCommand(command: Command): Failure | undefined {
 function checkKey(key: string): Failure | undefined {
   return key.length > 0 ? within(key, bounds.maxKey, 'key') : failure('invalid_argument', 'the key must not be empty');
 }
+
+const checkSecret = (name: string): Failure | undefined =>
+  isName(name) ? undefined : failure('invalid_argument', 'the name of the secret is not a name');
 
 function checkVersion(version: number | undefined): Failure | undefined {
   return version === undefined ? undefined : whole(version, 0, Number.MAX_SAFE_INTEGER, 'ifVersion');

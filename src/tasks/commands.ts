@@ -23,6 +23,18 @@ export interface PutKey {
   readonly ifVersion: LogIndex | undefined;
 }
 
+/** Stores a value that is handed out only after a vote. */
+export interface PutSecret {
+  readonly op: 'PutSecret';
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface DeleteSecret {
+  readonly op: 'DeleteSecret';
+  readonly name: string;
+}
+
 export interface DeleteKey {
   readonly op: 'DeleteKey';
   readonly key: string;
@@ -183,6 +195,8 @@ export type Command =
   | OpenSession
   | PutKey
   | DeleteKey
+  | PutSecret
+  | DeleteSecret
   | RegisterAgent
   | DrainAgent
   | DeregisterAgent
@@ -233,4 +247,6 @@ export type ResultValue =
       readonly state: TaskState /** False when an existing record was returned. */;
       readonly created: boolean;
     }
+  /** Where it was carried out: a repeat is told the first time. */
+  | { readonly kind: 'decision'; readonly index: LogIndex }
   | { readonly kind: 'none' };

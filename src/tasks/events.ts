@@ -25,4 +25,15 @@ export type StateEvent =
       readonly state: AgentState | 'gone';
       readonly reason: string | undefined;
     }
+  /** A decision of the members was carried out. */
+  | {
+      readonly kind: 'vote';
+      readonly index: LogIndex;
+      readonly ts: number;
+      readonly proposal: string;
+      /** The proposal's kind. */
+      readonly decided: string;
+      readonly subject: string;
+      readonly epoch: number;
+    }
   | { readonly kind: 'key'; readonly index: LogIndex; readonly ts: number; readonly key: string; readonly version: LogIndex | undefined };

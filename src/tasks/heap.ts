@@ -7,6 +7,11 @@ export class Heap<T> {
     this.#isBefore = isBefore;
   }
 
+  /** What `pop` would give. */
+  get first(): T | undefined {
+    return this.#items[0];
+  }
+
   push(item: T): void {
     const items = this.#items;
     let hole = items.length;

@@ -53,21 +53,16 @@ export class KeyValue {
 
   /** The entries that are here now, in order, whatever is applied before `thaw`. One view at a time. */
   freeze(): Iterable<KeyEntry> {
-    this.#former.begin();
-    return this.#versions(this.#order.freeze());
+    return this.#former.freeze(this.#order.freeze(), (key) => this.#entry(key));
   }
 
   thaw(): void {
     this.#order.thaw();
-    this.#former.end();
+    this.#former.thaw();
   }
 
   #entry(key: string): KeyEntry {
     return defined(this.#entries.get(key), 'a key in the order has its entry');
-  }
-
-  *#versions(keys: Iterable<string>): Generator<KeyEntry, void, undefined> {
-    for (const key of keys) yield this.#former.get(key) ?? this.#entry(key);
   }
 
   /** For `apply` alone. */
@@ -78,20 +73,16 @@ export class KeyValue {
       this.#text += key.length + value.length;
     } else {
       this.#text += value.length - before.value.length;
-      this.#keep(before);
+      this.#former.keep(key, () => before);
     }
     this.#entries.set(key, { key, value, version });
   }
 
   /** For `apply` alone. */
   delete(entry: KeyEntry): void {
-    this.#keep(entry);
+    this.#former.keep(entry.key, () => entry);
     this.#entries.delete(entry.key);
     this.#order.delete(entry.key);
     this.#text -= entry.key.length + entry.value.length;
-  }
-
-  #keep(entry: KeyEntry): void {
-    if (this.#former.wants(entry.key)) this.#former.keep(entry.key, entry);
   }
 }

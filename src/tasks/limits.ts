@@ -44,6 +44,10 @@ export interface StateLimits {
   readonly maxMembers: number;
   /** Tokens to join that are neither used nor expired. Beyond: `overloaded`. */
   readonly maxJoinTokens: number;
+  /** Beyond: `overloaded`. */
+  readonly maxSecrets: number;
+  /** Decisions that were carried out and are kept to be asked for; the oldest go first. */
+  readonly maxDecisions: number;
   readonly idempotencyMs: number;
   /** Moves of each kind in one Tick: it must not keep the log waiting. */
   readonly maxMovesPerTick: number;
@@ -71,6 +75,8 @@ export const defaultLimits: StateLimits = {
   maxIdempotencyKeys: 100_000,
   maxMembers: 256,
   maxJoinTokens: 64,
+  maxSecrets: 1_000,
+  maxDecisions: 10_000,
   idempotencyMs: 86_400_000,
   maxMovesPerTick: 1_000,
 };
@@ -89,6 +95,7 @@ export const commandBounds = {
   maxKey: 1_024,
   maxValue: 2 ** 20,
   maxPayload: 2 ** 18,
+  maxSecret: 2 ** 16,
   maxResult: 2 ** 16,
   maxError: 2 ** 13,
   maxName: 256,

@@ -3,11 +3,13 @@ import type { LogIndex } from '../core/ids.ts';
 import type { Agent } from '../registry/agent.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ResultValue } from './commands.ts';
+import type { Decisions } from './decisions.ts';
 import type { StateEvent } from './events.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import type { KeyValue } from './key-value.ts';
 import type { StateLimits } from './limits.ts';
 import type { MemberTable } from './members.ts';
+import type { Secrets } from './secrets.ts';
 import type { Sessions } from './sessions.ts';
 import type { TaskRecord } from './task-record.ts';
 import type { TaskTable } from './task-table.ts';
@@ -21,6 +23,8 @@ export interface Machine {
   readonly sessions: Sessions;
   readonly idempotency: IdempotencyKeys;
   readonly members: MemberTable;
+  readonly secrets: Secrets;
+  readonly decisions: Decisions;
   /** Of the entry. */
   readonly index: LogIndex;
   /** The only time there is: the entry's stamp, never earlier than the one before. */

@@ -64,16 +64,11 @@ export class Sessions {
 
   /** The sessions as they are now, in the order of use, whatever is applied before `thaw`. One view at a time. */
   freeze(): Iterable<Session> {
-    this.#former.begin();
-    return this.#versions([...this.#sessions.values()]);
+    return this.#former.freeze([...this.#sessions.values()], (session) => session);
   }
 
   thaw(): void {
-    this.#former.end();
-  }
-
-  *#versions(sessions: readonly Session[]): Generator<Session, void, undefined> {
-    for (const session of sessions) yield this.#former.get(session) ?? session;
+    this.#former.thaw();
   }
 
   // Changes, for `apply` alone.
@@ -151,7 +146,7 @@ export class Sessions {
   }
 
   #keep(session: Session): void {
-    if (this.#former.wants(session)) this.#former.keep(session, { ...session, results: new Map(session.results) });
+    this.#former.keep(session, () => ({ ...session, results: new Map(session.results) }));
   }
 
   #touch(session: Session, ts: number): void {

@@ -113,6 +113,8 @@ function writeValue(value: ResultValue): readonly SnapshotValue[] {
       return [value.kind, value.generation];
     case 'task':
       return [value.kind, value.task, value.state, value.created];
+    case 'decision':
+      return [value.kind, value.index];
     case 'none':
       return [value.kind];
   }
@@ -125,7 +127,7 @@ export function readResult(fields: Fields): CommandResult {
 }
 
 function readValue(fields: Fields): ResultValue {
-  const kind = fields.word(['session', 'key', 'agent', 'task', 'none']);
+  const kind = fields.word(['session', 'key', 'agent', 'task', 'decision', 'none']);
   switch (kind) {
     case 'session':
       return { kind, session: fields.number() };
@@ -135,6 +137,8 @@ function readValue(fields: Fields): ResultValue {
       return { kind, generation: fields.number() };
     case 'task':
       return { kind, task: taskId(fields.text()), state: fields.taskState(), created: fields.boolean() };
+    case 'decision':
+      return { kind, index: fields.number() };
     case 'none':
       return { kind };
   }

@@ -3,10 +3,13 @@ import type { Agent } from '../registry/agent.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { CommandResult } from './commands.ts';
 import { frozenEntries } from './frozen-entries.ts';
+import type { Decision, Decisions } from './decisions.ts';
+import type { EpochRecord, EpochTable } from './epochs.ts';
 import type { FirstAnswer, IdempotencyKeys } from './idempotency.ts';
 import type { KeyEntry, KeyValue } from './key-value.ts';
 import type { StateLimits } from './limits.ts';
 import type { MemberRecord, MemberTable } from './members.ts';
+import type { Secret, Secrets } from './secrets.ts';
 import type { Session, Sessions } from './sessions.ts';
 import { Fields, readResult, type SnapshotRecord, type SnapshotValue, writeResult } from './snapshot-fields.ts';
 import { historyItem, isHeld, signatureOf, type TaskRecord } from './task-record.ts';
@@ -24,6 +27,10 @@ const recordKinds = [
   'key',
   'member',
   'token',
+  'epoch',
+  'decision',
+  'forgotten',
+  'secret',
   'agent',
   'purged',
   'orphan',
@@ -43,6 +50,9 @@ interface Parts {
   readonly sessions: Sessions;
   readonly idempotency: IdempotencyKeys;
   readonly members: MemberTable;
+  readonly epochs: EpochTable;
+  readonly decisions: Decisions;
+  readonly secrets: Secrets;
 }
 
 /** What a snapshot is written from: the tables themselves, or views of them that no longer change. */
@@ -50,6 +60,10 @@ interface View {
   readonly keys: Iterable<KeyEntry>;
   readonly members: Iterable<MemberRecord>;
   readonly tokens: Iterable<readonly [hash: string, endTs: number]>;
+  readonly epochs: Iterable<EpochRecord>;
+  readonly decisions: Iterable<Decision>;
+  readonly forgotten: Iterable<readonly [proposer: number, proposerSeq: number]>;
+  readonly secrets: Iterable<Secret>;
   readonly agents: Iterable<Agent>;
   readonly purged: Iterable<readonly [TaskRecord['id'], PurgedTask]>;
   readonly orphans: Iterable<Orphan>;
@@ -72,21 +86,32 @@ export interface FrozenState {
 }
 
 /** The records of the tables, to be taken before they change. */
-export function writeRecords({ keys, members, registry, tasks, sessions, idempotency }: Parts, at: Moment): Iterable<SnapshotRecord> {
+export function writeRecords(parts: Parts, at: Moment): Iterable<SnapshotRecord> {
+  const { keys, members, registry, tasks, sessions, idempotency } = parts;
   const [tokens, agents] = [members.tokens(), registry.all()];
   const [purged, orphans] = [tasks.purgedIds(), tasks.orphans()];
-  return write({ keys, members: members.all(), tokens, agents, purged, orphans, tasks, sessions, idempotency }, at);
+  return write({ keys, members: members.all(), tokens, ...votesOf(parts), agents, purged, orphans, tasks, sessions, idempotency }, at);
 }
+
+/** What votes have made of the state: small, so it is copied. */
+const votesOf = ({ epochs, decisions, secrets }: Parts) => ({
+  epochs: [...epochs.all()],
+  decisions: [...decisions.all()],
+  forgotten: [...decisions.forgotten()],
+  secrets: [...secrets.all()],
+});
 
 /**
  * The same records, at leisure. The large tables keep former versions of what changes meanwhile; the small ones, whose records don't change, are
  * copied. That takes a few milliseconds with a million keys and tasks.
  */
-export function freezeRecords({ keys, members, registry, tasks, sessions, idempotency }: Parts, at: Moment): FrozenState {
+export function freezeRecords(parts: Parts, at: Moment): FrozenState {
+  const { keys, members, registry, tasks, sessions, idempotency } = parts;
   const view: View = {
     keys: keys.freeze(),
     members: members.all(),
     tokens: [...members.tokens()],
+    ...votesOf(parts),
     agents: registry.freeze(),
     purged: frozenEntries(tasks.purgedIds()),
     orphans: [...tasks.orphans()],
@@ -121,6 +146,10 @@ function* body(view: View, at: Moment): Generator<SnapshotRecord, void, undefine
   for (const { key, value, version } of view.keys) yield ['key', key, value, version];
   for (const { nodeId: id, name, http, peer, promote } of view.members) yield ['member', id, name, http, peer, promote];
   for (const [hash, endTs] of view.tokens) yield ['token', hash, endTs];
+  for (const { configuration, certificate } of view.epochs) yield ['epoch', configuration, certificate ?? null];
+  for (const decision of view.decisions) yield writeDecision(decision);
+  for (const [proposer, proposerSeq] of view.forgotten) yield ['forgotten', proposer, proposerSeq];
+  for (const { name, value, version, unlockedUntilTs } of view.secrets) yield ['secret', name, value, version, unlockedUntilTs ?? null];
   for (const agent of view.agents) yield writeAgent(agent);
   for (const [id, { digest, state, ts }] of view.purged) yield ['purged', id, digest, state, ts];
   for (const { task, fence, index, ts, result } of view.orphans) yield ['orphan', task, fence, index, ts, result];
@@ -139,12 +168,32 @@ function* writeSession({ id, nonce, lastTs, acked, results }: Session): Generato
   }
 }
 
-/** The same state for a cluster that goes on from it with other members: without the old ones' addresses and tokens. */
+const writeDecision = (decision: Decision): SnapshotRecord => {
+  const { proposal, kind, subject, payloadDigest, epoch, proposer, proposerSeq, index, ts } = decision;
+  return ['decision', proposal, kind, subject, payloadDigest, epoch, proposer, proposerSeq, index, ts];
+};
+
+const readDecision = (fields: Fields): Decision => ({
+  proposal: fields.text(),
+  kind: fields.text(),
+  subject: fields.text(),
+  payloadDigest: fields.text(),
+  epoch: fields.number(),
+  proposer: fields.number(),
+  proposerSeq: fields.number(),
+  index: fields.number(),
+  ts: fields.number(),
+});
+
+/** Of the old members of a cluster: what a new one with other members must not believe. */
+const ofMembers: ReadonlySet<unknown> = new Set(['member', 'token', 'epoch', 'decision', 'forgotten']);
+
+/** The same state for a cluster that goes on from it with other members: without the old ones' addresses, tokens and decisions. */
 export function* forNewCluster(records: Iterable<SnapshotRecord>): Generator<SnapshotRecord, void, undefined> {
   let count = 0;
   for (const record of records) {
     const [kind] = record;
-    if (kind === 'member' || kind === 'token') continue;
+    if (ofMembers.has(kind)) continue;
     yield kind === 'end' ? ['end', count] : record;
     count += 1;
   }
@@ -196,7 +245,7 @@ function readHeader(fields: Fields, begin: (index: LogIndex, ts: number) => void
 }
 
 function readPart(parts: Parts, kind: PartKind, fields: Fields): void {
-  const { limits, keys, registry, tasks, idempotency, members } = parts;
+  const { limits, keys, registry, tasks, idempotency, members, epochs, decisions, secrets } = parts;
   switch (kind) {
     case 'key':
       keys.put(fields.text(), fields.text(), fields.number());
@@ -212,6 +261,18 @@ function readPart(parts: Parts, kind: PartKind, fields: Fields): void {
       break;
     case 'token':
       members.putToken(fields.text(), fields.number());
+      break;
+    case 'epoch':
+      epochs.add({ configuration: fields.text(), certificate: fields.maybe(text) });
+      break;
+    case 'decision':
+      decisions.restore(readDecision(fields));
+      break;
+    case 'forgotten':
+      decisions.forget(fields.number(), fields.number());
+      break;
+    case 'secret':
+      secrets.put({ name: fields.text(), value: fields.text(), version: fields.number(), unlockedUntilTs: fields.maybe(number) });
       break;
     case 'agent':
       registry.restore(readAgent(fields));

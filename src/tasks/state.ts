@@ -5,11 +5,16 @@ import { failure } from '../core/errors.ts';
 import type { LogIndex } from '../core/ids.ts';
 import { Registry } from '../registry/registry.ts';
 import { execute, isLeadersCommand } from './apply.ts';
+import { enact, type GuardedCommand } from './apply-guarded.ts';
 import type { CommandResult, SessionCommand } from './commands.ts';
+import { Decisions } from './decisions.ts';
+import { type EpochRecord, EpochTable } from './epochs.ts';
 import type { StateEvent } from './events.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { KeyValue } from './key-value.ts';
 import { commandBounds, defaultLimits, type StateLimits } from './limits.ts';
+import type { Machine, Outcome } from './machine.ts';
+import { Secrets } from './secrets.ts';
 import { Sessions } from './sessions.ts';
 import { MemberTable } from './members.ts';
 import { freezeRecords, type FrozenState, RecordReader, type SnapshotRecord, writeRecords } from './snapshot.ts';
@@ -41,6 +46,9 @@ export class ClusterState {
   readonly sessions: Sessions;
   readonly idempotency: IdempotencyKeys;
   readonly members = new MemberTable();
+  readonly secrets = new Secrets();
+  readonly epochs = new EpochTable();
+  readonly decisions: Decisions;
   #ts = 0;
   #index: LogIndex = 0;
 
@@ -49,6 +57,7 @@ export class ClusterState {
     this.tasks = new TaskTable(this.limits);
     this.sessions = new Sessions(this.limits);
     this.idempotency = new IdempotencyKeys(this.limits);
+    this.decisions = new Decisions(this.limits.maxDecisions);
   }
 
   /** Time of the newest applied entry, in milliseconds since 1970; never goes back. */
@@ -66,18 +75,25 @@ export class ClusterState {
    * else. The events that it caused are appended to `events`.
    */
   apply(index: LogIndex, ts: number, entry: SessionCommand, events: StateEvent[]): CommandResult {
-    assert(index > this.#index, 'entries are applied once, in the order of the log');
-    this.#index = index;
-    if (ts > this.#ts) {
-      this.#ts = ts;
-      this.tasks.advance(ts);
-    }
+    this.#advance(index, ts);
     if (entry.session === 0) return this.#applyOnce(entry, events);
     const known = this.sessions.admit(entry, index, this.#ts);
     if (known !== undefined) return known;
     const result = this.#applyOnce(entry, events);
     this.sessions.remember(entry.session, entry.seq, result);
     return result;
+  }
+
+  /** Applies a guarded command whose certificate the members of the current epoch made: the caller has checked it. A repeat changes nothing. */
+  enact(index: LogIndex, ts: number, command: GuardedCommand, events: StateEvent[]): CommandResult {
+    this.#advance(index, ts);
+    return this.#resultOf(enact(this.#machine(events), command));
+  }
+
+  /** The members have changed. The caller has checked that they may follow those before. */
+  enterEpoch(record: EpochRecord): void {
+    this.epochs.add(record);
+    this.decisions.beginEpoch();
   }
 
   /** Time of the next thing that a Tick would move, or undefined: the leader proposes a Tick once its clock has reached it. */
@@ -90,7 +106,7 @@ export class ClusterState {
       this.idempotency.nextDueTs(),
     );
     const tidyTs = memory === undefined ? undefined : Math.ceil(memory / housekeepingMs) * housekeepingMs;
-    return earliest(this.tasks.nextTimerTs(), this.tasks.queue.nextDueTs(), tidyTs);
+    return earliest(this.tasks.nextTimerTs(), this.tasks.queue.nextDueTs(), this.secrets.nextDueTs(), tidyTs);
   }
 
   /** The state at this moment, as plain data in a fixed order, to be consumed before the next command is applied. */
@@ -158,10 +174,25 @@ export class ClusterState {
   }
 
   #execute(entry: SessionCommand, events: StateEvent[]): CommandResult {
-    const { limits, keys, registry, tasks, sessions, idempotency, members } = this;
+    return this.#resultOf(execute(this.#machine(events), entry.command));
+  }
+
+  #advance(index: LogIndex, ts: number): void {
+    assert(index > this.#index, 'entries are applied once, in the order of the log');
+    this.#index = index;
+    if (ts > this.#ts) {
+      this.#ts = ts;
+      this.tasks.advance(ts);
+    }
+  }
+
+  #machine(events: StateEvent[]): Machine {
+    const { limits, keys, registry, tasks, sessions, idempotency, members, secrets, decisions } = this;
+    return { limits, keys, registry, tasks, sessions, idempotency, members, secrets, decisions, index: this.#index, ts: this.#ts, events };
+  }
+
+  #resultOf(outcome: Outcome): CommandResult {
     const index = this.#index;
-    const machine = { limits, keys, registry, tasks, sessions, idempotency, members, index, ts: this.#ts, events };
-    const outcome = execute(machine, entry.command);
     return outcome.ok ? { ok: true, index, value: outcome.value } : { ok: false, index, failure: outcome.failure };
   }
 }

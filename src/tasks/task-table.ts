@@ -190,17 +190,12 @@ export class TaskTable {
 
   /** The tasks as they are now, in the order of their creation, whatever is applied before `thaw`. One view at a time. */
   freeze(): Iterable<TaskRecord> {
-    this.#former.begin();
-    return this.#versions(this.#all.freeze());
+    return this.#former.freeze(this.#all.freeze(), (task) => task);
   }
 
   thaw(): void {
     this.#all.thaw();
-    this.#former.end();
-  }
-
-  *#versions(tasks: Iterable<TaskRecord>): Generator<TaskRecord, void, undefined> {
-    for (const task of tasks) yield this.#former.get(task) ?? task;
+    this.#former.thaw();
   }
 
   // Changes, for `apply` alone.
@@ -218,7 +213,7 @@ export class TaskTable {
 
   /** The only way to change a task. */
   move(task: TaskRecord, changes: Partial<Omit<TaskRecord, 'id' | 'createdIndex' | 'signature'>>): void {
-    if (this.#former.wants(task)) this.#former.keep(task, { ...task });
+    this.#former.keep(task, () => ({ ...task }));
     this.#unlink(task);
     Object.assign(task, changes);
     this.#link(task);

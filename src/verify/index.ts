@@ -1,9 +1,12 @@
 import { checkCertificate, decodeCertificate, type Flaw, maxCertificateBytes } from '../byzantine/certificate.ts';
-import { genesisConfiguration } from '../byzantine/configuration.ts';
-import type { EpochConfiguration, MemberIndex } from '../byzantine/epoch.ts';
+import { flawText } from '../byzantine/flaw-text.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
+import { readChain } from './chain.ts';
+import { foundingOf } from './genesis.ts';
+import { isRecord, parse } from './json.ts';
 import { certificateDocument, type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
+export { type EvidenceDocument, type EvidenceVerdict, verifyEvidence } from './evidence.ts';
 export { type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
 /** What the caller wants the certificate to say. A field that is left out is not looked at. */
@@ -17,6 +20,10 @@ export interface Expectation {
   readonly option?: string;
   /** The present, in milliseconds since 1970: refuses a certificate whose time is over, with two seconds for clocks that differ. */
   readonly nowMs?: number;
+  /** The text of a chain of epochs, from `GET /v1/epoch` of any node: without it the members of the genesis alone are known. */
+  readonly chain?: string;
+  /** Believe a chain also where members were changed without a certificate, as fewer than 4 may: then it must come from a source you trust. */
+  readonly allowUncertified?: boolean;
   /** Accept clusters of fewer than 4 members, where one liar decides. */
   readonly allowNoFaultTolerance?: boolean;
 }
@@ -24,7 +31,16 @@ export interface Expectation {
 /** Something that makes a certificate worthless to the caller. */
 export interface Objection {
   /** For programs, for example `quorum_short`. */
-  readonly code: Flaw['code'] | 'malformed' | 'altered' | 'other_kind' | 'other_subject' | 'other_payload' | 'other_outcome' | 'too_late';
+  readonly code:
+    | Flaw['code']
+    | 'malformed'
+    | 'altered'
+    | 'bad_chain'
+    | 'other_kind'
+    | 'other_subject'
+    | 'other_payload'
+    | 'other_outcome'
+    | 'too_late';
   /** For people: what is wrong, and with whom. */
   readonly detail: string;
 }
@@ -42,43 +58,36 @@ const maxFileCharacters = 4 * maxCertificateBytes;
  * Says whether a certificate file proves what it says, by nothing but the cluster's genesis file: no network, no clock but the caller's. `valid` means that the
  * cluster decided so; what it decided is in `document`, or put it into `expected.option`.
  *
- * Proves decisions of epoch 0, the founding members; one of a later epoch is refused as `wrong_epoch`.
+ * By the genesis alone it knows epoch 0, the founding members; a certificate of a later epoch is refused as `wrong_epoch` without the chain that leads there.
  *
  * @param certificate The text of the certificate file.
  * @param genesis The text of the cluster's `genesis.json`, from a source you trust.
  * @throws RangeError if the genesis is unusable. Whatever is wrong with the certificate is in the verdict.
  */
 export function verifyCertificate(certificate: string, genesis: string, expected: Expectation = {}): Verdict {
-  const configuration = configurationOf(genesis);
+  const founding = foundingOf(genesis);
   const document = certificate.length > maxFileCharacters ? undefined : parse(certificate);
   const encoded = isRecord(document) && typeof document['certificate'] === 'string' ? document['certificate'] : undefined;
   if (encoded === undefined) return invalid('malformed', 'it is not a certificate file: JSON with the field certificate');
   if (keysIn(certificate) !== keysOf(document)) return invalid('malformed', 'a field is there twice, or too deep');
   const decoded = decodeCertificate(nodeHashes, new Uint8Array(Buffer.from(encoded, 'base64')));
   if (decoded === undefined) return invalid('malformed', "the field certificate is not the base64 of a certificate's bytes");
-  const { allowNoFaultTolerance = false } = expected;
+  const { allowNoFaultTolerance = false, allowUncertified = false, chain: chainText } = expected;
+  const chain =
+    chainText === undefined
+      ? undefined
+      : readChain(chainText, founding.configuration, { guardMembership: founding.guardMembership, allowUncertified });
+  if (chain?.ok === false) return invalid('bad_chain', `the chain of epochs does not hold: ${chain.detail}`);
+  const known = chain?.configurations ?? [founding.configuration];
+  const configuration = known[decoded.attestation.epoch] ?? known.at(-1) ?? founding.configuration;
   const flaws = checkCertificate(decoded, { hashes: nodeHashes, verify: verifySignature, configuration, allowNoFaultTolerance });
   if (flaws.length > 0)
-    return { valid: false, objections: flaws.map((flaw) => ({ code: flaw.code, detail: sentence(flaw, configuration) })) };
+    return { valid: false, objections: flaws.map((flaw) => ({ code: flaw.code, detail: flawText(flaw, configuration) })) };
   const rebuilt = certificateDocument(decoded, configuration);
   const field = firstDifference(document, rebuilt);
   if (field !== undefined) return invalid('altered', `the field ${field} is not what the signed bytes say`);
   const objections = objectionsOf(rebuilt, expected);
   return objections.length > 0 ? { valid: false, objections } : { valid: true, document: rebuilt };
-}
-
-function configurationOf(genesis: string): EpochConfiguration {
-  const value = parse(genesis);
-  if (!isRecord(value) || value['version'] !== 1) throw new RangeError('the genesis is not JSON of version 1');
-  const { clusterId, members } = value;
-  if (typeof clusterId !== 'string' || !Array.isArray(members)) throw new RangeError('the genesis has no clusterId or no members');
-  return genesisConfiguration(clusterId, members.map(idOf));
-}
-
-function idOf(member: unknown): string {
-  const id = isRecord(member) ? member['nodeId'] : undefined;
-  if (typeof id !== 'string') throw new RangeError('a member of the genesis has no nodeId');
-  return id;
 }
 
 function objectionsOf(document: CertificateDocument, expected: Expectation): readonly Objection[] {
@@ -103,47 +112,7 @@ function objectionsOf(document: CertificateDocument, expected: Expectation): rea
 const subjects = (items: readonly DecidedItem[]): string =>
   items.length === 1 ? (items[0]?.subject ?? '') : `${items.length} other subjects`;
 
-function sentence(flaw: Flaw, { members }: EpochConfiguration): string {
-  const name = (member: MemberIndex): string => members[member]?.nodeId ?? `member ${member}, who does not exist`;
-  switch (flaw.code) {
-    case 'wrong_cluster':
-      return `it is of the cluster ${flaw.found}, the genesis is of ${flaw.expected}`;
-    case 'wrong_epoch':
-      return `it is of epoch ${flaw.found}, the members of epoch ${flaw.expected} are known`;
-    case 'wrong_configuration':
-      return 'its members are not those of the genesis';
-    case 'no_fault_tolerance':
-      return `the cluster has ${flaw.members} members: with fewer than 4, one liar decides`;
-    case 'wrong_proposal':
-      return `the signatures are about the proposal ${flaw.attested}, enclosed is ${flaw.enclosed}`;
-    case 'invalid_proposal':
-      return `the proposal is not valid: ${flaw.field}`;
-    case 'bad_proposal_signature':
-      return `the signature of the proposer ${name(flaw.proposer)} is not right`;
-    case 'invalid_outcome':
-      return `the outcome of item ${flaw.item} is none that the proposal allows`;
-    case 'bad_signature':
-      return `the signature of ${name(flaw.member)} is not right`;
-    case 'quorum_short':
-      return `${flaw.signatures} right signatures, ${flaw.quorum - flaw.signatures} short of the quorum of ${flaw.quorum}`;
-    case 'bad_ballot':
-      return `the ballot of ${name(flaw.member)}: ${flaw.detail}`;
-    case 'unsupported':
-      return `the outcome of item ${flaw.item} has ${flaw.ballots} of the ${flaw.minSupport} ballots that it needs`;
-  }
-}
-
 const invalid = (code: Objection['code'], detail: string): Verdict => ({ valid: false, objections: [{ code, detail }] });
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 // Of a field that is there twice, people may read one and programs the other.
 

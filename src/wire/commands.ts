@@ -12,6 +12,7 @@ import {
   maxNameLength,
   maxPayloadLength,
   maxResultLength,
+  maxSecretLength,
   maxTags,
   maxValueLength,
 } from './limits.ts';
@@ -44,6 +45,8 @@ const ops = {
   ForgetMember: 21,
   PutJoinToken: 22,
   JoinMember: 23,
+  PutSecret: 24,
+  DeleteSecret: 25,
 } as const satisfies Record<Command['op'], number>;
 
 type Op = Command['op'];
@@ -92,6 +95,10 @@ function fieldsOf(command: Command): readonly unknown[] {
       return [command.key, command.value, command.ifVersion ?? null];
     case 'DeleteKey':
       return [command.key, command.ifVersion ?? null];
+    case 'PutSecret':
+      return [command.name, command.value];
+    case 'DeleteSecret':
+      return [command.name];
     case 'RegisterAgent':
       return agentFields(command);
     case 'DrainAgent':
@@ -180,6 +187,10 @@ function readCommand(op: Op, r: FieldReader): Command {
       return { op, key: r.text(maxKeyLength), value: r.text(maxValueLength), ifVersion: r.optional(() => r.int()) };
     case 'DeleteKey':
       return { op, key: r.text(maxKeyLength), ifVersion: r.optional(() => r.int()) };
+    case 'PutSecret':
+      return { op, name: r.text(maxNameLength), value: r.text(maxSecretLength) };
+    case 'DeleteSecret':
+      return { op, name: r.text(maxNameLength) };
     case 'RegisterAgent':
       return readRegistration(r);
     case 'DrainAgent':
@@ -324,6 +335,8 @@ function valueFields(value: ResultValue): readonly unknown[] {
       return ['agent', value.generation];
     case 'task':
       return ['task', value.task, value.state, value.created];
+    case 'decision':
+      return ['decision', value.index];
     case 'none':
       return ['none'];
     default:
@@ -348,7 +361,7 @@ export function readResult(fields: unknown): CommandResult | undefined {
 }
 
 function readValue(reader: FieldReader): ResultValue | undefined {
-  const kind = reader.oneOf(['session', 'key', 'agent', 'task', 'none']);
+  const kind = reader.oneOf(['session', 'key', 'agent', 'task', 'decision', 'none']);
   switch (kind) {
     case 'session':
       return { kind, session: reader.int() };
@@ -358,6 +371,8 @@ function readValue(reader: FieldReader): ResultValue | undefined {
       return { kind, generation: reader.int() };
     case 'task':
       return { kind, task: task(reader), state: reader.oneOf(taskStates) ?? 'pending', created: reader.boolean() };
+    case 'decision':
+      return { kind, index: reader.int() };
     case 'none':
       return { kind };
     case undefined:

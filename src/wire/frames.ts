@@ -1,14 +1,22 @@
 import { unreachable } from '../core/assert.ts';
-import { copyBytes } from '../core/bytes.ts';
+import { copyBytes, emptyBytes } from '../core/bytes.ts';
 import { failure, failureCode, type Failure } from '../core/errors.ts';
-import { agentId, nodeId, taskId, type AgentId, type NodeId, type TaskId } from '../core/ids.ts';
+import { agentId, nodeId, taskId, type AgentId, type LogIndex, type NodeId, type TaskId } from '../core/ids.ts';
 import {
   type ConfigurationChange,
   decodeConfigurationChange,
   encodeConfigurationChange,
   leaveJoint,
 } from '../raft/configuration-change.ts';
-import { type Configuration, type Entry, maxEntriesPerMessage, type RaftMessage, type SnapshotMeta } from '../raft/messages.ts';
+import {
+  type Configuration,
+  type Entry,
+  maxEntriesPerMessage,
+  messageTypes,
+  type RaftMessage,
+  type SnapshotMeta,
+} from '../raft/messages.ts';
+import { decodeGuarded, encodeGuarded, type GuardedEntry } from './guarded.ts';
 import {
   maxCommandBytes,
   maxCommandsPerEntry,
@@ -23,7 +31,7 @@ import { pack, unpack } from './pack.ts';
 import { FieldReader } from './reader.ts';
 
 /** Version of the frames between nodes. A node drops and counts what it doesn't speak. */
-export const wireVersion = 2;
+export const wireVersion = 3;
 
 /** What an agent says of itself with a heartbeat; every field may be absent. */
 export interface Report {
@@ -47,6 +55,8 @@ export type Question =
     }
   /** Answered once the change is applied, and a joint configuration that leaves itself is left. */
   | { readonly kind: 'members'; readonly change: ConfigurationChange }
+  /** Carry out what the members decided. Answered once it is applied; a repeat is told where it was. */
+  | { readonly kind: 'enact'; readonly action: Pick<GuardedEntry, 'kind' | 'subject' | 'payload'>; readonly certificate: Uint8Array }
   /** "Leadership shall leave `from`", for `to` or for whoever is fit. */
   | { readonly kind: 'transfer'; readonly from: NodeId; readonly to: NodeId | undefined };
 
@@ -57,6 +67,7 @@ export type Reply =
   | { readonly kind: 'claim'; readonly index: number }
   | { readonly kind: 'members'; readonly configuration: Configuration }
   | { readonly kind: 'transfer'; readonly leader: NodeId }
+  | { readonly kind: 'enacted'; readonly index: LogIndex }
   | { readonly kind: 'failure'; readonly failure: Failure };
 
 /** One agent's newest sign of life, as the leader tells its followers. Advisory. */
@@ -67,6 +78,16 @@ export interface Sighting {
   readonly report: Report;
 }
 
+/** Where a node's log was, and the hash chain over it up to there, signed by the node (docs/byzantine.md). */
+export interface SignedHead {
+  readonly node: NodeId;
+  readonly index: LogIndex;
+  /** 32 bytes. */
+  readonly chain: Uint8Array;
+  /** Ed25519, 64 bytes. */
+  readonly signature: Uint8Array;
+}
+
 export type Frame =
   | { readonly kind: 'raft'; readonly messages: readonly RaftMessage[] }
   /** Commands for the leader. There is no reply: the sender sees them applied, or sends them again. */
@@ -74,12 +95,18 @@ export type Frame =
   | { readonly kind: 'ask'; readonly questions: readonly { readonly id: number; readonly question: Question }[] }
   | { readonly kind: 'reply'; readonly replies: readonly { readonly id: number; readonly reply: Reply }[] }
   | { readonly kind: 'sightings'; readonly sightings: readonly Sighting[] }
+  /** The sender's own head, then those of nodes whose logs it found to differ from its own. */
+  | { readonly kind: 'heads'; readonly heads: readonly SignedHead[] }
   /** "I am here": the link is alive in this direction. */
   | { readonly kind: 'ping' };
 
-const kinds = ['raft', 'forward', 'ask', 'reply', 'sightings', 'ping'] as const;
+const kinds = ['raft', 'forward', 'ask', 'reply', 'sightings', 'ping', 'heads'] as const;
 /** Messages or commands of one frame. */
 const maxItems = maxCommandsPerEntry;
+/** Heads of one frame. */
+export const maxHeads = 17;
+const chainBytes = 32;
+const signatureBytes = 64;
 /** Questions of one frame: a new leader is asked everything that is open at a node, at once. */
 const maxQuestions = 16_384;
 
@@ -111,6 +138,8 @@ function frameFields(frame: Frame): readonly unknown[] {
       return [frame.replies.map(({ id, reply }) => [id, ...replyFields(reply)])];
     case 'sightings':
       return [frame.sightings.map((s) => [s.agent, s.generation, s.ageMs, ...reportFields(s.report)])];
+    case 'heads':
+      return [frame.heads.map((head) => [head.node, head.index, head.chain, head.signature])];
     case 'ping':
       return [];
     default:
@@ -130,6 +159,8 @@ function readFrame(kind: Frame['kind'] | undefined, r: FieldReader): Frame | und
       return { kind, replies: r.list(maxQuestions, (i) => ({ id: i.int(), reply: readReply(i) })) };
     case 'sightings':
       return { kind, sightings: r.list(65_536, readSighting) };
+    case 'heads':
+      return { kind, heads: r.list(maxHeads, readHead) };
     case 'ping':
       return { kind };
     case undefined:
@@ -175,6 +206,17 @@ function readSighting(r: FieldReader): Sighting {
   return { agent: agent(r), generation: r.int(), ageMs: r.int(), report: readReport(r) };
 }
 
+function readHead(r: FieldReader): SignedHead {
+  return { node: node(r), index: r.int(1), chain: readFixed(r, chainBytes), signature: readFixed(r, signatureBytes) };
+}
+
+/** So many bytes, copied out of the frame. */
+function readFixed(r: FieldReader, length: number): Uint8Array {
+  const bytes = copyBytes(r.bytes(length));
+  if (bytes.length !== length) r.reject();
+  return bytes;
+}
+
 function questionFields(question: Question): readonly unknown[] {
   switch (question.kind) {
     case 'beat':
@@ -187,13 +229,15 @@ function questionFields(question: Question): readonly unknown[] {
       return ['members', encodeConfigurationChange(question.change)];
     case 'transfer':
       return ['transfer', question.from, question.to ?? null];
+    case 'enact':
+      return ['enact', encodeGuarded({ ts: 0, certificate: question.certificate, ...question.action })];
     default:
       return unreachable(question);
   }
 }
 
 function readQuestion(r: FieldReader): Question {
-  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer']) ?? 'beat';
+  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer', 'enact']) ?? 'beat';
   switch (kind) {
     case 'beat':
       return { kind, agent: agent(r), generation: r.int(), report: readReport(r) };
@@ -211,9 +255,18 @@ function readQuestion(r: FieldReader): Question {
       return { kind, change: readChange(r) };
     case 'transfer':
       return { kind, from: node(r), to: r.optional(() => node(r)) };
+    case 'enact':
+      return readEnact(r);
     default:
       return unreachable(kind);
   }
+}
+
+function readEnact(r: FieldReader): Question {
+  const entry = decodeGuarded(r.bytes(maxEntryBytes));
+  if (entry === undefined) r.reject();
+  const { ts: _ts, certificate, ...action } = entry ?? { ts: 0, certificate: emptyBytes, kind: '', subject: '', payload: '' };
+  return { kind: 'enact', action, certificate };
 }
 
 function readChange(r: FieldReader): ConfigurationChange {
@@ -234,6 +287,8 @@ function replyFields(reply: Reply): readonly unknown[] {
       return ['members', ...configurationFields(reply.configuration)];
     case 'transfer':
       return ['transfer', reply.leader];
+    case 'enacted':
+      return ['enacted', reply.index];
     case 'failure':
       return ['failure', reply.failure.code, reply.failure.detail, reply.failure.data ?? null];
     default:
@@ -242,7 +297,7 @@ function replyFields(reply: Reply): readonly unknown[] {
 }
 
 function readReply(r: FieldReader): Reply {
-  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer', 'failure']) ?? 'claim';
+  const kind = r.oneOf(['beat', 'taskBeat', 'claim', 'members', 'transfer', 'enacted', 'failure']) ?? 'claim';
   switch (kind) {
     case 'beat':
       return { kind, ttlMs: r.int(), cancelled: r.names(10_000, taskId) };
@@ -254,6 +309,8 @@ function readReply(r: FieldReader): Reply {
       return { kind, configuration: readConfiguration(r) };
     case 'transfer':
       return { kind, leader: node(r) };
+    case 'enacted':
+      return { kind, index: r.int() };
     case 'failure': {
       const code = failureCode(r.text(maxNameLength));
       const detail = r.text(maxErrorLength);
@@ -265,21 +322,8 @@ function readReply(r: FieldReader): Reply {
   }
 }
 
-const types = [
-  'RequestVote',
-  'RequestVoteResponse',
-  'AppendEntries',
-  'AppendEntriesResponse',
-  'Heartbeat',
-  'HeartbeatResponse',
-  'InstallSnapshot',
-  'InstallSnapshotResponse',
-  'TimeoutNow',
-  'ReadIndex',
-  'ReadIndexResponse',
-] as const satisfies readonly RaftMessage['type'][];
-const typeNumbers = new Map<RaftMessage['type'], number>(types.map((type, number) => [type, number]));
-const entryKinds = ['noop', 'command', 'configuration', 'rejoin'] as const;
+const typeNumbers = new Map<RaftMessage['type'], number>(messageTypes.map((type, number) => [type, number]));
+const entryKinds = ['noop', 'command', 'configuration', 'rejoin', 'guarded'] as const;
 
 function messageFields(m: RaftMessage): readonly unknown[] {
   const head = [typeNumbers.get(m.type), m.term];
@@ -318,7 +362,7 @@ function messageFields(m: RaftMessage): readonly unknown[] {
 }
 
 function readMessage(r: FieldReader): RaftMessage {
-  const type = types[r.int(0, types.length - 1)] ?? 'TimeoutNow';
+  const type = messageTypes[r.int(0, messageTypes.length - 1)] ?? 'TimeoutNow';
   const term = r.int();
   switch (type) {
     case 'RequestVote':
@@ -384,13 +428,19 @@ function readConfiguration(r: FieldReader): Configuration {
   return { voters: ids(), outgoing: ids(), learners: ids(), learnersNext: ids(), autoLeave: r.boolean() };
 }
 
-const snapshotFields = (meta: SnapshotMeta): readonly unknown[] => [meta.index, meta.term, ...configurationFields(meta.configuration)];
+const snapshotFields = (meta: SnapshotMeta): readonly unknown[] => [
+  meta.index,
+  meta.term,
+  ...configurationFields(meta.configuration),
+  meta.chain,
+];
 
 function readSnapshot(r: FieldReader): SnapshotMeta {
   const fields = new FieldReader(r.any());
   const index = fields.int(1);
   const term = fields.int(1);
   const configuration = readConfiguration(fields);
+  const chain = readFixed(fields, chainBytes);
   if (!fields.ok) r.reject();
-  return { index, term, configuration };
+  return { index, term, configuration, chain };
 }

@@ -12,6 +12,12 @@ export const maxValueLength = 1024 * 1024;
 export const maxPayloadLength = 256 * 1024;
 export const maxResultLength = 64 * 1024;
 export const maxErrorLength = 4 * 1024;
+export const maxSecretLength = 64 * 1024;
+/** A certificate in the log has no ballots: 128 members need some 30 KiB. */
+export const maxCertificateLength = 640 * 1024;
+/** What a vote can be about. */
+export const maxSubjectLength = 256;
+export const maxGuardedPayloadLength = 64 * 1024;
 export const maxNameLength = 128;
 /** Capabilities, swarms or labels of one agent, and requirements of one task. */
 export const maxTags = 64;

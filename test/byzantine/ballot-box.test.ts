@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { abstain } from '../../src/byzantine/ballot.ts';
 import { BallotBox } from '../../src/byzantine/ballot-box.ts';
-import { faultOf, outcomeOf } from '../../src/byzantine/tally.ts';
+import { faultOf, tallyOf } from '../../src/byzantine/tally.ts';
 import type { Witness } from '../../src/byzantine/witness.ts';
 import { expired, split } from '../../src/byzantine/witness.ts';
 import { motion, Signing } from './support.ts';
@@ -23,7 +23,7 @@ describe('byzantine: what ballots make', () => {
     it(title, () => {
       const ballots = choices.map((choice, voter) => sign.by(voter, choice));
 
-      expect(outcomeOf(motion, ballots, [])?.[0]).to.equal(outcome);
+      expect(tallyOf(motion, ballots, []).conclusive?.[0]).to.equal(outcome);
     });
   }
 
@@ -32,9 +32,9 @@ describe('byzantine: what ballots make', () => {
     const ballots = [0, 1, 2].map((voter) => sign.by(voter, 0, voter === 0 ? 0 : 1, voter === 0 ? 0 : 1));
     const expiries = [1, 2, 3].map((voter) => sign.expiryBy(voter, bundle, 1, 2));
 
-    expect(outcomeOf(bundle, ballots, expiries)).to.deep.equal(Uint8Array.of(0, expired, expired));
-    expect(outcomeOf(bundle, ballots, expiries.slice(1))).to.equal(undefined);
-    expect(outcomeOf(bundle, ballots, [...expiries.slice(1), sign.expiryBy(0, bundle, 1)])).to.equal(undefined);
+    expect(tallyOf(bundle, ballots, expiries).afterExpiry).to.deep.equal(Uint8Array.of(0, expired, expired));
+    expect(tallyOf(bundle, ballots, expiries.slice(1)).afterExpiry).to.equal(undefined);
+    expect(tallyOf(bundle, ballots, [...expiries.slice(1), sign.expiryBy(0, bundle, 1)]).afterExpiry).to.equal(undefined);
   });
 });
 
@@ -106,8 +106,34 @@ describe('byzantine: the ballot box', () => {
 
     expect(taken.afterExpiry?.outcome).to.deep.equal(Uint8Array.of(expired));
     expect(taken.conclusive).to.equal(undefined);
-    expect(taken.addExpiry(sign.expiryBy(2, motion)).type).to.equal('taken');
-    expect(taken.takeEvidence().map(({ kind }) => kind)).to.deep.equal(['double_expiry']);
+  });
+
+  it('lets an expiry grow, and shows who signed two of which neither holds the other', () => {
+    const bundle = { ...motion, items: 3 };
+    const taken = box(bundle);
+    for (const voter of [0, 1]) taken.addExpiry(sign.expiryBy(voter, bundle, 0, 1, 2));
+    for (const voter of [0, 1, 2]) taken.addBallot(sign.by(voter, 0, 0, voter === 2 ? 1 : 0));
+    taken.addExpiry(sign.expiryBy(2, bundle, 0));
+    expect(taken.afterExpiry).to.equal(undefined);
+
+    expect(taken.addExpiry(sign.expiryBy(2, bundle, 0, 2)).type).to.equal('taken');
+    expect(taken.addExpiry(sign.expiryBy(2, bundle, 2)).type, 'an older one, late').to.equal('ignored');
+    expect(taken.afterExpiry?.outcome).to.deep.equal(Uint8Array.of(0, 0, expired));
+    expect(taken.hasEvidence).to.equal(false);
+
+    expect(taken.addExpiry(sign.expiryBy(2, bundle, 1, 2)).type).to.equal('taken');
+    expect(taken.takeEvidence().map(({ kind, member }) => [kind, member])).to.deep.equal([['double_expiry', 2]]);
+  });
+
+  it('opens an item again that rested on a ballot that is one of two', () => {
+    const taken = box({ ...motion, items: 2 });
+    for (const voter of [0, 1, 3]) taken.addBallot(sign.by(voter, 0, voter === 3 ? abstain : 0));
+    expect(taken.openItems).to.deep.equal(Uint8Array.of(0b10));
+
+    taken.addBallot(sign.by(3, 1, 1));
+
+    expect(taken.openItems).to.deep.equal(Uint8Array.of(0b11));
+    expect(taken.contents).to.have.length(4);
   });
 });
 

@@ -1,18 +1,28 @@
 import { type Attestation, type Signable, signBatch } from '../../src/byzantine/attestation.ts';
 import type { SignedBallot } from '../../src/byzantine/ballot.ts';
-import type { Certificate } from '../../src/byzantine/certificate.ts';
+import { type Certificate, encodeCertificate } from '../../src/byzantine/certificate.ts';
 import { genesisConfiguration } from '../../src/byzantine/configuration.ts';
 import { digest } from '../../src/byzantine/digest.ts';
 import { configurationDigest, proposalId, proposalMessage } from '../../src/byzantine/encoding.ts';
 import type { EpochConfiguration, MemberIndex } from '../../src/byzantine/epoch.ts';
+import { type GuardedAction, payloadDigest } from '../../src/byzantine/guard.ts';
 import { peerIdOf } from '../../src/byzantine/peer-id.ts';
 import type { Proposal, SignedProposal } from '../../src/byzantine/proposal.ts';
 import { byzantineQuorum } from '../../src/byzantine/quorum.ts';
 import { nodeHashes, type SigningKey, signingKey } from '../../src/crypto/node.ts';
 
-const fixedSeeds = (n: number): readonly Uint8Array[] => Array.from({ length: n }, (_, i) => new Uint8Array(32).fill(i + 1));
+export const fixedSeeds = (n: number): readonly Uint8Array[] => Array.from({ length: n }, (_, i) => new Uint8Array(32).fill(i + 1));
 
 export const someDigest = (byte: number) => digest(byte.toString(16).padStart(2, '0').repeat(32));
+
+interface ElectorateOptions {
+  readonly cluster?: string;
+  readonly epoch?: number;
+  /** Of the members' keys; there may be more than members. */
+  readonly seeds?: readonly Uint8Array[];
+  /** Instead of the founding members that the seeds make. */
+  readonly configuration?: EpochConfiguration;
+}
 
 /** N members with keys of fixed or given seeds, and what they sign. */
 export class Electorate {
@@ -21,14 +31,14 @@ export class Electorate {
   readonly quorum: number;
   readonly #keys: readonly SigningKey[];
 
-  constructor(n: number, { cluster = 'cluster-a', epoch = 0, seeds = fixedSeeds(n) } = {}) {
+  constructor(n: number, { cluster = 'cluster-a', epoch = 0, seeds = fixedSeeds(n), configuration }: ElectorateOptions = {}) {
     const keys = new Map(
       seeds.map((seed) => {
         const key = signingKey(seed);
         return [peerIdOf(key.publicKey), key] as const;
       }),
     );
-    this.configuration = { ...genesisConfiguration(cluster, [...keys.keys()]), epoch };
+    this.configuration = configuration ?? { ...genesisConfiguration(cluster, [...keys.keys()]), epoch };
     this.n = n;
     this.quorum = byzantineQuorum(n);
     this.#keys = this.configuration.members.flatMap(({ nodeId }) => keys.get(nodeId) ?? []);
@@ -94,6 +104,12 @@ export class Electorate {
       proposal,
       ballots: withBallots ? members.map((member) => this.ballot(member, proposal, outcome)) : [],
     };
+  }
+
+  /** The bytes of a certificate that permits an action. */
+  approval({ kind, subject, payload }: GuardedAction, changes: Partial<Proposal> = {}): Uint8Array {
+    const items = [{ subject, payloadDigest: payloadDigest(nodeHashes, payload) }];
+    return encodeCertificate(this.certificate({ proposal: this.proposal({ kind, items, ...changes }) }));
   }
 
   keyOf(member: MemberIndex): SigningKey {

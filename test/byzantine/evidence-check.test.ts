@@ -36,7 +36,7 @@ describe('byzantine: evidence that convinces others', () => {
     const pair = { proposal: proposal.id, member: 2 };
 
     expect(isProven(ballots(), trust)).to.equal(true);
-    expect(isProven({ kind: 'double_expiry', ...pair, first: expiry(2, 0), second: expiry(2, 1) }, trust)).to.equal(true);
+    expect(isProven({ kind: 'double_expiry', ...pair, first: expiry(2, 0b01), second: expiry(2, 0b10) }, trust)).to.equal(true);
     expect(isProven({ kind: 'double_attestation', ...pair, first: attestation(2, 0), second: attestation(2, 1) }, trust)).to.equal(true);
   });
 
@@ -51,6 +51,14 @@ describe('byzantine: evidence that convinces others', () => {
     expect(isProven({ kind: 'double_attestation', ...pair, first: attestation(2, 0), second: attestation(2, 1, other) }, trust)).to.equal(
       false,
     );
+  });
+
+  it('is not an expiry that names all items of the other', () => {
+    const [some, more] = [expiry(2, 0b01), expiry(2, 0b11)];
+    const evidence = { kind: 'double_expiry', proposal: proposal.id, member: 2 } as const;
+
+    expect(isProven({ ...evidence, first: some, second: more }, trust)).to.equal(false);
+    expect(isProven({ ...evidence, first: more, second: some }, trust)).to.equal(false);
   });
 
   it('has right signatures', () => {

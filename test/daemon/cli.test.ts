@@ -4,9 +4,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createProgram } from '../../daemon/cli.ts';
-import { completionScript } from '../../daemon/completion.ts';
-import type { Context } from '../../daemon/context.ts';
 import { durationMs } from '../../daemon/arguments.ts';
 import { exitCodeOf } from '../../daemon/exit-codes.ts';
 import { nearest } from '../../daemon/nearest.ts';
@@ -32,6 +29,13 @@ describe('daemon: usage errors', () => {
 
   it('ends a value out of bounds with 2', async () => {
     expect(await run('cluster', 'init', '--nodes', '0', '--dir', 'x')).to.include({ code: 2 });
+  });
+
+  it('ends a format of the output that there is not with 2, also where no cluster is asked', async () => {
+    const { code, err } = await run('sim', 'run', '--output', 'xml');
+
+    expect(code).to.equal(2);
+    expect(err).to.contain('xml is not one of table, json, ndjson');
   });
 
   it('ends a group without a command with 2 and its help', async () => {
@@ -107,21 +111,10 @@ describe('daemon: completion', () => {
     });
   }
 
-  it('completes in a real bash', function () {
+  it('completes in a real bash', async function () {
     if (spawnSync('bash', ['-c', 'true']).status !== 0) this.skip();
-    const context: Context = {
-      env: {},
-      executable: '',
-      interrupt: new AbortController().signal,
-      stdoutIsTerminal: false,
-      stderrIsTerminal: false,
-      out: () => {},
-      err: () => {},
-      readStdin: () => Promise.resolve(''),
-      readLine: () => Promise.resolve(''),
-      onStdinEnd: () => {},
-    };
-    const script = `${completionScript('bash', createProgram(context))}
+    const { out } = await run('completion', 'bash');
+    const script = `${out}
 COMP_WORDS=(quorate kv ge); COMP_CWORD=2; _quorate; echo "\${COMPREPLY[*]}"`;
 
     const { stdout } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });

@@ -63,6 +63,9 @@ export async function json(url: string, init?: RequestInit): Promise<Record<stri
   }
 }
 
+export const post = (url: string, body: unknown): Promise<Record<string, unknown> | undefined> =>
+  json(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
 /** A cluster of real processes on loopback, made and ended by the executable. */
 export class DevCluster {
   readonly directory: string;

@@ -51,7 +51,7 @@ class Cluster {
 
   change(at: number, what: ConfigurationChange): Answer<Configuration> | undefined {
     let answer: Answer<Configuration> | undefined;
-    this.replica(at).changeMembers(what, 5000, (given) => {
+    this.replica(at).requests.changeMembers(what, 5000, (given) => {
       answer = given;
     });
     this.pass(6);
@@ -60,7 +60,7 @@ class Cluster {
 
   transfer(at: number, to: NodeId | undefined): Answer<NodeId> | undefined {
     let answer: Answer<NodeId> | undefined;
-    this.replica(at).transferLeadership(to, 5000, (given) => {
+    this.replica(at).requests.transferLeadership(to, 5000, (given) => {
       answer = given;
     });
     this.pass(6);
@@ -111,7 +111,7 @@ describe('node: changes of the members', () => {
     const cluster = new Cluster(3, 3);
     const leader = cluster.leader();
     let answer: Answer<Configuration> | undefined;
-    cluster.replica(leader).changeMembers(change({ type: 'remove', node: nodeId(`n${leader + 1}`) }), 5000, (given) => {
+    cluster.replica(leader).requests.changeMembers(change({ type: 'remove', node: nodeId(`n${leader + 1}`) }), 5000, (given) => {
       answer = given;
     });
 
@@ -175,8 +175,8 @@ describe('node: changes of the members', () => {
     const cluster = new Cluster(5, 3);
     const leader = cluster.replica(cluster.leader());
     const answers: (Answer<Configuration> | undefined)[] = [];
-    leader.changeMembers(change({ type: 'add-learner', node: n4 }), 5000, (answer) => answers.push(answer));
-    leader.changeMembers(change({ type: 'add-learner', node: nodeId('n5') }), 5000, (answer) => answers.push(answer));
+    leader.requests.changeMembers(change({ type: 'add-learner', node: n4 }), 5000, (answer) => answers.push(answer));
+    leader.requests.changeMembers(change({ type: 'add-learner', node: nodeId('n5') }), 5000, (answer) => answers.push(answer));
 
     cluster.pass(6);
 
@@ -243,7 +243,7 @@ describe('node: changes of the members', () => {
       const leader = cluster.leader();
       const isOther = (): boolean => cluster.world.indices.some((i) => i !== leader && cluster.world.replica(i)?.isServing === true);
 
-      cluster.replica(leader).changeMembers(change({ type, node: nodeId(`n${leader + 1}`) }), 5000, () => {});
+      cluster.replica(leader).requests.changeMembers(change({ type, node: nodeId(`n${leader + 1}`) }), 5000, () => {});
       const passedUs = cluster.passUntil(isOther);
 
       expect(passedUs).to.be.below(second / 10);
@@ -256,7 +256,7 @@ describe('node: changes of the members', () => {
   it('takes several voters and learners in, out, up and down in one change', () => {
     const cluster = new Cluster(6, 4);
     const leader = cluster.leader();
-    const [first, second_, third] = [0, 1, 2, 3].filter((i) => i !== leader).map((i) => nodeId(`n${i + 1}`)) as [NodeId, NodeId, NodeId];
+    const [first, later, third] = [0, 1, 2, 3].filter((i) => i !== leader).map((i) => nodeId(`n${i + 1}`)) as [NodeId, NodeId, NodeId];
     const [n5, n6] = [nodeId('n5'), nodeId('n6')];
     cluster.change(leader, change({ type: 'add-learner', node: n5 }, { type: 'add-learner', node: n6 }));
 
@@ -266,12 +266,12 @@ describe('node: changes of the members', () => {
         { type: 'add-voter', node: n5 },
         { type: 'remove', node: n6 },
         { type: 'remove', node: first },
-        { type: 'add-learner', node: second_ },
+        { type: 'add-learner', node: later },
       ),
     );
 
     const voters = [nodeId(`n${leader + 1}`), third, n5].toSorted();
-    expect(answer).to.deep.equal({ ok: true, value: { voters, outgoing: [], learners: [second_], learnersNext: [], autoLeave: false } });
+    expect(answer).to.deep.equal({ ok: true, value: { voters, outgoing: [], learners: [later], learnersNext: [], autoLeave: false } });
   });
 
   it('does not count on a voter that lost its disk, and names it', () => {

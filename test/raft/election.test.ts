@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { type ConfigurationChange, encodeConfigurationChange } from '../../src/raft/configuration-change.ts';
-import type { RequestVote } from '../../src/raft/messages.ts';
-import { drain, electionTicks, entry, logOf, makeRaft, n1, n2, n3, n4, n5, Network, ofType } from './network.ts';
+import { drain, electionTicks, entry, logOf, makeRaft, n1, n2, n3, n4, n5, Network, ofType, requestVote } from './network.ts';
 
 const three = [n1, n2, n3];
 const alone: ConfigurationChange = {
@@ -12,17 +11,6 @@ const alone: ConfigurationChange = {
   ],
   context: '',
 };
-const requestVote = (fields: Partial<RequestVote>): RequestVote => ({
-  type: 'RequestVote',
-  term: 1,
-  preVote: false,
-  lastLogIndex: 0,
-  lastLogTerm: 0,
-  transfer: false,
-  commitIndex: 0,
-  commitTerm: 0,
-  ...fields,
-});
 
 describe('raft: leader election (§5.2)', () => {
   it('starts as follower', () => {
@@ -95,8 +83,8 @@ describe('raft: leader election (§5.2)', () => {
   it('grants one vote per term, first come first served, and only after it is saved', () => {
     const raft = makeRaft(n3, three);
 
-    raft.step(n1, requestVote({}));
-    raft.step(n2, requestVote({}));
+    raft.step(n1, requestVote());
+    raft.step(n2, requestVote());
     const ready = raft.takeReady();
 
     expect(ready?.hardState?.votedFor).to.equal(n1);
@@ -112,7 +100,7 @@ describe('raft: leader election (§5.2)', () => {
   it('keeps its vote through a restart', () => {
     const raft = makeRaft(n3, three, { hardState: { currentTerm: 1, votedFor: n1, commitIndex: 0, rejoining: 0 } });
 
-    raft.step(n2, requestVote({}));
+    raft.step(n2, requestVote());
 
     expect(ofType(drain(raft), 'RequestVoteResponse')[0]?.voteGranted).to.equal(false);
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { RaftMessage, RequestVote } from '../../src/raft/messages.ts';
 import type { Raft } from '../../src/raft/raft.ts';
-import { drain, electionTicks, makeRaft, n1, n2, n3, n4, n5, Network, ofType } from './network.ts';
+import { drain, electionTicks, makeRaft, n1, n2, n3, n4, n5, Network, ofType, requestVote } from './network.ts';
 import { restart } from './restart.ts';
 
 const three = [n1, n2, n3];
@@ -28,17 +28,8 @@ const promise = (term: number, context: number, promisedMs = leaseMs, rejoining 
   leaseMs: promisedMs,
 });
 
-const voteFor = (raft: Raft, given: Partial<RequestVote> = {}): RequestVote => ({
-  type: 'RequestVote',
-  term: raft.term + 1,
-  preVote: false,
-  lastLogIndex: 100,
-  lastLogTerm: raft.term,
-  transfer: false,
-  commitIndex: 0,
-  commitTerm: 0,
-  ...given,
-});
+const voteFor = (raft: Raft, given: Partial<RequestVote> = {}): RequestVote =>
+  requestVote({ term: raft.term + 1, lastLogIndex: 100, lastLogTerm: raft.term, ...given });
 
 /** Whether a read asked now is answered at once, without asking anybody. */
 function answersAlone(leader: Raft, nowMs: number | undefined): boolean {

@@ -2,7 +2,7 @@ import { nodeId, type NodeId } from '../../src/core/ids.ts';
 import { SeededRandom } from '../../src/core/random.ts';
 import type { RaftOptions } from '../../src/raft/config.ts';
 import { configurationOf } from '../../src/raft/configuration.ts';
-import type { Entry, HardState, Outgoing, RaftMessage } from '../../src/raft/messages.ts';
+import type { Entry, HardState, Outgoing, RaftMessage, RequestVote } from '../../src/raft/messages.ts';
 import { Raft } from '../../src/raft/raft.ts';
 import type { Ready } from '../../src/raft/ready.ts';
 
@@ -24,6 +24,19 @@ export const entry = (index: number, term: number, count = 1): Entry => ({
 
 /** A log of one entry per index, with these terms. */
 export const logOf = (...terms: number[]): Entry[] => terms.map((term, i) => entry(i + 1, term));
+
+/** A request of the first term by a candidate whose log is empty, but for what is given. */
+export const requestVote = (fields: Partial<RequestVote> = {}): RequestVote => ({
+  type: 'RequestVote',
+  term: 1,
+  preVote: false,
+  lastLogIndex: 0,
+  lastLogTerm: 0,
+  transfer: false,
+  commitIndex: 0,
+  commitTerm: 0,
+  ...fields,
+});
 
 export function makeRaft(id: NodeId, voters: readonly NodeId[], disk: Partial<Disk> = {}, options: Partial<RaftOptions> = {}): Raft {
   return new Raft(

@@ -1,23 +1,12 @@
 import { expect } from 'chai';
 import type { NodeId } from '../../src/core/ids.ts';
-import type { Entry, RaftMessage, RequestVote } from '../../src/raft/messages.ts';
+import type { Entry, RaftMessage } from '../../src/raft/messages.ts';
 import type { Raft } from '../../src/raft/raft.ts';
-import { type Disk, drain, electionTicks, entry, logOf, makeRaft, n1, n2, n3, n4, n5, Network, ofType } from './network.ts';
+import { type Disk, drain, electionTicks, entry, logOf, makeRaft, n1, n2, n3, n4, n5, Network, ofType, requestVote } from './network.ts';
 
 const three = [n1, n2, n3];
 const five = [n1, n2, n3, n4, n5];
 
-const requestVote = (fields: Partial<RequestVote>): RequestVote => ({
-  type: 'RequestVote',
-  term: 1,
-  preVote: false,
-  lastLogIndex: 0,
-  lastLogTerm: 0,
-  transfer: false,
-  commitIndex: 0,
-  commitTerm: 0,
-  ...fields,
-});
 const grant = (term: number, preVote = false): RaftMessage => ({
   type: 'RequestVoteResponse',
   term,
@@ -190,9 +179,9 @@ describe('raft: elections that fail (§5.2)', () => {
   it('gives no vote away a second time, yet repeats its answer to the same candidate', () => {
     const raft = makeRaft(n1, three);
 
-    raft.step(n2, requestVote({}));
-    raft.step(n2, requestVote({}));
-    raft.step(n3, requestVote({}));
+    raft.step(n2, requestVote());
+    raft.step(n2, requestVote());
+    raft.step(n3, requestVote());
 
     expect(ofType(drain(raft), 'RequestVoteResponse').map(({ voteGranted }) => voteGranted)).to.deep.equal([true, true, false]);
   });
@@ -253,7 +242,7 @@ describe('raft: a leader and its log (§5.3, §5.4.2)', () => {
     raft.step(n2, {
       type: 'InstallSnapshot',
       term: raft.term,
-      snapshot: { index: 50, term: raft.term, configuration: raft.configuration },
+      snapshot: { index: 50, term: raft.term, configuration: raft.configuration, chain: new Uint8Array(32) },
       chunk: 0,
       chunks: 1,
       data: new Uint8Array(1),

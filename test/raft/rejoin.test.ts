@@ -3,7 +3,7 @@ import { defined } from '../../src/core/assert.ts';
 import type { NodeId } from '../../src/core/ids.ts';
 import type { RaftMessage } from '../../src/raft/messages.ts';
 import { emptyDisk } from '../../src/storage/memory-store.ts';
-import { drain, electionTicks, entry, makeRaft, n1, n2, n3, n4, n5, Network, ofType } from './network.ts';
+import { drain, electionTicks, entry, makeRaft, n1, n2, n3, n4, n5, Network, ofType, requestVote } from './network.ts';
 import { restart } from './restart.ts';
 
 const three = [n1, n2, n3];
@@ -20,17 +20,7 @@ describe('raft: a member that lost its disk', () => {
   it('gives neither vote nor pre-vote, and never campaigns', () => {
     const raft = makeRaft(n3, three, { hardState: { ...emptyDisk.hardState, rejoining: nonce } });
 
-    for (const preVote of [true, false])
-      raft.step(n1, {
-        type: 'RequestVote',
-        term: 5,
-        preVote,
-        lastLogIndex: 9,
-        lastLogTerm: 4,
-        transfer: false,
-        commitIndex: 0,
-        commitTerm: 0,
-      });
+    for (const preVote of [true, false]) raft.step(n1, requestVote({ term: 5, preVote, lastLogIndex: 9, lastLogTerm: 4 }));
     raft.step(n1, { type: 'TimeoutNow', term: 5, leaderCommit: 0 });
     for (let i = 0; i < 4 * electionTicks; i++) raft.tick();
     const sent = drain(raft);

@@ -255,7 +255,7 @@ describe('raft: snapshots (§7)', () => {
     network.isolate(n3);
     for (let i = 0; i < 5; i++) leader.propose(new Uint8Array([i]));
     network.settle();
-    leader.snapshotTaken({ index: 6, term: 1, configuration: leader.configuration });
+    leader.snapshotTaken({ index: 6, term: 1, configuration: leader.configuration, chain: new Uint8Array(32) });
     leader.compact(6, 0);
     network.heal();
     return network;
@@ -279,7 +279,7 @@ describe('raft: snapshots (§7)', () => {
       ({
         type: 'InstallSnapshot',
         term: 1,
-        snapshot: { index: 6, term: 1, configuration },
+        snapshot: { index: 6, term: 1, configuration, chain: new Uint8Array(32) },
         chunk: number,
         chunks: 3,
         data: new Uint8Array(1),
@@ -296,7 +296,7 @@ describe('raft: snapshots (§7)', () => {
 
   it('keeps its log when the snapshot holds nothing new', () => {
     const raft = makeRaft(n3, three, { entries: logOf(1, 1, 1) });
-    const snapshot = { index: 2, term: 1, configuration: raft.configuration };
+    const snapshot = { index: 2, term: 1, configuration: raft.configuration, chain: new Uint8Array(32) };
 
     raft.step(n1, { type: 'InstallSnapshot', term: 1, snapshot, chunk: 0, chunks: 1, data: new Uint8Array(1) });
 
@@ -308,7 +308,7 @@ describe('raft: snapshots (§7)', () => {
     const leader = network.elect(n1);
     for (let i = 0; i < 10; i++) leader.propose(new Uint8Array(10));
     network.settle();
-    leader.snapshotTaken({ index: 11, term: 1, configuration: leader.configuration });
+    leader.snapshotTaken({ index: 11, term: 1, configuration: leader.configuration, chain: new Uint8Array(32) });
 
     expect(leader.compact(11, 30)).to.deep.equal({ index: 8, term: 1 });
   });

@@ -5,7 +5,7 @@ import type { NodeId } from '../../src/core/ids.ts';
 import { SeededRandom } from '../../src/core/random.ts';
 import type { Entry, Outgoing } from '../../src/raft/messages.ts';
 import type { Raft } from '../../src/raft/raft.ts';
-import { drain, electionTicks, logOf, makeRaft, n1, n2, n3, n4, n5, Network, ofType } from './network.ts';
+import { drain, electionTicks, logOf, makeRaft, n1, n2, n3, n4, n5, Network, ofType, requestVote } from './network.ts';
 import { restart } from './restart.ts';
 
 const three = [n1, n2, n3];
@@ -41,30 +41,12 @@ describe('raft: crash and restart (§5, figure 2)', () => {
 
   it('a vote that was not saved was not given, so another may have it', () => {
     const network = new Network(three);
-    network.at(n3).step(n1, {
-      type: 'RequestVote',
-      term: 1,
-      preVote: false,
-      lastLogIndex: 0,
-      lastLogTerm: 0,
-      transfer: false,
-      commitIndex: 0,
-      commitTerm: 0,
-    });
+    network.at(n3).step(n1, requestVote());
     const ready = network.at(n3).takeReady();
     expect(ready?.messages).to.deep.equal([]);
 
     const again = restart(network, n3, {}, true);
-    again.step(n2, {
-      type: 'RequestVote',
-      term: 1,
-      preVote: false,
-      lastLogIndex: 0,
-      lastLogTerm: 0,
-      transfer: false,
-      commitIndex: 0,
-      commitTerm: 0,
-    });
+    again.step(n2, requestVote());
 
     expect(again.status().votedFor).to.equal(n2);
   });
@@ -303,6 +285,7 @@ describe('raft: safety in a storm (figure 3)', () => {
           index: fc.integer({ min: 1, max: 12 }),
           term: fc.integer({ min: 1, max: 4 }),
           configuration: fc.constant(configuration),
+          chain: fc.constant(new Uint8Array(32)),
         }),
         chunk: fc.nat(2),
         chunks: fc.integer({ min: 1, max: 2 }),

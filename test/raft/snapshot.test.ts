@@ -10,7 +10,7 @@ const three = [n1, n2, n3];
 const chunk = (number: number, fields: Partial<InstallSnapshot> = {}): InstallSnapshot => ({
   type: 'InstallSnapshot',
   term: 1,
-  snapshot: { index: 6, term: 1, configuration: configurationOf([n1, n2, n3, n4]) },
+  snapshot: { index: 6, term: 1, configuration: configurationOf([n1, n2, n3, n4]), chain: new Uint8Array(32) },
   chunk: number,
   chunks: 3,
   data: new Uint8Array([number]),
@@ -24,7 +24,7 @@ function leaderWithSnapshot(): { readonly leader: Raft; readonly sends: Snapshot
   network.isolate(n3);
   for (let i = 0; i < 5; i++) leader.propose(new Uint8Array([i]));
   network.settle();
-  leader.snapshotTaken({ index: 6, term: 1, configuration: leader.configuration });
+  leader.snapshotTaken({ index: 6, term: 1, configuration: leader.configuration, chain: new Uint8Array(32) });
   leader.compact(6, 0);
   const drainSends = (): SnapshotSend[] => {
     const sends: SnapshotSend[] = [];
@@ -84,7 +84,7 @@ describe('raft: sending a snapshot (§7)', () => {
     drain(leader);
     leader.step(n2, { type: 'AppendEntriesResponse', term: 1, success: true, index: 7, conflictIndex: 0, conflictTerm: 0, rejoining: 0 });
     drain(leader);
-    leader.snapshotTaken({ index: 7, term: 1, configuration: leader.configuration });
+    leader.snapshotTaken({ index: 7, term: 1, configuration: leader.configuration, chain: new Uint8Array(32) });
 
     leader.step(n3, { type: 'InstallSnapshotResponse', term: 1, index: 6, nextChunk: 3 });
 
@@ -193,7 +193,7 @@ describe('raft: receiving a snapshot (§7)', () => {
     raft.step(n1, chunk(0));
     received(raft);
 
-    const newer = { index: 9, term: 1, configuration: configurationOf(three) };
+    const newer = { index: 9, term: 1, configuration: configurationOf(three), chain: new Uint8Array(32) };
     raft.step(n1, chunk(1, { snapshot: newer }));
 
     expect(ofType(drain(raft), 'InstallSnapshotResponse')[0]).to.include({ index: 9, nextChunk: 0 });
@@ -205,7 +205,7 @@ describe('raft: receiving a snapshot (§7)', () => {
       entries: logOf(1, 1, 1),
     });
 
-    raft.step(n1, chunk(0, { snapshot: { index: 2, term: 1, configuration: configurationOf([n5]) } }));
+    raft.step(n1, chunk(0, { snapshot: { index: 2, term: 1, configuration: configurationOf([n5]), chain: new Uint8Array(32) } }));
 
     expect(received(raft)).to.deep.equal([]);
     expect(raft.configuration.voters).to.deep.equal(three);
@@ -215,7 +215,7 @@ describe('raft: receiving a snapshot (§7)', () => {
     const raft = makeRaft(n3, three);
     const configuration = { ...configurationOf(three), learners: [n1] };
 
-    raft.step(n1, chunk(0, { chunks: 1, snapshot: { index: 6, term: 1, configuration } }));
+    raft.step(n1, chunk(0, { chunks: 1, snapshot: { index: 6, term: 1, configuration, chain: new Uint8Array(32) } }));
 
     expect(received(raft)).to.deep.equal([]);
     expect(raft.status()).to.include({ commitIndex: 0, lastIndex: 0 });

@@ -56,7 +56,7 @@ export class TranscriptNode {
   /** Snapshots what is applied, and forgets the log up to there. */
   compact(): void {
     const index = this.raft.appliedIndex;
-    const meta = { index, term: this.raft.termAt(index) ?? 0, configuration: this.raft.configuration };
+    const meta = { index, term: this.raft.termAt(index) ?? 0, configuration: this.raft.configuration, chain: new Uint8Array(32) };
     this.#snapshot = { meta, commands: [...this.commands] };
     this.raft.snapshotTaken(meta);
     this.#compacted = this.raft.compact(index, 0);

@@ -1,5 +1,6 @@
 import { nodeId, type LogIndex, type NodeId, type Term } from '../../src/core/ids.ts';
 import { configurationOf } from '../../src/raft/configuration.ts';
+import type { ChainHead } from '../../src/node/head-ring.ts';
 import type { AppendEntriesResponse, Configuration, Entry, HardState, RequestVoteResponse } from '../../src/raft/messages.ts';
 import type { Role } from '../../src/raft/status.ts';
 import type { StoredState } from '../../src/storage/store.ts';
@@ -17,7 +18,7 @@ export function factsOf(entries: readonly Entry[], holders: readonly NodeId[]): 
   const agreed = new AgreedLog(three);
   for (const each of entries) agreed.add(each);
   const disks = new Map([n1, n2, n3, n4].map((id) => [id, holders.includes(id) ? diskOf(entries) : new Disk()]));
-  return { agreed, disks };
+  return { agreed, disks, rewritten: new Set() };
 }
 
 export const entry = (index: LogIndex, term: Term, text = `${index}`, kind: Entry['kind'] = 'command'): Entry => ({
@@ -59,6 +60,8 @@ interface View {
   readonly log?: readonly Entry[];
   readonly configuration?: Configuration;
   readonly hash?: string;
+  readonly head?: ChainHead;
+  readonly differing?: readonly NodeId[];
 }
 
 export function node(view: View): NodeView {
@@ -71,7 +74,8 @@ export function node(view: View): NodeView {
     termAt: (index: LogIndex) => log.find((each) => each.index === index)?.term,
     status: () => ({ lastIndex: log.at(-1)?.index ?? 0 }),
   };
-  const replica = { raft, appliedIndex: view.appliedIndex ?? commitIndex, state: { hash: () => view.hash ?? '' } };
+  const divergence = { log: { head: view.head ?? { index: 0, chain: new Uint8Array(32) } }, differing: view.differing ?? [] };
+  const replica = { raft, appliedIndex: view.appliedIndex ?? commitIndex, state: { hash: () => view.hash ?? '' }, divergence };
   return { id, disk, replica, configurations: [configuration] };
 }
 

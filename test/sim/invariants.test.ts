@@ -1,12 +1,17 @@
 import { expect } from 'chai';
 import { agentId, taskId } from '../../src/core/ids.ts';
+import { emptyBytes } from '../../src/core/bytes.ts';
+import { nobleHashes } from '../../src/crypto/noble.ts';
+import type { ChainHead } from '../../src/node/head-ring.ts';
+import { genesisChain, LogChain } from '../../src/node/log-chain.ts';
 import { configurationOf } from '../../src/raft/configuration.ts';
-import type { SnapshotMeta } from '../../src/raft/messages.ts';
+import type { Entry, SnapshotMeta } from '../../src/raft/messages.ts';
 import type { StateEvent } from '../../src/tasks/events.ts';
 import { ClusterState } from '../../src/tasks/state.ts';
 import type { TaskState } from '../../src/tasks/task.ts';
 import { allInvariants, Canary } from '../../sim/invariants/all.ts';
 import { AppliedIsCommitted } from '../../sim/invariants/applied-is-committed.ts';
+import { ChainIsOfTheLog } from '../../sim/invariants/chain-is-of-the-log.ts';
 import { CommitNeverGoesBack } from '../../sim/invariants/commit-never-goes-back.ts';
 import { CommitsOwnTerm } from '../../sim/invariants/commits-own-term.ts';
 import { Dedupe } from '../../sim/invariants/dedupe.ts';
@@ -55,7 +60,7 @@ interface Story {
 }
 
 const log = [entry(1, 1), entry(2, 1), entry(3, 2)];
-const meta = (index: number, term: number): SnapshotMeta => ({ index, term, configuration: three });
+const meta = (index: number, term: number): SnapshotMeta => ({ index, term, configuration: three, chain: new Uint8Array(32) });
 const [task, one, two] = [taskId('task'), agentId('one'), agentId('two')];
 
 const taskEvent = (index: number, state: TaskState, fence: number, agent = one): StateEvent => ({
@@ -76,6 +81,22 @@ const succeeded = (index: number) =>
   deed(index, { op: 'CompleteTask', task, fence: 1, result: '1' }, [taskEvent(index, 'succeeded', 1)], { idempotencyKey: `${index}` });
 const put = (index: number, value: string, seq = index) =>
   deed(index, { op: 'PutKey', key: 'k', value, ifVersion: undefined }, [{ kind: 'key', index, ts: 0, key: 'k', version: index }], { seq });
+
+/** Of a cluster by the name of `simulated`. */
+function headsOf(entries: readonly Entry[]): ChainHead[] {
+  const hashes = new LogChain(nobleHashes, { index: 0, chain: genesisChain(nobleHashes, 'simulated') });
+  return entries.map((each) => {
+    hashes.add(each);
+    return hashes.head;
+  });
+}
+
+/** Told that a node applied the log and has these heads. */
+function chain(heads: readonly ChainHead[]): ChainIsOfTheLog {
+  const invariant = new ChainIsOfTheLog(factsOf(log, []));
+  for (const [at, head] of heads.entries()) invariant.onApplied(node({ head }), log[at] ?? entry(1, 1), true);
+  return invariant;
+}
 
 const stories: Readonly<Record<string, readonly Story[]>> = {
   'election-safety': [
@@ -247,6 +268,23 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
         new MembershipOverlap(factsOf([], [])).onSaving(node({ role: 'leader' }), {
           entries: [entry(1, 1, '', 'configuration'), entry(2, 1, '', 'configuration')],
         }),
+    },
+  ],
+  'chain-is-of-the-log': [
+    {
+      of: "a node's chain",
+      good: () => chain(headsOf(log)),
+      bad: () => chain([...headsOf(log).slice(0, 2), { index: 3, chain: genesisChain(nobleHashes, 'simulated') }]),
+    },
+    {
+      of: 'a snapshot',
+      good: () => chain(headsOf(log)).onSnapshotTaken(node({}), { ...meta(2, 1), chain: headsOf(log)[1]?.chain ?? emptyBytes }),
+      bad: () => chain(headsOf(log)).onSnapshotInstalled(node({}), { ...meta(2, 1), chain: headsOf(log)[2]?.chain ?? emptyBytes }),
+    },
+    {
+      of: 'the log of a peer',
+      good: () => new ChainIsOfTheLog({ ...factsOf(log, []), rewritten: new Set([n2]) }).afterTurn(node({ differing: [n2] })),
+      bad: () => new ChainIsOfTheLog(factsOf(log, [])).afterTurn(node({ differing: [n2] })),
     },
   ],
   'snapshot-matches-log': [

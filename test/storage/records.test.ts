@@ -28,7 +28,7 @@ describe('storage: records', () => {
       last: start,
       snapshot: undefined,
     }),
-    snapshot: encodeSnapshot({ meta: { index: 7, term: 2, configuration }, chunks: 1, digest: 5 }),
+    snapshot: encodeSnapshot({ meta: { index: 7, term: 2, configuration, chain: new Uint8Array(32) }, chunks: 1, digest: 5 }),
     chunk: encodeChunk(0, Uint8Array.of(1, 2, 3)),
     entry: encodeEntry({ term: 1, index: 1, count: 1, kind: 'command', data: Uint8Array.of(4) }, 0),
   };

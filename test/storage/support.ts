@@ -19,7 +19,7 @@ export const configuration: Configuration = {
   autoLeave: true,
 };
 
-export const meta = (index: number, term = 1): SnapshotMeta => ({ index, term, configuration });
+export const meta = (index: number, term = 1): SnapshotMeta => ({ index, term, configuration, chain: noise(32, index) });
 
 /** Bytes that hardly compress and that tell which they are. */
 export function noise(length: number, seed: number): Uint8Array {

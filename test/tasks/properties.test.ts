@@ -49,6 +49,8 @@ const ops: readonly Step['op'][] = [
   'OpenSession',
   'PutKey',
   'DeleteKey',
+  'PutSecret',
+  'DeleteSecret',
   'RegisterAgent',
   'RegisterAgent',
   'RegisterAgent',
@@ -116,6 +118,10 @@ function commandOf(step: Step, state: ClusterState): Command {
       };
     case 'DeleteKey':
       return { op: step.op, key: `k${step.task}`, ifVersion: undefined };
+    case 'PutSecret':
+      return { op: step.op, name: `s${step.task}`, value: `v${step.small}` };
+    case 'DeleteSecret':
+      return { op: step.op, name: `s${step.task}` };
     case 'RegisterAgent':
       return registration({
         agent,

@@ -3,9 +3,13 @@ import * as fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { encodeConfiguration } from '../../src/byzantine/encoding.ts';
+import { nextConfiguration, successionAction } from '../../src/byzantine/epoch-chain.ts';
+import { publicKeyOf } from '../../src/byzantine/peer-id.ts';
+import { nodeHashes, verifySignature } from '../../src/crypto/node.ts';
 import { type Expectation, type Objection, verifyCertificate } from '../../src/verify/index.ts';
 import { certificateDocument } from '../../src/verify/document.ts';
-import { Electorate, someDigest } from '../byzantine/electorate.ts';
+import { Electorate, fixedSeeds, someDigest } from '../byzantine/electorate.ts';
 
 const electorate = new Electorate(4);
 const subject = 'deploy:web@sha256:1234';
@@ -187,6 +191,58 @@ describe('verify: as a part of other programs', () => {
     const name = 'quorate/verify';
     const found: unknown = await import(name);
 
-    expect(Object.keys(Object(found)).toSorted()).to.deep.equal(['decisionText', 'verifyCertificate']);
+    expect(Object.keys(Object(found)).toSorted()).to.deep.equal(['decisionText', 'verifyCertificate', 'verifyEvidence']);
+  });
+});
+
+describe('verify: certificates of later epochs, by a chain', () => {
+  const rules = { hashes: nodeHashes, verify: verifySignature, keyOf: publicKeyOf, guardMembership: true };
+  const seeds = fixedSeeds(6);
+  const all = new Electorate(6, { seeds }).configuration.members.map(({ nodeId }) => nodeId);
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+
+  /** The members of the next epoch, the certificate that permits them, and the file of one link. */
+  function grown(n: number) {
+    const before = new Electorate(n, { seeds: seeds.slice(0, n) });
+    const ids = before.configuration.members.map(({ nodeId }) => nodeId);
+    const next = nextConfiguration(rules, before.configuration, [...ids, ...all.filter((id) => !ids.includes(id)).slice(0, 1)]);
+    if (next === undefined) throw new Error('all have keys');
+    const certificate = n < 4 ? null : base64(before.approval(successionAction(before.configuration, next)));
+    const after = new Electorate(n + 1, { seeds, configuration: next });
+    const link = { configuration: base64(encodeConfiguration(next)), certificate };
+    return { before, after, link, chain: JSON.stringify({ format: 'quorate-epochs/1', links: [link] }) };
+  }
+
+  it('holds when every change of the members was certified by those before', () => {
+    const { before, after, chain } = grown(4);
+    const file = fileOf(after.certificate(), after.configuration);
+
+    expect(codes(file, {}, before.genesis)).to.deep.equal(['wrong_epoch']);
+    expect(codes(file, { chain }, before.genesis)).to.deep.equal([]);
+    expect(codes(fileOf(before.certificate(), before.configuration), { chain }, before.genesis)).to.deep.equal([]);
+  });
+
+  it('does not hold with a link that is not certified, is certified for others, or is malformed', () => {
+    const { before, after, link } = grown(4);
+    const file = fileOf(after.certificate(), after.configuration);
+    const other = base64(before.approval({ kind: 'membership', subject: 'epoch:1', payload: '' }));
+
+    for (const chain of [
+      '',
+      '{}',
+      JSON.stringify({ links: [{}] }),
+      JSON.stringify({ links: [{ ...link, certificate: null }] }),
+      JSON.stringify({ links: [{ ...link, certificate: other }] }),
+      JSON.stringify({ links: [link, link] }),
+    ])
+      expect(codes(file, { chain }, before.genesis), chain.slice(0, 40)).to.deep.equal(['bad_chain']);
+  });
+
+  it('believes members whom fewer than four changed among themselves only if asked to', () => {
+    const { before, after, chain } = grown(3);
+    const file = fileOf(after.certificate(), after.configuration);
+
+    expect(codes(file, { chain }, before.genesis)).to.deep.equal(['bad_chain']);
+    expect(codes(file, { chain, allowUncertified: true }, before.genesis)).to.deep.equal([]);
   });
 });

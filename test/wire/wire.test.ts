@@ -4,7 +4,7 @@ import { agentId, nodeId, taskId } from '../../src/core/ids.ts';
 import type { RaftMessage } from '../../src/raft/messages.ts';
 import type { Command, CommandResult, SessionCommand } from '../../src/tasks/commands.ts';
 import { decodeEntry, decodeSessionCommand, encodeEntry, encodeSessionCommand, readResult, resultFields } from '../../src/wire/commands.ts';
-import { decodeFrame, encodeFrame, type Frame, wireVersion } from '../../src/wire/frames.ts';
+import { decodeFrame, encodeFrame, type Frame, maxHeads, type SignedHead, wireVersion } from '../../src/wire/frames.ts';
 import { pack } from '../../src/wire/pack.ts';
 import { decodeSnapshot, encodeSnapshot } from '../../src/wire/snapshot.ts';
 
@@ -17,6 +17,8 @@ const commands: readonly Command[] = [
   { op: 'PutKey', key: 'k', value: 'v', ifVersion: undefined },
   { op: 'PutKey', key: 'k', value: 'ünï', ifVersion: 0 },
   { op: 'DeleteKey', key: 'k', ifVersion: 7 },
+  { op: 'PutSecret', name: 's', value: 'v' },
+  { op: 'DeleteSecret', name: 's' },
   {
     op: 'RegisterAgent',
     agent,
@@ -84,7 +86,12 @@ const messages: readonly RaftMessage[] = [
   {
     type: 'InstallSnapshot',
     term: 2,
-    snapshot: { index: 9, term: 2, configuration: { voters: [node], outgoing: [], learners: [], learnersNext: [], autoLeave: false } },
+    snapshot: {
+      index: 9,
+      term: 2,
+      configuration: { voters: [node], outgoing: [], learners: [], learnersNext: [], autoLeave: false },
+      chain: new Uint8Array(32),
+    },
     chunk: 0,
     chunks: 2,
     data: new Uint8Array([9]),
@@ -95,7 +102,10 @@ const messages: readonly RaftMessage[] = [
   { type: 'ReadIndexResponse', term: 2, context: 1, index: 6 },
 ];
 
+const head: SignedHead = { node, index: 1024, chain: new Uint8Array(32).fill(1), signature: new Uint8Array(64).fill(2) };
+
 const frames: readonly Frame[] = [
+  { kind: 'heads', heads: [head, head] },
   { kind: 'raft', messages },
   { kind: 'forward', commands: [new Uint8Array([1]), new Uint8Array([2, 3])] },
   {
@@ -216,6 +226,23 @@ describe('wire: frames between nodes', () => {
     expect(decodeFrame(7, pack([wireVersion, 7, 99]))).to.equal('malformed');
     expect(decodeFrame(7, pack([wireVersion, 7, 5, 'more']))).to.equal('malformed');
     expect(decodeFrame(7, new Uint8Array(9 * 1024 * 1024))).to.equal('too_large');
+  });
+
+  it('refuses a head or a snapshot whose chain or signature is too short, and too many heads', () => {
+    const [snapshot] = messages.filter(({ type }) => type === 'InstallSnapshot');
+    const short = new Uint8Array(31);
+    const broken: readonly Frame[] = [
+      { kind: 'heads', heads: [{ ...head, chain: short }] },
+      { kind: 'heads', heads: [{ ...head, signature: short }] },
+      { kind: 'heads', heads: [{ ...head, index: 0 }] },
+      { kind: 'heads', heads: Array.from({ length: maxHeads + 1 }, () => head) },
+      {
+        kind: 'raft',
+        messages: snapshot?.type === 'InstallSnapshot' ? [{ ...snapshot, snapshot: { ...snapshot.snapshot, chain: short } }] : [],
+      },
+    ];
+
+    for (const frame of broken) expect(decodeFrame(1, encodeFrame(1, frame))).to.equal('malformed');
   });
 
   it('copies what is kept out of the lent bytes', () => {

@@ -4,7 +4,7 @@ import { type NodeId, nodeId } from '../../core/ids.ts';
 import type { MemberChange, NodeService } from '../../node/service.ts';
 import type { MemberRecord } from '../../tasks/members.ts';
 import { done, route, type Answer, type Route } from '../route.ts';
-import { joinBody, tokenBody, memberBody, memberParams, noQuery, transferBody } from '../schemas.ts';
+import { joinBody, removalBody, tokenBody, memberBody, memberParams, noQuery, transferBody } from '../schemas.ts';
 
 export const memberRoutes = (node: NodeService): Route[] => [
   route({
@@ -17,16 +17,17 @@ export const memberRoutes = (node: NodeService): Route[] => [
   route({
     method: 'POST',
     path: '/v1/members',
-    summary: 'Add a node with its addresses, or change the role of a member; replaces: takes the place of another',
+    summary:
+      'Add a node with its addresses, or change the role of a member; replaces: takes the place of another; certificate: of the members, where a change of voters takes one',
     query: noQuery,
     body: memberBody,
-    handle: async ({ body: { nodeId: text, role, replaces, ...where }, signal }) => {
+    handle: async ({ body: { nodeId: text, role, replaces, certificate, ...where }, signal }) => {
       const id = nodeId(text);
       const { name, http, peer } = where;
       if (name !== undefined && http !== undefined && peer !== undefined) {
         await putMember(node, { nodeId: id, name, http, peer, promote: role === 'voter' }, signal);
         // A member that has moved keeps its role.
-        if (!isMember(node, id)) await change(node, signal, { type: 'add-learner', node: id });
+        if (!isMember(node, id)) await change(node, { signal }, { type: 'add-learner', node: id });
         return current(node, signal);
       }
       if (name !== undefined || http !== undefined || peer !== undefined)
@@ -35,12 +36,12 @@ export const memberRoutes = (node: NodeService): Route[] => [
       if (replaces !== undefined && !isMember(node, nodeId(replaces))) throw unknown(nodeId(replaces));
       if (role === 'voter') {
         const leaving: MemberChange[] = replaces === undefined ? [] : [{ type: 'remove', node: nodeId(replaces) }];
-        await change(node, signal, { type: 'add-voter', node: id }, ...leaving);
+        await change(node, { signal, certificate }, { type: 'add-voter', node: id }, ...leaving);
       } else {
         // It must not be promoted again on its own.
         const known = node.state().members.get(id);
         if (known?.promote === true) await putMember(node, { ...known, promote: false }, signal);
-        await change(node, signal, { type: 'add-learner', node: id });
+        await change(node, { signal, certificate }, { type: 'add-learner', node: id });
       }
       return current(node, signal);
     },
@@ -68,7 +69,7 @@ export const memberRoutes = (node: NodeService): Route[] => [
       checkName(node, member);
       done(await node.submit({ op: 'JoinMember', tokenHash: hashOf(token), member }, { signal }));
       // A repeat finds it a learner, or a voter already.
-      if (!isMember(node, member.nodeId)) await change(node, signal, { type: 'add-learner', node: member.nodeId });
+      if (!isMember(node, member.nodeId)) await change(node, { signal }, { type: 'add-learner', node: member.nodeId });
       const { index } = await node.readPoint('linearizable', { signal });
       return { body: { genesis: node.genesis(), roster: { index, members: node.status().members } } };
     },
@@ -79,10 +80,11 @@ export const memberRoutes = (node: NodeService): Route[] => [
     summary: 'Remove a member',
     params: memberParams,
     query: noQuery,
-    handle: async ({ params, signal }) => {
+    body: removalBody,
+    handle: async ({ params, body, signal }) => {
       const id = nodeId(params.nodeId);
       if (!isMember(node, id)) throw unknown(id);
-      await change(node, signal, { type: 'remove', node: id });
+      await change(node, { signal, certificate: body?.certificate }, { type: 'remove', node: id });
       // A node that was asked to remove itself can ask nobody any more.
       if (id === node.status().nodeId) return { body: { items: node.status().members.filter((member) => member.nodeId !== id) } };
       return current(node, signal);
@@ -122,12 +124,18 @@ async function current(node: NodeService, signal: AbortSignal): Promise<Answer> 
 }
 
 /** Asks the leader for a change. Why it is refused is told with the names of the nodes, which people know better than ids. */
-async function change(node: NodeService, signal: AbortSignal, ...changes: MemberChange[]): Promise<void> {
+async function change(
+  node: NodeService,
+  { signal, certificate: context = '' }: { readonly signal: AbortSignal; readonly certificate?: string | undefined },
+  ...changes: MemberChange[]
+): Promise<void> {
   try {
-    await node.changeMembers({ transition: 'auto', changes, context: '' }, { signal });
+    await node.changeMembers({ transition: 'auto', changes, context }, { signal });
   } catch (error) {
     if (!(error instanceof QuorateError)) throw error;
     const { code, detail, data } = error.failure;
+    // Its subject must be voted on as it is.
+    if (code === 'certificate_required') throw error;
     const named = node.status().members.reduce((text, { nodeId: id, name }) => text.replaceAll(id, name), detail);
     throw new QuorateError(failure(code, named, data), { cause: error });
   }

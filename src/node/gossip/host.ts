@@ -5,8 +5,8 @@ import { loadIdentity } from '../../transport/identity.ts';
 import { type PeerTransport, startLibp2pTransport, type TransportMember } from '../../transport/libp2p-transport.ts';
 import { isGossipFrame } from '../../wire/gossip.ts';
 import { clusterTag } from '../genesis.ts';
+import { nodeKeys } from '../log-head.ts';
 import { GossipDriver, type GossipSettings } from './driver.ts';
-import { gossipKeys } from './keys.ts';
 
 export interface GossipHostOptions {
   readonly clusterId: string;
@@ -49,7 +49,7 @@ export class GossipHost {
     const isLost = (): boolean => lossPercent > 0 && randomInt(100) < lossPercent;
     const started: { transport?: PeerTransport } = {};
     const driver = new GossipDriver({
-      ...gossipKeys(privateKey),
+      ...nodeKeys(identity.privateKey.raw.slice(0, 32)),
       self,
       boot: 1,
       clusterTag: clusterTag(clusterId),

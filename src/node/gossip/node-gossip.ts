@@ -4,15 +4,15 @@ import type { Logger } from '../../core/logger.ts';
 import { members } from '../../raft/configuration.ts';
 import type { PeerTransport } from '../../transport/libp2p-transport.ts';
 import type { Report } from '../../wire/frames.ts';
+import type { NodeKeys } from '../log-head.ts';
 import type { Replica } from '../replica.ts';
 import { AgentGossip } from './agent-gossip.ts';
 import { GossipDriver, type GossipSettings } from './driver.ts';
-import { gossipKeys } from './keys.ts';
 
 export interface NodeGossipParts {
   readonly name: string;
   readonly boot: number;
-  readonly privateKey: Uint8Array;
+  readonly keys: NodeKeys;
   readonly clusterTag: number;
   readonly settings: GossipSettings;
   readonly replica: Replica;
@@ -36,7 +36,7 @@ export class NodeGossip {
   #rows = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ name, boot, privateKey, clusterTag, settings, replica, transport, nameOf, logger }: NodeGossipParts) {
+  constructor({ name, boot, keys, clusterTag, settings, replica, transport, nameOf, logger }: NodeGossipParts) {
     const clock = { monotonicMs: () => performance.now(), unixMs: () => Date.now() };
     this.#replica = replica;
     this.#agents = new AgentGossip({
@@ -48,7 +48,7 @@ export class NodeGossip {
       clock,
     });
     this.driver = new GossipDriver({
-      ...gossipKeys(privateKey),
+      ...keys,
       self: replica.id,
       boot,
       clusterTag,

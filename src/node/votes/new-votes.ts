@@ -1,0 +1,109 @@
+import { digestOf } from '../../byzantine/bytes.ts';
+import type { Trust } from '../../byzantine/certificate.ts';
+import type { Sign } from '../../byzantine/crypto.ts';
+import { encodeSignedProposal, proposalId, proposalMessage } from '../../byzantine/encoding.ts';
+import type { MemberIndex } from '../../byzantine/epoch.ts';
+import { type Proposal, type ProposalId, proposalLimits, type SignedProposal } from '../../byzantine/proposal.ts';
+import { invalidField } from '../../byzantine/proposal-validity.ts';
+import { byzantineQuorum, faultTolerance } from '../../byzantine/quorum.ts';
+import type { Clock } from '../../core/clock.ts';
+import { type Failure, failure } from '../../core/errors.ts';
+import type { NodeId } from '../../core/ids.ts';
+import type { Answer } from '../service.ts';
+import type { Boot } from './boot.ts';
+import type { Flush } from './flush.ts';
+import type { OpenVotes } from './open-votes.ts';
+import type { Opinions } from './opinions.ts';
+import { Repeats } from './repeats.ts';
+import type { VoteLinks } from './vote-links.ts';
+import type { VoteRequest } from './vote-service.ts';
+
+/** A payload up to this size travels with its proposal; a larger one is asked for. */
+const sentAlongBytes = 4096;
+
+export interface NewVotesParts {
+  readonly self: MemberIndex;
+  readonly trust: Trust;
+  readonly sign: Sign;
+  readonly clock: Clock;
+  readonly boot: Boot;
+  readonly open: OpenVotes;
+  readonly opinions: Opinions;
+  readonly links: VoteLinks;
+  readonly flush: Flush;
+  readonly isReachable: (node: NodeId) => boolean;
+}
+
+/** Puts what clients want decided to the members, or refuses it at once, with nothing sent. */
+export class NewVotes {
+  readonly #parts: NewVotesParts;
+  readonly #repeats: Repeats;
+  #proposerSeq: number;
+
+  constructor(parts: NewVotesParts) {
+    this.#parts = parts;
+    this.#repeats = new Repeats(parts.trust.hashes);
+    this.#proposerSeq = parts.boot.forgottenOf({ proposer: parts.self });
+  }
+
+  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<ProposalId>) => void): void {
+    const opened = (key === undefined ? undefined : this.#repeats.find(key, request)) ?? this.#propose(request);
+    if (typeof opened !== 'string') return done({ ok: false, failure: opened });
+    if (key !== undefined) this.#repeats.keep(key, request, opened);
+    return this.#parts.flush.afterSave(() => done({ ok: true, value: opened }));
+  }
+
+  #propose(request: VoteRequest): ProposalId | Failure {
+    const { trust, sign, clock, open, opinions, links } = this.#parts;
+    const refused = this.#refusal(request);
+    if (refused !== undefined) return refused;
+    const proposal = this.#proposalOf(request);
+    const id = proposalId(trust.hashes, proposal);
+    const signed: SignedProposal = { id, proposal, signature: sign(proposalMessage(id)) };
+    const field = invalidField(signed, trust.configuration, trust.verify);
+    if (field !== undefined) return failure('invalid_argument', `body ${field}: not valid in this cluster`, { path: field, in: 'body' });
+    const instance = open.begin(signed);
+    open.hold(request.payload);
+    links.pushToAll({ type: 'proposal', bytes: encodeSignedProposal(signed) });
+    if (request.payload.length > 0 && request.payload.length <= sentAlongBytes) links.pushToAll({ type: 'blob', bytes: request.payload });
+    instance.arm(clock.monotonicMs());
+    opinions.consider(instance);
+    return id;
+  }
+
+  #refusal({ payload }: VoteRequest): Failure | undefined {
+    const { self, trust, open, links, isReachable } = this.#parts;
+    const { members } = trust.configuration;
+    const n = members.length;
+    if (faultTolerance(n) === 0) return failure('byzantine_unavailable', `${n} members tolerate no liar; it takes at least 4`, { n });
+    const reachable = members.filter(({ nodeId }, member) => member === self || (links.knows(member) && isReachable(nodeId))).length;
+    const needed = byzantineQuorum(n);
+    if (reachable < needed)
+      return failure('no_quorum', `${reachable} of ${n} members can be reached and a decision takes ${needed}; nothing was sent`, {
+        reachable,
+        needed,
+      });
+    if (payload.length > proposalLimits.payloadBytes)
+      return failure('too_large', `body payload: at most ${proposalLimits.payloadBytes} bytes`, { path: 'payload', in: 'body' });
+    return open.hasRoomFor(self, payload.length) ? undefined : failure('overloaded', 'too many votes are open at this node');
+  }
+
+  #proposalOf({ kind, subject, payload, options, minSupport, timeoutMs, validMs }: VoteRequest): Proposal {
+    const { self, trust, clock } = this.#parts;
+    const { cluster, epoch, members } = trust.configuration;
+    const unixMs = clock.unixMs();
+    this.#proposerSeq = Math.max(this.#proposerSeq + 1, unixMs);
+    return {
+      cluster,
+      epoch,
+      kind,
+      items: [{ subject, payloadDigest: digestOf(trust.hashes.sha256(payload)) }],
+      options: options.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+      minSupport: minSupport ?? byzantineQuorum(members.length),
+      proposer: self,
+      proposerSeq: this.#proposerSeq,
+      timeoutMs,
+      notAfterMs: unixMs + validMs,
+    };
+  }
+}

@@ -1,0 +1,78 @@
+import type { Certificate } from '../../byzantine/certificate.ts';
+import type { EpochConfiguration } from '../../byzantine/epoch.ts';
+import type { Evidence } from '../../byzantine/evidence.ts';
+import type { ProposalId } from '../../byzantine/proposal.ts';
+
+/** What a caller wants decided. */
+export interface VoteRequest {
+  readonly kind: string;
+  /** 1 to 256 bytes of UTF-8. */
+  readonly subject: string;
+  /** At most 64 KiB; what is decided on is its digest. */
+  readonly payload: Uint8Array;
+  /** 2 to 8, no two alike. */
+  readonly options: readonly string[];
+  /** From the quorum to N; the quorum when absent. */
+  readonly minSupport: number | undefined;
+  /** How long members wait for ballots. */
+  readonly timeoutMs: number;
+  /** How long after now the decision may be acted on. */
+  readonly validMs: number;
+}
+
+export type VoteState = 'open' | 'decided' | 'no_consensus';
+
+/** A vote as this node knows it. */
+export interface VoteView {
+  readonly id: ProposalId;
+  readonly state: VoteState;
+  readonly kind: string;
+  readonly subject: string;
+  readonly payloadDigest: string;
+  /** While the vote is open and it is here. */
+  readonly payload: Uint8Array | undefined;
+  readonly options: readonly string[];
+  readonly minSupport: number;
+  readonly proposer: string;
+  readonly timeoutMs: number;
+  readonly notAfterMs: number;
+  /** The option that won, or `split` or `expired`. */
+  readonly outcome: string | undefined;
+  readonly n: number;
+  readonly f: number;
+  readonly quorum: number;
+  /** `choice` is null for who supports no option. */
+  readonly ballots: readonly { readonly node: string; readonly choice: string | null }[];
+  readonly certificate: Certificate | undefined;
+}
+
+/** Something happened to a vote at this node. */
+export interface VoteEvent {
+  readonly kind: 'vote';
+  readonly vote: ProposalId;
+  /** Its kind. */
+  readonly type: string;
+  readonly subject: string;
+  readonly state: VoteState;
+  readonly outcome: string | undefined;
+}
+
+/** A vote that an agent is asked for its opinion on: a command of its heartbeat. The answer is a ballot, given to the node that asked. */
+export interface VoteQuestion {
+  readonly type: 'vote';
+  readonly id: ProposalId;
+  readonly kind: string;
+  readonly subject: string;
+  readonly payloadDigest: string;
+  readonly options: readonly string[];
+}
+
+/** The votes of a node, for its front doors. */
+export interface VoteService {
+  readonly configuration: EpochConfiguration;
+  /** Newest first, open ones before those with a certificate. */
+  list(limit: number): readonly VoteView[];
+  view(id: string): VoteView | undefined;
+  /** What this node saw members do that no honest one does, oldest first. */
+  evidence(): readonly Evidence[];
+}

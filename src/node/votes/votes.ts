@@ -1,0 +1,367 @@
+import { Authenticator } from '../../byzantine/authenticator.ts';
+import type { AgreementKey, Hashes, Sign, VerifySignature } from '../../byzantine/crypto.ts';
+import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
+import type { Evidence } from '../../byzantine/evidence.ts';
+import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.ts';
+import type { ProposalId } from '../../byzantine/proposal.ts';
+import { assert } from '../../core/assert.ts';
+import { copyBytes } from '../../core/bytes.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { NodeId } from '../../core/ids.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { VoteRecord, VoteStore } from '../../storage/vote-store.ts';
+import type { Answer } from '../service.ts';
+import { Boot } from './boot.ts';
+import { Certificates, digestIn } from './certificates.ts';
+import { EarlyRecords } from './early-records.ts';
+import { Engines } from './engines.ts';
+import { EvidenceBook } from './evidence-book.ts';
+import { Flush } from './flush.ts';
+import type { Instance } from './instance.ts';
+import { Intake } from './intake.ts';
+import { NewVotes } from './new-votes.ts';
+import { Pace } from './pace.ts';
+import { OpenVotes } from './open-votes.ts';
+import { Opinions } from './opinions.ts';
+import { VoteLinks } from './vote-links.ts';
+import { readVotes } from './vote-records.ts';
+import type { VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
+import { certifiedView, eventOf, openView } from './vote-views.ts';
+
+/** Frames that wait for the turn, and their bytes; more are dropped, and said again. */
+const maxInboxFrames = 8192;
+const maxInboxBytes = 32 * 1024 * 1024;
+const keyLifeMs = 24 * 3_600_000;
+const rememberedSignatures = 16_384;
+const opinionPrefix = 'opinion:';
+/** Votes that one heartbeat asks about; the next one asks on. */
+const maxQuestions = 16;
+
+export interface VotesOptions {
+  readonly self: NodeId;
+  readonly configuration: EpochConfiguration;
+  /** Kinds that this node approves without asking anyone; `*` is all. */
+  readonly autoApprove: readonly string[];
+  /** The node's disk was lost since it last ran: it may have voted and not know it. */
+  readonly hasLostStore: boolean;
+}
+
+/** The world as the votes need it. */
+export interface VotePorts {
+  send(to: NodeId, frame: Uint8Array): void;
+  readonly store: VoteStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly hashes: Hashes;
+  readonly verify: VerifySignature;
+  readonly sign: Sign;
+  readonly createKey: () => AgreementKey;
+  /** The member has been heard lately. */
+  isReachable(node: NodeId): boolean;
+  /** A vote began or ended here, durably. */
+  onEvent(event: VoteEvent): void;
+  /** Runs the job in so many milliseconds; with 0 soon, after what has already arrived: one turn serves all of it. */
+  defer(job: () => void, ms: number): void;
+  onFatal(error: Error): void;
+}
+
+/** What a node counts of its votes: since its start, but for `open`. */
+export interface VoteCounters {
+  readonly open: number;
+  readonly decided: number;
+  readonly noConsensus: number;
+  /** Frames that were not understood or not authentic. */
+  readonly framesRefused: number;
+  /** What members said, authentically, that no honest one says. */
+  readonly recordsRefused: number;
+  /** Contradictions that are evidence. */
+  readonly lies: number;
+}
+
+/**
+ * One node's part in the Byzantine votes, without its sockets, files and clocks. It works in turns: a turn takes in what has arrived, lets the engines go on,
+ * makes everything durable in one write, and only then sends and answers.
+ *
+ * It never says what it would not say again after a restart; a node that lost its store does not vote in this epoch any more, and still learns what the
+ * others decided. A certificate ends a vote here: it takes the place of all that was kept, and answers whoever is late.
+ */
+export class Votes implements VoteService {
+  readonly configuration: EpochConfiguration;
+  readonly #ports: VotePorts;
+  readonly #flush = new Flush();
+  readonly #early = new EarlyRecords();
+  readonly #boot: Boot;
+  readonly #authenticator: Authenticator;
+  readonly #links: VoteLinks;
+  readonly #open: OpenVotes;
+  readonly #certificates: Certificates;
+  readonly #evidence: EvidenceBook;
+  readonly #opinions: Opinions;
+  readonly #engines: Engines;
+  readonly #intake: Intake;
+  readonly #newVotes: NewVotes;
+  #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
+  #inboxBytes = 0;
+  #keyMs: number;
+  readonly #pace = new Pace();
+  readonly #ended = { decided: 0, noConsensus: 0 };
+  #hasBooted = false;
+  #tickPending = false;
+  #saving = false;
+  #turnDeferred = false;
+  #stopped = false;
+
+  /** @throws Error when a stored record is not one that this program writes. */
+  constructor({ configuration, self: node, hasLostStore, autoApprove }: VotesOptions, ports: VotePorts, records: readonly VoteRecord[]) {
+    const { hashes, clock, sign, logger } = ports;
+    this.configuration = configuration;
+    this.#ports = ports;
+    const self = configuration.members.findIndex(({ nodeId }) => nodeId === node);
+    assert(self >= 0, 'only a member of the epoch votes');
+    const verify = rememberSignatures(ports.verify, rememberedSignatures);
+    const trust = { hashes, verify, configuration };
+    const notary = memberNotary(hashes, verify, configuration);
+    const stored = readVotes(hashes, records);
+    const [flush, early] = [this.#flush, this.#early];
+    const nowMs = (): number => clock.monotonicMs();
+    const boot = new Boot(stored.boot, configuration, hasLostStore, clock.unixMs(), flush);
+    const ownKey = { key: ports.createKey(), generation: boot.generation };
+    this.#authenticator = new Authenticator({ hashes, verify, sign, configuration, self, ownKey, boot: boot.number });
+    const links = new VoteLinks({
+      configuration,
+      self,
+      authenticator: this.#authenticator,
+      send: (to, frame) => ports.send(to, frame),
+      onMet: (member) => this.#meet(member),
+    });
+    const onBegun = (instance: Instance): void => this.#tell(openView(instance, configuration));
+    const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
+    const certificates = new Certificates(hashes, stored.certificates, boot, flush, (certificate) =>
+      this.#tell(certifiedView(certificate, configuration)),
+    );
+    const evidence = new EvidenceBook(stored.evidence, configuration, logger, flush);
+    const opinions = new Opinions({ autoApprove, open, certificates, flush });
+    const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
+    this.#boot = boot;
+    this.#keyMs = nowMs();
+    this.#links = links;
+    this.#open = open;
+    this.#certificates = certificates;
+    this.#evidence = evidence;
+    this.#opinions = opinions;
+    this.#engines = engines;
+    this.#intake = new Intake({ trust, boot, open, certificates, early, engines, opinions, evidence, links, nowMs });
+    this.#newVotes = new NewVotes({
+      self,
+      trust,
+      sign,
+      clock,
+      boot,
+      open,
+      opinions,
+      links,
+      flush,
+      isReachable: (member) => ports.isReachable(member),
+    });
+    for (const each of stored.instances) {
+      const instance = open.resume(each);
+      instance.arm(nowMs());
+      opinions.consider(instance);
+    }
+    if (!boot.mayVote) logger.warn({}, 'this node lost what it had voted: it does not vote again before the members change');
+    this.#deferTurn();
+  }
+
+  // What happens to the node.
+
+  /** A frame of a member, for which `isVoteFrame` holds. The bytes are only lent. */
+  onFrame(node: NodeId, bytes: Uint8Array): void {
+    const from = this.#links.memberOf(node);
+    if (from === undefined || this.#stopped) return;
+    if (this.#inbox.length >= maxInboxFrames || this.#inboxBytes + bytes.length > maxInboxBytes) return;
+    this.#inbox.push({ from, bytes: copyBytes(bytes) });
+    this.#inboxBytes += bytes.length;
+    this.#deferTurn();
+  }
+
+  onLink(peer: NodeId, up: boolean): void {
+    const member = this.#links.memberOf(peer);
+    if (!up || member === undefined || !this.#hasBooted) return;
+    this.#links.announce(member, this.#nowMs);
+    if (this.#links.knows(member)) this.#meet(member);
+    this.#deferTurn();
+  }
+
+  tick(): void {
+    this.#tickPending = true;
+    this.#deferTurn();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  // What is asked of it.
+
+  /**
+   * Puts a proposal to the members. Answers with its id once it is durable here; at once, and with nothing sent, when a quorum can't be reached. A repeat under
+   * the same `key` names the same vote.
+   */
+  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<ProposalId>) => void): void {
+    this.#newVotes.open(request, key, done);
+    this.#deferTurn();
+  }
+
+  /** Gives this node's one ballot. Answers once it is durable; a repeat of the same choice is answered alike. */
+  cast(id: string, option: string, done: (answer: Answer<undefined>) => void): void {
+    this.#opinions.cast(id, option, done);
+    this.#deferTurn();
+  }
+
+  /** What an agent with these capabilities is to be asked: `opinion:KIND` makes it a judge of the kind for its node. */
+  questionsFor(capabilities: readonly string[]): readonly VoteQuestion[] {
+    const kinds = capabilities.filter((name) => name.startsWith(opinionPrefix)).map((name) => name.slice(opinionPrefix.length));
+    return kinds.length === 0 ? [] : this.#opinions.questions(new Set(kinds), maxQuestions);
+  }
+
+  list(limit: number): readonly VoteView[] {
+    const open = [...this.#open].toReversed().slice(0, limit);
+    const certified = this.#certificates.newest(limit - open.length);
+    return [
+      ...open.map((instance) => openView(instance, this.configuration)),
+      ...certified.map((certificate) => certifiedView(certificate, this.configuration)),
+    ];
+  }
+
+  view(id: string): VoteView | undefined {
+    const digest = digestIn(id);
+    if (digest === undefined) return undefined;
+    const certificate = this.#certificates.get(digest);
+    if (certificate !== undefined) return certifiedView(certificate, this.configuration);
+    const instance = this.#open.get(digest);
+    return instance && openView(instance, this.configuration);
+  }
+
+  /** Asks the other members for a vote that isn't known here: it may have been decided while this node was away. */
+  seek(id: string): void {
+    const digest = digestIn(id);
+    if (digest === undefined || this.view(id) !== undefined) return;
+    this.#certificates.seek(digest);
+    this.#links.pushToAll({ type: 'get', digest });
+    this.#deferTurn();
+  }
+
+  evidence(): readonly Evidence[] {
+    return this.#evidence.all();
+  }
+
+  /** Calls back, later, once the vote has a certificate; returns what takes the wish back. */
+  onCertified(id: string, listener: () => void): () => void {
+    const digest = digestIn(id);
+    if (digest === undefined || !this.#certificates.has(digest)) return this.#certificates.watch(id, listener);
+    this.#ports.defer(listener, 0);
+    return () => {};
+  }
+
+  /** For metrics. */
+  get counters(): VoteCounters {
+    const { refused: framesRefused } = this.#links;
+    return { ...this.#ended, open: this.#open.size, framesRefused, recordsRefused: this.#intake.refused, lies: this.#evidence.noticed };
+  }
+
+  #tell(view: VoteView): void {
+    if (view.state === 'decided') this.#ended.decided++;
+    if (view.state === 'no_consensus') this.#ended.noConsensus++;
+    this.#ports.onEvent(eventOf(view));
+  }
+
+  // Turns.
+
+  get #nowMs(): number {
+    return this.#ports.clock.monotonicMs();
+  }
+
+  #deferTurn(): void {
+    if (this.#turnDeferred || this.#stopped) return;
+    this.#turnDeferred = true;
+    const askedMs = this.#nowMs;
+    this.#ports.defer(() => {
+      this.#turnDeferred = false;
+      if (!this.#saving) this.#guard(() => this.#turn(askedMs));
+    }, this.#pace.pauseMs);
+  }
+
+  #guard(job: () => void): void {
+    if (this.#stopped) return;
+    try {
+      job();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#stopped = true;
+    this.#ports.onFatal(error);
+  }
+
+  #turn(askedMs: number): void {
+    const startedMs = this.#nowMs;
+    for (const { from, bytes } of this.#inbox.splice(0)) {
+      const opened = this.#hasBooted ? this.#links.open(from, bytes, startedMs) : undefined;
+      for (const record of opened?.records ?? []) this.#intake.take(opened?.from ?? from, record);
+    }
+    this.#inboxBytes = 0;
+    if (this.#tickPending) this.#onTick(startedMs);
+    const votes = this.#engines.run();
+    const { changes, afterSave } = this.#flush.take();
+    const outgoing = this.#links.takeOutgoing();
+    const finish = (): void => {
+      this.#pace.took(this.#nowMs - askedMs, votes);
+      if (this.#hasBooted) this.#links.send(outgoing);
+      else this.#booted();
+      for (const job of afterSave) job();
+    };
+    if (changes.length === 0) return finish();
+    this.#saving = true;
+    this.#ports.store.saveVotes(changes, (error) => {
+      if (this.#stopped) return;
+      if (error !== undefined) return this.#fail(error);
+      this.#guard(() => {
+        this.#saving = false;
+        finish();
+        this.#deferTurn();
+      });
+      return undefined;
+    });
+    return undefined;
+  }
+
+  /** The boot is counted durably: from now on frames may leave. */
+  #booted(): void {
+    this.#hasBooted = true;
+    this.#links.announceToAll();
+  }
+
+  #onTick(nowMs: number): void {
+    this.#tickPending = false;
+    this.#links.tick(nowMs);
+    if (nowMs - this.#keyMs >= keyLifeMs) this.#rotate(nowMs);
+    this.#intake.tick(nowMs);
+    this.#engines.tick(nowMs);
+  }
+
+  #rotate(nowMs: number): void {
+    this.#keyMs = nowMs;
+    const generation = this.#boot.nextGeneration(this.#ports.clock.unixMs());
+    this.#flush.afterSave(() => {
+      this.#authenticator.rotate({ key: this.#ports.createKey(), generation }, this.#nowMs);
+      this.#links.announceToAll();
+    });
+  }
+
+  #meet(member: MemberIndex): void {
+    this.#intake.meet(member);
+    this.#deferTurn();
+  }
+}
