@@ -63,7 +63,7 @@ export class NodeGossip {
       clock,
       random: { below: (bound) => randomInt(bound) },
       logger,
-      onChanged: (keys) => this.#agents.onChanged(this.driver, keys),
+      onChanged: (changed) => this.#agents.onChanged(this.driver, changed),
     });
   }
 
