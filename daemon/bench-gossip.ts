@@ -62,16 +62,26 @@ class Hosts {
       };
       const options = { clusterId: 'bench', privateKey, members, settings: { carrier }, logger: silent, lossPercent: loss, onChanged };
       this.#hosts.push(await GossipHost.start(options));
-    }
-    const links = (): number => this.#hosts.reduce((sum, host) => sum + host.links, 0);
-    const endMs = performance.now() + 300_000;
-    while (links() < nodes * (nodes - 1) && !context.interrupt.aborted) {
-      if (performance.now() > endMs)
-        throw new CliError(exitCodes.error, `only ${links()} of ${nodes * (nodes - 1)} links came up in 5 minutes`, 'fewer --nodes may do');
-      await pause(100);
+      await this.#linked(context);
     }
     // The hurry after a link came up is over by then, and the meshes of gossipsub are made.
     await pause(4000);
+  }
+
+  /** One after the other: all handshakes at once would each last longer than a dial may. */
+  async #linked(context: Context): Promise<void> {
+    const count = this.#hosts.length;
+    const links = (): number => this.#hosts.reduce((sum, host) => sum + host.links, 0);
+    const endMs = performance.now() + 120_000;
+    while (links() < count * (count - 1) && !context.interrupt.aborted) {
+      if (performance.now() > endMs)
+        throw new CliError(
+          exitCodes.error,
+          `only ${links()} of the ${count * (count - 1)} links of ${count} hosts came up in 2 minutes`,
+          'fewer --nodes may do',
+        );
+      await pause(20);
+    }
   }
 
   async stop(): Promise<void> {
