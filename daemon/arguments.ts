@@ -27,6 +27,12 @@ export const wholeNumber =
     return value;
   };
 
+/** For commander: whole numbers divided by commas. */
+export const wholeNumbers =
+  (least: number, most: number) =>
+  (text: string): number[] =>
+    text.split(',').map(wholeNumber(least, most));
+
 /** For commander: names divided by commas. */
 export function list(text: string): string[] {
   return text

@@ -161,7 +161,7 @@ class GrowingCluster {
     this.#peerPort = this.#httpPort + 5;
     this.endpoints = Array.from({ length: 5 }, (_, i) => `http://127.0.0.1:${this.#httpPort + i}`);
     const ports = ['--http-port', String(this.#httpPort), '--peer-port', String(this.#peerPort)];
-    await this.#dev('up', '--nodes', '1', ...ports, '--detach', '--no-guard-membership', ...this.#timing);
+    await this.#dev('up', '--nodes', '1', ...ports, '--detach', ...this.#timing);
   }
 
   async down(): Promise<void> {

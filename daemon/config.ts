@@ -78,9 +78,9 @@ const textKeys: ReadonlySet<string> = new Set([
 ]);
 
 /** Variables that other commands read, or that `agent run` sets for its children. */
-const otherVariables: ReadonlySet<string> = new Set(
-  ['ENDPOINTS', 'TOKEN', 'TIMEOUT', 'CONSISTENCY', 'OUTPUT', 'TASK_ID', 'TASK_TYPE', 'ATTEMPT', 'FENCE'].map((name) => `QUORATE_${name}`),
-);
+const clientVariables = ['ENDPOINTS', 'TOKEN', 'TIMEOUT', 'CONSISTENCY', 'OUTPUT'];
+const childVariables = ['TASK_ID', 'TASK_TYPE', 'ATTEMPT', 'FENCE', 'VOTE_ID', 'VOTE_KIND', 'VOTE_SUBJECT'];
+const otherVariables: ReadonlySet<string> = new Set([...clientVariables, ...childVariables].map((name) => `QUORATE_${name}`));
 
 /** Kubernetes sets such variables for a service called "quorate"; they are nobody's mistake. */
 const foreignVariable = /_(SERVICE_|PORT$|PORT_)/;

@@ -32,7 +32,7 @@ export interface UpOptions {
   /** As given by the user, if at all; an existing cluster keeps its own. */
   readonly httpPort: number | undefined;
   readonly peerPort: number | undefined;
-  readonly guardMembership: boolean;
+  readonly guardMembership: boolean | undefined;
   readonly startFlags: readonly string[];
   /** Whether the daemons outlive this process. */
   readonly detach: boolean;

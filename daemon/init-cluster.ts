@@ -13,8 +13,8 @@ export interface ClusterPlan {
   /** The client port of the first node; the others follow. */
   readonly httpPort: number;
   readonly peerPort: number;
-  /** False: voters come and go without a certificate of the others. */
-  readonly guardMembership?: boolean;
+  /** Whether 4 voters and more change by a certificate only; by default if as many found the cluster. */
+  readonly guardMembership?: boolean | undefined;
 }
 
 const host = '127.0.0.1';
@@ -24,7 +24,7 @@ const host = '127.0.0.1';
  *
  * @throws CliError when the directory is not empty or the ports overlap.
  */
-export async function initCluster({ nodes, directory, httpPort, peerPort, guardMembership = true }: ClusterPlan): Promise<Genesis> {
+export async function initCluster({ nodes, directory, httpPort, peerPort, guardMembership }: ClusterPlan): Promise<Genesis> {
   if (Math.abs(httpPort - peerPort) < nodes)
     throw usageError(`the ${nodes} ports from ${httpPort} and from ${peerPort} overlap`, 'choose ports further apart');
   if (Math.max(httpPort, peerPort) + nodes - 1 > 65_535) throw usageError('the ports go beyond 65535', 'choose lower ones');
@@ -48,7 +48,7 @@ export async function initCluster({ nodes, directory, httpPort, peerPort, guardM
     );
     members.push({ nodeId, name, http: `http://${host}:${httpPort + i}`, peer: `${host}:${peerPort + i}` });
   }
-  const votes = guardMembership ? {} : { votes: { guardMembership } };
+  const votes = guardMembership === undefined ? {} : { votes: { guardMembership } };
   const genesis: Genesis = { version: 1, clusterId: randomUUID(), members, ...votes };
   // Last: a directory without a genesis is one whose making was cut short.
   await writeFile(join(directory, 'genesis.json'), `${JSON.stringify(genesis, undefined, 2)}\n`);

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createClient, createWorker, FatalTaskError, type Worker, type WorkerTask, type TaskContext, QuorateError } from '../src/index.ts';
 import { messageOf } from './cli-error.ts';
 import type { ClientSettings, Environment } from './config.ts';
+import type { Judge } from './judge.ts';
 import { Subprocess } from './subprocess.ts';
 
 export interface CommandWorkerOptions {
@@ -13,8 +14,10 @@ export interface CommandWorkerOptions {
     readonly concurrency: number;
     readonly ttlMs?: number;
   };
-  /** Run by `sh -c` for each task. */
-  readonly exec: string;
+  /** Run by `sh -c` for each task; without it no tasks are claimed. */
+  readonly exec: string | undefined;
+  /** Gives the node's opinion on votes. */
+  readonly judge: Judge | undefined;
   readonly env: Environment;
   /** One line for a person. */
   readonly log: (text: string) => void;
@@ -26,25 +29,31 @@ const retryMs = 1000;
 const drainMs = 6_500;
 
 /**
- * A worker that runs a command for each task: the payload on its stdin, its stdout is the result. A command whose lease is lost, or whose task is cancelled,
+ * A worker that runs a command for each task, or for each vote: a task's payload is on its stdin, its stdout is the result. A command whose lease is lost, or whose task is cancelled,
  * is killed. Works until told to stop; then lets what runs finish for some seconds and deregisters.
  */
 export async function runCommands(options: CommandWorkerOptions, stop: AbortSignal): Promise<void> {
-  const { settings, agent, log } = options;
+  const { settings, agent, exec, judge, log } = options;
   const { endpoints, token, givenTimeoutMs } = settings;
   const client = createClient({
     endpoints,
     ...(token === undefined ? {} : { token }),
     ...(givenTimeoutMs === undefined ? {} : { timeoutMs: givenTimeoutMs }),
   });
-  const worker = createWorker({ client, agent, onError: (error) => log(`agent ${agent.id}: ${messageOf(error)}`) });
-  worker.onTask('*', (task, context) => runCommand(options, task, context));
+  const worker = createWorker({
+    client,
+    agent,
+    onCommands: (commands) => judge?.hear(commands),
+    onError: (error) => log(`agent ${agent.id}: ${messageOf(error)}`),
+  });
+  if (exec !== undefined) worker.onTask('*', (task, context) => runCommand(exec, options, task, context));
   try {
     if (!(await hasStarted(worker, stop, log))) return;
     log(`agent ${agent.id} registered, generation ${worker.generation}`);
     if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
     await worker.drain({ deadlineMs: drainMs });
   } finally {
+    judge?.stop();
     client.close();
   }
 }
@@ -66,7 +75,8 @@ async function hasStarted(worker: Worker, stop: AbortSignal, log: (text: string)
 }
 
 async function runCommand(
-  { exec, env, log }: CommandWorkerOptions,
+  exec: string,
+  { env, log }: CommandWorkerOptions,
   { id, type, payload }: WorkerTask,
   { signal, attempt, fence }: TaskContext,
 ): Promise<unknown> {

@@ -40,7 +40,7 @@ export function drawPlan(seed: number, founders: number, faultyMs: number): Plan
     },
     disk: { minWriteUs: 50, maxWriteUs: 200 + below(sometimes(1000, 50_000)) },
     storage,
-    clients: { writers: 1 + below(5), readers: 1 + below(2), agents: 2 + below(3) },
+    clients: { writers: 1 + below(5), readers: 1 + below(2), agents: 2 + below(3), deciders: 0 },
     snapshotBytes: 1000 * 2 ** below(5),
     appendBytes: sometimes(1_000_000, 1 + below(400)),
     mixed: below(4) === 0,

@@ -7,7 +7,7 @@ export class ScenarioError extends Error {
 
 const maxSteps = 100_000;
 /** Actions of which nothing is said but whom they are about. */
-const plainKinds = ['crash', 'lose', 'members', 'transfer', 'skew', 'flip', 'rewrite', 'pause', 'fail'] as const;
+const plainKinds = ['crash', 'lose', 'members', 'transfer', 'skew', 'flip', 'rewrite', 'pause', 'fail', 'lie'] as const;
 
 /**
  * Reads a scenario: header lines (`title`, `nodes`, `seconds`, `network`, `disk`, `storage`, `clients`, `snapshot`, `append`, `reads`, `mixed settings`), then steps (`at 2s for 3s split n1 n2 | others`, or `every 6s for 3s …`).
@@ -45,7 +45,7 @@ export function formatPlan(plan: Plan): string {
     `network delay ${n.minDelayUs / 1000}..${n.maxDelayUs / 1000}ms loss ${n.lossChance / 100}% duplicate ${n.duplicateChance / 100}% tail ${n.tailChance / 100}%`,
     `disk ${disk.minWriteUs / 1000}..${disk.maxWriteUs / 1000}ms`,
     `storage ${plan.storage}`,
-    `clients writers ${clients.writers} readers ${clients.readers} agents ${clients.agents}`,
+    `clients writers ${clients.writers} readers ${clients.readers} agents ${clients.agents}${clients.deciders === 0 ? '' : ` deciders ${clients.deciders}`}`,
     `snapshot ${plan.snapshotBytes}`,
     `append ${plan.appendBytes}`,
     ...(plan.mixed ? ['mixed settings'] : []),
@@ -112,7 +112,7 @@ function readHeader(word: string, r: LineReader, line: string): Partial<Plan> {
     }
     case 'clients': {
       const count = (name: keyof Plan['clients']): number => (r.maybe(name) ? r.number('', 0, 100) : 0);
-      return { clients: { writers: count('writers'), readers: count('readers'), agents: count('agents') } };
+      return { clients: { writers: count('writers'), readers: count('readers'), agents: count('agents'), deciders: count('deciders') } };
     }
     case 'snapshot':
       return { snapshotBytes: r.number('', 100, 1e9) };

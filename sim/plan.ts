@@ -20,6 +20,8 @@ export type Action =
   | { readonly kind: 'transfer'; readonly who: readonly Target[] }
   /** The node is started again as a program of another version, which its peers can't understand; and again as this one when the step is over. */
   | { readonly kind: 'skew'; readonly who: readonly Target[] }
+  /** While it lasts these let into their logs, as leaders or from one, what no certificate permits. */
+  | { readonly kind: 'lie'; readonly who: readonly Target[] }
   /** Every node is alone. */
   | { readonly kind: 'shatter' }
   /** `kill -9`, or loss of power: writes in flight reach the disk or not. The node is started again when the step is over. */
@@ -60,6 +62,8 @@ export interface Clients {
   readonly writers: number;
   readonly readers: number;
   readonly agents: number;
+  /** Clients that have decisions of the members carried out, and liars among them. With any, the nodes have keys and verify certificates. */
+  readonly deciders: number;
 }
 
 /** Everything that is done to a world: with a seed for what is drawn on the way (delays, losses, election timeouts), a plan replays a run. */
@@ -94,7 +98,7 @@ export const calmDisk: DiskSpeed = { minWriteUs: 100, maxWriteUs: 500 };
 /** Small, so that a run of a minute takes snapshots and sends some. */
 const defaultSnapshotBytes = 8000;
 const defaultAppendBytes = 1_000_000;
-const defaultClients: Clients = { writers: 3, readers: 1, agents: 3 };
+const defaultClients: Clients = { writers: 3, readers: 1, agents: 3, deciders: 0 };
 
 /** A world in which nothing goes wrong by itself. */
 export const calmPlan: Plan = {

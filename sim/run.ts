@@ -1,6 +1,7 @@
 import { InvariantError } from '../src/core/assert.ts';
 import type { Replica } from '../src/node/replica.ts';
 import { isJoint, members } from '../src/raft/configuration.ts';
+import { Court } from './guarded/court.ts';
 import type { Plan } from './plan.ts';
 import { schedule } from './steps.ts';
 import type { Listeners } from './trace.ts';
@@ -79,13 +80,15 @@ const healMs = 60_000;
  */
 export function run(options: RunOptions): RunResult {
   const { seed, plan } = options;
-  const world = new World(options);
+  const court = plan.clients.deciders > 0 ? new Court(plan) : undefined;
+  const world = new World({ ...options, ...court?.worldOptions });
   let verdict: Verdict = 'ok';
   let violation: string | undefined;
   let invariant: string | undefined;
   try {
     for (const node of world.indices) world.start(node);
     world.workload.start(plan.clients);
+    court?.start(world, plan.clients.deciders);
     schedule(world, plan);
     world.runUntil(plan.faultyMs * 1000);
     world.workload.drain();
@@ -154,7 +157,7 @@ function heal(world: World): { readonly verdict: Verdict; readonly violation: st
     violation = why;
     // A change of the members that was under way may have come into force meanwhile and need disks that are lost, or nodes that are not healed: then nobody
     // could go on, and nobody is to blame.
-    if (world.isQuorum(healed.filter((node) => world.isWhole(node)))) return { verdict: 'stuck', violation };
+    if (world.canGoOn(healed)) return { verdict: 'stuck', violation };
     verdict = 'no-quorum';
   }
   return { verdict, violation };
@@ -167,8 +170,7 @@ function drawCore(world: World): readonly number[] {
   let core = [...world.indices];
   for (let tries = world.size * 2; tries > 0; tries--) {
     const fewer = core.toSpliced(random.below(core.length), 1);
-    // Nodes that lost their disks are taken in again only by a majority that kept theirs.
-    if (world.isQuorum(fewer.filter((node) => world.isWhole(node)))) core = fewer;
+    if (world.canGoOn(fewer)) core = fewer;
   }
   return core;
 }

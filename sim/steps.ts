@@ -55,6 +55,13 @@ function act(world: World, action: Action, forMs: number): (() => void) | undefi
     case 'transfer':
       world.transfer(resolve(world, action.who, []));
       return undefined;
+    case 'lie': {
+      const liars = resolve(world, action.who, []);
+      for (const node of liars) world.lie(node, true);
+      return () => {
+        for (const node of liars) world.lie(node, false);
+      };
+    }
     case 'crash':
     case 'lose':
     case 'skew':
@@ -71,7 +78,7 @@ function act(world: World, action: Action, forMs: number): (() => void) | undefi
 
 function actOn(
   world: World,
-  action: Exclude<Extract<Action, { readonly who: unknown }>, { readonly kind: 'members' | 'transfer' }>,
+  action: Exclude<Extract<Action, { readonly who: unknown }>, { readonly kind: 'members' | 'transfer' | 'lie' }>,
   nodes: readonly number[],
   forMs: number,
 ): (() => void) | undefined {

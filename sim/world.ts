@@ -95,7 +95,7 @@ export interface WorldOptions extends Listeners {
   /** Ids of the nodes; by default n1, n2 and so on. */
   readonly ids?: readonly NodeId[];
   /** What a node verifies certificates by; none by default. A new one for every start. */
-  readonly guardOf?: (id: NodeId) => Guard;
+  readonly guardOf?: (id: NodeId, lies: () => boolean) => Guard;
   /** Invariants for this world alone. */
   readonly invariants?: readonly Invariant[];
   /** One invariant more, which no run can keep. */
@@ -129,6 +129,10 @@ export class World {
   /** Node numbers. */
   readonly indices: readonly number[];
   isHealed = false;
+  /** They let into their logs what no certificate permits. */
+  readonly lying = new Set<NodeId>();
+  /** Their logs may hold what nobody else takes. */
+  readonly #liars = new Set<NodeId>();
   /** Told every new leader. */
   onElected: ((leader: number) => void) | undefined;
   readonly ambushRandom: SeededRandom;
@@ -239,6 +243,11 @@ export class World {
     return this.observer.agreed.newestConfigurations.every((configuration) => isQuorum(configuration, (id) => ids.has(id)));
   }
 
+  /** True if these suffice to become whole: nodes that lost their disks are taken in again only by a majority that kept theirs, and nobody needs a liar. */
+  canGoOn(nodes: readonly number[]): boolean {
+    return this.isQuorum(nodes.filter((node) => this.isWhole(node) && !this.#liars.has(this.idOf(node))));
+  }
+
   idOf(node: number): NodeId {
     return this.#at(node).id;
   }
@@ -321,7 +330,7 @@ export class World {
         chunkBytes: snapshotChunkBytes,
         readMode: this.#options.plan.reads,
         requestTimeoutMs: 5000,
-        guard: this.#options.guardOf?.(node.id),
+        guard: this.#options.guardOf?.(node.id, () => this.lying.has(node.id)),
       },
       {
         send: (to, frame) => {
@@ -459,6 +468,13 @@ export class World {
     this.#at(leader).replica?.requests.transferLeadership(this.#at(target).id, 2000, () => {});
   }
 
+  lie(index: number, on: boolean): void {
+    this.trace.event('lie', index, on ? 1 : 0);
+    const id = this.idOf(index);
+    if (!on) this.lying.delete(id);
+    else for (const set of [this.lying, this.#liars]) set.add(id);
+  }
+
   pause(index: number): void {
     const node = this.#at(index);
     if (node.replica === undefined || node.paused) return;
@@ -527,6 +543,7 @@ export class World {
   /** All faults end for these nodes, and they come back; the others are cut off, dead or not. */
   heal(core: readonly number[]): void {
     this.isHealed = true;
+    this.lying.clear();
     for (const operator of this.#operators) operator.want([]);
     this.trace.event('heal', 0, core.length);
     this.network.heal();

@@ -34,7 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/client': ['src/core', 'src/node', 'src/tasks', 'src/wire'],
   src: ['src/core', 'src/node', 'src/api', 'src/client', 'src/transport', 'src/tasks', 'src/registry', 'src/storage'],
   daemon: ['src', 'src/verify', 'sim'],
-  sim: ['src/core', 'src/raft', 'src/byzantine', 'src/gossip', 'src/tasks', 'src/wire', 'src/node', 'src/storage'],
+  sim: ['src/core', 'src/raft', 'src/byzantine', 'src/crypto', 'src/gossip', 'src/tasks', 'src/wire', 'src/node', 'src/storage'],
 };
 
 /** Packages that only some rooms may open. */

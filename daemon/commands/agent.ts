@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { agentSchema, pageOf, registeredSchema } from '../answers.ts';
 import { duration, list, wholeNumber } from '../arguments.ts';
-import { interrupted } from '../cli-error.ts';
+import { interrupted, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
+import { Judge } from '../judge.ts';
 import { openSession, type Session } from '../session.ts';
 import { runCommands } from '../worker.ts';
 
@@ -131,23 +132,28 @@ function showAgents({ printer }: Session, whole: unknown, items: readonly unknow
 interface RunFlags extends RegisterFlags {
   readonly id: string;
   readonly concurrency: number;
-  readonly exec: string;
+  readonly exec?: string;
+  readonly judge?: string;
 }
 
 function addRun(agent: Command, context: Context): void {
   agent
     .command('run')
-    .description('a worker: claims tasks and runs a command for each')
+    .description("a worker: claims tasks and runs a command for each, or gives a node's opinion on votes")
     .requiredOption('--id <id>', 'name of the agent')
     .requiredOption('--capabilities <names>', 'what it can do, divided by commas', list)
-    .requiredOption('--exec <command>', 'shell command; gets the payload on stdin, its stdout is the result')
+    .option('--exec <command>', 'shell command for a task; gets the payload on stdin, its stdout is the result')
+    .option('--judge <command>', 'shell command for a vote of a capability opinion:KIND; gets the vote on stdin, its stdout is the choice')
     .option('--concurrency <n>', 'tasks at once', wholeNumber(1, 256), 4)
     .option('--swarms <names>', 'swarms it belongs to', list)
     .option('--ttl-ms <duration>', 'silence after which it counts as down', duration)
-    .action(async ({ id, exec, ...registration }: RunFlags, command: Command) => {
-      const { settings, printer } = openSession(command, context);
+    .action(async ({ id, exec, judge: opinion, ...registration }: RunFlags, command: Command) => {
+      const { settings, http, printer } = openSession(command, context);
+      if (exec === undefined && opinion === undefined) throw usageError('there is nothing to run', 'give --exec or --judge a command');
+      if (opinion !== undefined && settings.endpoints.length > 1) throw usageError('an opinion is that of one node', 'name one endpoint');
       const log = (text: string): void => printer.note(text);
-      await runCommands({ settings, agent: { id, ...registration }, exec, env: context.env, log }, context.interrupt);
+      const judge = opinion === undefined ? undefined : new Judge({ exec: opinion, http, log, env: context.env });
+      await runCommands({ settings, agent: { id, ...registration }, exec, judge, env: context.env, log }, context.interrupt);
       if (context.interrupt.reason === 'SIGINT') throw interrupted();
     });
 }

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { type Command, Option } from 'commander';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { QuorateClient } from '../../src/index.ts';
-import { duration, wholeNumber } from '../arguments.ts';
+import { duration, wholeNumber, wholeNumbers } from '../arguments.ts';
 import type { SnapshotBenchFlags } from '../bench-snapshot.ts';
 import { CliError } from '../cli-error.ts';
 import type { GossipBenchFlags } from '../bench-gossip.ts';
@@ -27,10 +27,13 @@ interface BenchFlags {
 }
 
 interface VoteFlags {
-  readonly nodes: number;
-  readonly outstanding: string;
+  readonly nodes: readonly number[];
+  readonly outstanding: readonly number[];
+  readonly items: number;
+  readonly bundle: boolean;
   readonly seconds: number;
   readonly kill: boolean;
+  readonly liar?: string;
 }
 
 interface MembersFlags {
@@ -76,21 +79,16 @@ export function addBenchCommands(program: Command, context: Context): void {
   bench
     .command('vote')
     .description('Byzantine decisions per second, each from the request to a verified certificate')
-    .option('--nodes <n>', 'daemons, at least 4', wholeNumber(4, 128), 4)
-    .option('--outstanding <list>', 'votes in flight, one measurement for each', '1,16,64,256')
-    .option('--seconds <n>', 'length of each measurement, after a warm-up of a second', wholeNumber(1, 3600), 5)
-    .option('--kill', 'with one node killed', false)
-    .action(async ({ nodes, outstanding, seconds, kill: killed }: VoteFlags, command: Command) => {
-      const { benchVote } = await import('../bench-vote.ts');
-      const isJson = command.optsWithGlobals<{ output?: string }>().output === 'json';
-      if (!isJson) print('outstanding  decisions/s    p50 ms    p99 ms  failed');
-      await benchVote({ executable, nodes, outstanding: outstanding.split(',').map(Number), seconds, killed }, (figures) => {
-        const { outstanding: lanes, decisionsPerSecond, p50Ms, p99Ms, failed } = figures;
-        const cells = [lanes, decisionsPerSecond, p50Ms, p99Ms, failed].map(String);
-        const row = cells.map((cell, i) => cell.padStart([11, 11, 8, 8, 6][i] ?? 0)).join('  ');
-        print(isJson ? JSON.stringify(figures) : row);
-      });
-    });
+    .option('--nodes <list>', 'daemons, at least 4; a cluster for each number', wholeNumbers(4, 128), [4])
+    .option('--outstanding <list>', 'requests in flight, one measurement for each', wholeNumbers(1, 4096), [1, 16, 64])
+    .option('--items <n>', 'things that each request puts to the vote', wholeNumber(1, 1000), 1)
+    .option('--bundle', 'as the items of one vote', false)
+    .option('--seconds <n>', 'length of each measurement, after a warm-up of three', wholeNumber(1, 3600), 5)
+    .option('--kill', 'with the last node killed', false)
+    .option('--liar <script>', 'with a script in the place of the last node, which may lie')
+    .action((flags: VoteFlags, command: Command) =>
+      benchVotes(flags, command.optsWithGlobals<{ output?: string }>().output === 'json', print),
+    );
   bench
     .command('snapshot')
     .description('a large state: how long a snapshot takes, and how long the longest pause of a node meanwhile')
@@ -115,6 +113,18 @@ export function addBenchCommands(program: Command, context: Context): void {
       const isJson = wantsJson(command, context);
       await benchGossip(flags, context, (figures, text) => print(isJson ? JSON.stringify({ bench: 'gossip', ...figures }) : text));
     });
+}
+
+async function benchVotes(flags: VoteFlags, json: boolean, print: (line: string) => void): Promise<void> {
+  const { benchVote } = await import('../bench-vote.ts');
+  const { nodes, outstanding, items, bundle: isBundle, seconds, kill: killed, liar } = flags;
+  if (!json) print('nodes  outstanding  decisions/s   items/s    p50 ms    p99 ms  failed');
+  await benchVote({ executable, nodes, outstanding, items, isBundle, seconds, killed, liar }, (figures) => {
+    const { decisionsPerSecond, itemsPerSecond, p50Ms, p99Ms, failed } = figures;
+    const cells = [figures.nodes, figures.outstanding, decisionsPerSecond, itemsPerSecond, p50Ms, p99Ms, failed].map(String);
+    const row = cells.map((cell, i) => cell.padStart([5, 11, 11, 8, 8, 8, 6][i] ?? 0)).join('  ');
+    print(json ? JSON.stringify(figures) : row);
+  });
 }
 
 async function benchMembers({ clients, seconds, ...timing }: MembersFlags, json: boolean, context: Context): Promise<void> {

@@ -8,7 +8,7 @@ interface InitFlags {
   readonly dir: string;
   readonly httpPort: number;
   readonly peerPort: number;
-  readonly guardMembership: boolean;
+  readonly guardMembership?: boolean;
 }
 
 /** `cluster init`. */
@@ -21,7 +21,11 @@ export function addClusterCommands(program: Command, context: Context): void {
     .requiredOption('--dir <dir>', 'where; must be empty or absent')
     .option('--http-port <port>', 'client port of the first node; the others follow', port, 7401)
     .option('--peer-port <port>', 'peer port of the first node; the others follow', port, 7501)
-    .option('--no-guard-membership', 'let voters come and go without a certificate of the others, also where there are 4 and more')
+    .option(
+      '--guard-membership',
+      'where there are 4 voters and more, they come and go only by a certificate (default if founded with 4 and more)',
+    )
+    .option('--no-guard-membership', 'voters come and go without a certificate (default if founded with fewer than 4)')
     .action(async ({ nodes, dir, httpPort, peerPort, guardMembership }: InitFlags, command: Command) => {
       const { printer } = openSession(command, context);
       const { initCluster } = await import('../init-cluster.ts');

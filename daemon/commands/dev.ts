@@ -17,7 +17,7 @@ interface UpFlags extends DirFlags {
   readonly electionTimeoutMs?: number;
   readonly votesAutoApprove?: string;
   readonly detach?: boolean;
-  readonly guardMembership: boolean;
+  readonly guardMembership?: boolean;
 }
 
 /** `dev up`, `down`, `kill`, `restart`, `pause`, `resume`. */
@@ -37,7 +37,11 @@ export function addDevCommands(program: Command, context: Context): void {
     .option('--heartbeat-ms <duration>', 'how often a leader speaks', duration)
     .option('--election-timeout-ms <duration>', 'silence after which a new leader is elected', duration)
     .option('--votes-auto-approve <kinds>', 'kinds of votes that the nodes approve without asking anyone, divided by commas; * is all')
-    .option('--no-guard-membership', 'let voters come and go without a certificate of the others, also where there are 4 and more')
+    .option(
+      '--guard-membership',
+      'where there are 4 voters and more, they come and go only by a certificate (default if founded with 4 and more)',
+    )
+    .option('--no-guard-membership', 'voters come and go without a certificate (default if founded with fewer than 4)')
     .option('--detach', 'return and leave the cluster running')
     .action(async (flags: UpFlags, command: Command) => up(await open(flags.dir), flags, command, context));
 

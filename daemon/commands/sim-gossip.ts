@@ -7,7 +7,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { wantsJson } from '../session.ts';
 
 interface GossipFlags {
-  readonly scenarios: number;
+  readonly seeds: number;
   readonly seed: number;
   readonly nodes?: number;
   readonly firstFailure?: boolean;
@@ -24,7 +24,7 @@ export function addGossipCommand(sim: Command, context: Context): void {
   sim
     .command('gossip')
     .description('gossip under loss, cuts, crashes, wrong clocks and a liar; exit 8 unsafe, 9 stuck, 10 crash')
-    .option('--scenarios <n>', 'how many worlds', wholeNumber(1, 1_000_000_000), 1000)
+    .option('--seeds <n>', 'how many worlds', wholeNumber(1, 1_000_000_000), 1000)
     .option('--seed <n>', 'the first seed', seedNumber, 1)
     .option('--nodes <n>', 'nodes of each, from 2 to 64; by default 2 to 7, by the seed; with --spread up to 2000', wholeNumber(2, 2000))
     .option('--first-failure', 'end with the first world that fails')
@@ -53,13 +53,13 @@ async function spread(context: Context, { seed, nodes = 60, loss, updates }: Gos
 }
 
 async function runWorlds(context: Context, flags: GossipFlags, json: boolean): Promise<void> {
-  const { scenarios, seed, nodes } = flags;
+  const { seeds, seed, nodes } = flags;
   if (nodes !== undefined && nodes > 64) throw usageError(`--nodes is ${nodes}`, 'these worlds have 2 to 64 nodes');
   const { runGossip } = await import('../../sim/gossip/run-gossip.ts');
   const onLine = flags.trace === true ? (line: string) => context.out(`${line}\n`) : undefined;
   const startedMs = performance.now();
   const results: GossipResult[] = [];
-  for (let one = seed; one < seed + scenarios && !context.interrupt.aborted; one++) {
+  for (let one = seed; one < seed + seeds && !context.interrupt.aborted; one++) {
     const result = runGossip(one, nodes, onLine);
     results.push(result);
     if (json) context.out(`${JSON.stringify(result)}\n`);
@@ -77,7 +77,7 @@ async function runWorlds(context: Context, flags: GossipFlags, json: boolean): P
 }
 
 const again = ({ seed }: GossipResult, { nodes }: GossipFlags): string =>
-  `quorate sim gossip --scenarios 1 --seed ${seed}${nodes === undefined ? '' : ` --nodes ${nodes}`} --trace`;
+  `quorate sim gossip --seeds 1 --seed ${seed}${nodes === undefined ? '' : ` --nodes ${nodes}`} --trace`;
 
 function summary(results: readonly GossipResult[], wallMs: number): string {
   const sum = (of: (result: GossipResult) => number): number => results.reduce((total, result) => total + of(result), 0);

@@ -18,9 +18,9 @@ export function addVoteCommands(program: Command, context: Context): void {
 
   addOpening(vote, context);
   addReading(vote, context);
+  addDecisionCommands(vote, context);
   addVerify(vote, context);
   addEvidence(vote, context);
-  addDecisionCommands(vote, context);
 }
 
 interface OpenFlags {

@@ -9,7 +9,7 @@ import { valuesOf } from '../../src/byzantine/statement.ts';
 import { tallyOf } from '../../src/byzantine/tally.ts';
 import type { Value, Witness } from '../../src/byzantine/witness.ts';
 import type { Random } from '../../src/core/random.ts';
-import type { Seals } from './seals.ts';
+import type { Forge } from './seals.ts';
 
 /** What a liar can see: everything. */
 export interface Sight {
@@ -23,7 +23,7 @@ export interface LiarParts {
   readonly motion: Motion;
   readonly firstLeader: number;
   readonly random: Random;
-  readonly seals: Seals;
+  readonly seals: Forge;
   readonly sight: () => Sight;
 }
 

@@ -9,8 +9,15 @@ import type { Outcome, Value } from '../../src/byzantine/witness.ts';
 
 const signature: BatchSignature = { signature: new Uint8Array(0), index: 0, path: [] };
 
+/** Makes values and signatures, also in the name of another: then they are not good. */
+export interface Forge {
+  valueOf(proposal: ProposalId, outcome: Outcome): Value;
+  ballot(signer: MemberIndex, ballot: Ballot): SignedBallot;
+  expiry(signer: MemberIndex, expiry: Expiry): SignedExpiry;
+}
+
 /** Hashes and signatures of a simulated world, cheap and out of the reach of liars: a signature is good when it was made here, by its voter. */
-export class Seals implements Notary {
+export class Seals implements Notary, Forge {
   readonly #signed = new WeakSet<SignedBallot | SignedExpiry>();
   readonly #values = new Map<string, Value>();
 

@@ -3,6 +3,7 @@ import type { MemberIndex } from '../../src/byzantine/epoch.ts';
 import type { Outgoing } from '../../src/byzantine/messages.ts';
 import type { Motion } from '../../src/byzantine/motion.ts';
 import type { Memory, Ready } from '../../src/byzantine/ready.ts';
+import type { Outcome } from '../../src/byzantine/witness.ts';
 import type { Random } from '../../src/core/random.ts';
 import { EventQueue } from '../event-queue.ts';
 import { Trace } from '../trace.ts';
@@ -28,7 +29,9 @@ export interface VoteCounts {
 export class VoteWorld implements ProcessListener {
   readonly queue = new EventQueue();
   readonly trace: Trace;
-  readonly checks: VoteChecks;
+  /** Kinds of lies that honest members noticed. */
+  readonly evidence = new Set<string>();
+  readonly #checks: VoteChecks;
   readonly counts: VoteCounts = { messages: 0, lost: 0, crashes: 0, writes: 0, evidence: 0 };
   readonly #plan: VotePlan;
   readonly #random: Random;
@@ -47,7 +50,7 @@ export class VoteWorld implements ProcessListener {
     const { n, items, options, minSupport, firstLeader, timeoutMs, opinions } = plan;
     this.#motion = { proposal: proposalNumber(firstLeader), n, items, options, minSupport };
     const liars = [...plan.lies.keys()].filter((member) => plan.lies[member] !== undefined);
-    this.checks = new VoteChecks({ motion: this.#motion, notary: this.#seals, liars: new Set(liars) });
+    this.#checks = new VoteChecks({ motion: this.#motion, notary: this.#seals, liars: new Set(liars) });
     this.#reach = plan.rounds[0]?.reach ?? plan.calmReach;
     const parts = { motion: this.#motion, timeoutMs, queue: this.queue, random, seals: this.#seals, listener: this };
     this.#processes = membersOf(plan.lies).map((member, index) => new MemberProcess({ ...parts, index, member, opinion: opinions[index] }));
@@ -78,10 +81,15 @@ export class VoteWorld implements ProcessListener {
     for (const process of this.#honest) process.start();
     this.#connect(this.#plan.calmReach);
     const untilUs = this.queue.nowUs + limitMs * 1000;
-    this.queue.after(this.#plan.timeoutMs * 1000, () => this.checks.calm());
+    this.queue.after(this.#plan.timeoutMs * 1000, () => this.#checks.calm());
     const honest = this.#honest;
     while (honest.some((process) => !process.hasDecided)) if (!this.queue.step(untilUs)) return false;
     return true;
+  }
+
+  /** What was decided. */
+  get outcome(): Outcome | undefined {
+    return this.#checks.outcome;
   }
 
   /** The highest view of an honest member. */
@@ -95,7 +103,7 @@ export class VoteWorld implements ProcessListener {
 
   send(process: MemberProcess, outgoing: Outgoing): void {
     const { member } = process;
-    if (this.#plan.lies[member] === undefined) this.checks.sent(member, process.disk, outgoing.message);
+    if (this.#plan.lies[member] === undefined) this.#checks.sent(member, process.disk, outgoing.message);
     if (outgoing.message.type === 'ballot') this.#ballots.add(outgoing.message.ballot);
     const twisted = this.#liars.get(member)?.twist(outgoing) ?? [outgoing];
     for (const one of twisted) this.#carry(process.index, one);
@@ -104,17 +112,18 @@ export class VoteWorld implements ProcessListener {
   saved(process: MemberProcess, before: Memory | undefined, after: Memory): void {
     this.counts.writes++;
     this.trace.event('save', process.index, after.statement.revision, after.statement.view);
-    if (this.#plan.lies[process.member] === undefined) this.checks.saved(process.member, before, after);
+    if (this.#plan.lies[process.member] === undefined) this.#checks.saved(process.member, before, after);
   }
 
   ready(process: MemberProcess, { decided, breach, evidence }: Ready): void {
-    this.counts.evidence += evidence.length;
     if (this.#plan.lies[process.member] !== undefined) return;
-    if (breach !== undefined) this.checks.breached(process.member, breach);
-    for (const one of evidence) this.checks.accused(process.member, one);
+    this.counts.evidence += evidence.length;
+    for (const { kind } of evidence) this.evidence.add(kind);
+    if (breach !== undefined) this.#checks.breached(process.member, breach);
+    for (const one of evidence) this.#checks.accused(process.member, one);
     if (decided === undefined) return;
     this.trace.event('decide', process.index, decided.outcome[0]);
-    this.checks.decided(process.member, decided);
+    this.#checks.decided(process.member, decided);
   }
 
   #carry(from: number, { to, message }: Outgoing): void {

@@ -209,7 +209,7 @@ const bytesUpTo = (max: number) =>
     .min(1)
     .refine((text) => Buffer.byteLength(text) <= max, `at most ${max} bytes`);
 export const voteParams = z.strictObject({ id: voteId });
-export const voteBody = z.strictObject({
+const voteBody = z.strictObject({
   subject: bytesUpTo(256),
   kind: bytesUpTo(64).default('decision'),
   payload: z.unknown().optional(),
@@ -227,10 +227,12 @@ export const voteBody = z.strictObject({
     .min(1000)
     .max(365 * dayMs)
     .default(dayMs),
+  bundle: z.boolean().optional(),
   wait: z.number().int().min(0).max(maxWaitMs).optional(),
 });
+export const votesBody = z.union([z.array(voteBody).min(1).max(1000), voteBody]);
 export const ballotBody = z.strictObject({ choice: bytesUpTo(64) });
-export const voteQuery = z.strictObject({ wait: duration.optional() });
+export const voteQuery = z.strictObject({ wait: duration.optional(), item: count(1023).default(0) });
 export const votesQuery = z.strictObject({ limit });
 
 export const eventsQuery = z.strictObject({
@@ -238,8 +240,9 @@ export const eventsQuery = z.strictObject({
   kinds: z
     .string()
     .transform((text) => text.split(',').filter((kind) => kind !== ''))
-    .pipe(z.array(z.enum(['task', 'agent', 'vote', 'partition', 'member', 'key', 'divergence'])))
+    .pipe(z.array(z.enum(['task', 'agent', 'vote', 'partition', 'member', 'key', 'divergence', 'decision'])))
     .optional(),
 });
 
 export type TaskBody = z.infer<typeof taskBody>;
+export type VoteBody = z.infer<typeof voteBody>;

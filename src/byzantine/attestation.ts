@@ -1,6 +1,6 @@
 import { assert } from '../core/assert.ts';
 import { type Ballot, type BatchSignature, type Expiry, maxPath } from './ballot.ts';
-import { type ByteReader, ByteWriter, label, labelled } from './bytes.ts';
+import { type ByteReader, type ByteWriter, encode, label, labelled } from './bytes.ts';
 import { hashBytes, type Hashes, type Sign, type VerifySignature } from './crypto.ts';
 import type { Digest } from './digest.ts';
 import { writeBallot, writeExpiry } from './encoding.ts';
@@ -69,9 +69,8 @@ function writeSignable(writer: ByteWriter, thing: Signable): void {
 }
 
 function leafOf(hashes: Hashes, thing: Signable, index: number): Uint8Array {
-  const writer = new ByteWriter().u8(leafPrefix).u8(kinds[thing.type]).u8(index);
-  writeSignable(writer, thing);
-  return hashes.sha256(writer.finish());
+  const leaf = encode(thing, (writer) => writeSignable(writer.u8(leafPrefix).u8(kinds[thing.type]).u8(index), thing));
+  return hashes.sha256(leaf);
 }
 
 /** Where every inner node is put together: there are up to six for each leaf. */

@@ -1,7 +1,6 @@
 import { equalBytes } from '../core/bytes.ts';
 import { type Attestation, type SignedAttestation, verifyBatched } from './attestation.ts';
 import type { SignedBallot } from './ballot.ts';
-import { toHex } from './bytes.ts';
 import type { Certificate, Trust } from './certificate.ts';
 import type { Digest } from './digest.ts';
 import { configurationDigest } from './encoding.ts';
@@ -46,13 +45,13 @@ export class Attestations {
 
   /** The certificate, as soon as a quorum attests one outcome, with the ballots that `ballotsFor` it has. A quorum's word is enough for a node that has not decided. */
   certificate(ballotsFor: (outcome: Outcome) => readonly SignedBallot[]): Certificate | undefined {
-    const counts = new Map<string, SignedAttestation[]>();
-    for (const signed of this.#byMember.values()) {
-      const outcome = toHex(signed.outcome);
-      counts.set(outcome, [...(counts.get(outcome) ?? []), signed]);
-    }
     const memberCount = this.#trust.configuration.members.length;
-    const agreed = [...counts.values()].find((all) => all.length >= byzantineQuorum(memberCount));
+    const quorum = byzantineQuorum(memberCount);
+    if (this.#byMember.size < quorum) return undefined;
+    const all = [...this.#byMember.values()];
+    const agreed = all
+      .map(({ outcome }) => all.filter((other) => equalBytes(other.outcome, outcome)))
+      .find(({ length }) => length >= quorum);
     const [some] = agreed ?? [];
     if (agreed === undefined || some === undefined) return undefined;
     return {

@@ -16,12 +16,34 @@ export const label = (text: string): Uint8Array => encoder.encode(text);
 /** A digest as 32 bytes. */
 export function digestBytes(value: Digest): Uint8Array {
   const bytes = new Uint8Array(hashBytes);
-  for (let i = 0; i < hashBytes; i++) bytes[i] = (nibble(value.charCodeAt(2 * i)) << 4) | nibble(value.charCodeAt(2 * i + 1));
+  writeDigest(value, bytes, 0);
   return bytes;
+}
+
+function writeDigest(value: Digest, target: Uint8Array, at: number): void {
+  for (let i = 0; i < hashBytes; i++) target[at + i] = (nibble(value.charCodeAt(2 * i)) << 4) | nibble(value.charCodeAt(2 * i + 1));
 }
 
 /** The value of a digit from 0 to 9 or a to f: '0' is 0x30, 'a' is 0x61. */
 const nibble = (digit: number): number => (digit & 15) + 9 * (digit >> 6);
+
+const isAscii = /^[\0-\x7f]*$/;
+
+/** Small pieces share a slab, for a buffer of its own costs more than what is in it. A piece that is kept keeps its slab, so slabs are small too. */
+const slabBytes = 8192;
+const maxPieceBytes = 1024;
+let slab = new Uint8Array(slabBytes);
+let slabUsed = 0;
+
+function allocate(length: number): Uint8Array {
+  if (length > maxPieceBytes) return new Uint8Array(length);
+  if (slabUsed + length > slabBytes) {
+    slab = new Uint8Array(slabBytes);
+    slabUsed = 0;
+  }
+  slabUsed += length;
+  return slab.subarray(slabUsed - length, slabUsed);
+}
 
 /** Writes what this node says. A value that does not fit its field is a fault of ours. */
 export class ByteWriter {
@@ -67,7 +89,9 @@ export class ByteWriter {
   }
 
   digest(value: Digest): this {
-    return this.fixed(digestBytes(value));
+    const at = this.#grow(hashBytes, 0, 0);
+    writeDigest(value, this.#bytes, at);
+    return this;
   }
 
   /** A length of one byte, then as many bytes. */
@@ -87,12 +111,17 @@ export class ByteWriter {
 
   /** A length of two bytes, then UTF-8. */
   text(text: string): this {
-    return this.bytes16(encoder.encode(text));
+    if (!isAscii.test(text)) return this.bytes16(encoder.encode(text));
+    this.u16(text.length);
+    const at = this.#grow(text.length, 0, 0);
+    for (let i = 0; i < text.length; i++) this.#bytes[at + i] = text.charCodeAt(i);
+    return this;
   }
 
   /** What was written, as a copy; the writer is empty then. */
   finish(): Uint8Array {
-    const bytes = this.#bytes.slice(0, this.#length);
+    const bytes = allocate(this.#length);
+    bytes.set(this.#bytes.subarray(0, this.#length));
     this.#length = 0;
     return bytes;
   }
@@ -177,7 +206,7 @@ export class ByteReader {
 
   digest(): Digest {
     const at = this.#take(hashBytes);
-    return at === undefined ? noDigest : digestOf(this.#bytes.subarray(at, at + hashBytes));
+    return at === undefined ? noDigest : digestOf(this.#bytes, at);
   }
 
   bytes8(max = 0xff): Uint8Array {

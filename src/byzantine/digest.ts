@@ -10,10 +10,17 @@ const digits = Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 const digestCodes = Array.from({ length: 64 }, () => 0);
 
 /** Lower-case hexadecimal digits. */
-export function toHex(bytes: Uint8Array): string {
-  const codes = 2 * bytes.length === digestCodes.length ? digestCodes : Array.from({ length: 2 * bytes.length }, () => 0);
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] ?? 0;
+export const toHex = (bytes: Uint8Array): string =>
+  hexOf(
+    bytes,
+    0,
+    Array.from({ length: 2 * bytes.length }, () => 0),
+  );
+
+/** The digits of as many bytes from a place on as `codes` has pairs of places. */
+function hexOf(bytes: Uint8Array, from: number, codes: number[]): string {
+  for (let i = 0; i < codes.length / 2; i++) {
+    const byte = bytes[from + i] ?? 0;
     codes[2 * i] = digits[byte >> 4] ?? 0;
     codes[2 * i + 1] = digits[byte & 15] ?? 0;
   }
@@ -22,8 +29,8 @@ export function toHex(bytes: Uint8Array): string {
 
 // The only casts to a digest.
 
-/** The digest of 32 bytes. */
-export const digestOf = (bytes: Uint8Array): Digest => toHex(bytes) as Digest;
+/** The digest whose 32 bytes begin at a place. */
+export const digestOf = (bytes: Uint8Array, from = 0): Digest => hexOf(bytes, from, digestCodes) as Digest;
 
 /** @throws RangeError if the text is not 64 lower-case hexadecimal digits. */
 export function digest(text: string): Digest {

@@ -77,13 +77,24 @@ const readSignedProposal = (reader: ByteReader): Omit<SignedProposal, 'id'> => (
   signature: reader.fixed(signatureBytes),
 });
 
-/** A proposal with its signature, as it travels and is stored. */
-export const encodeSignedProposal = (signed: SignedProposal): Uint8Array => encode(signed, writeSignedProposal);
+/** A proposal is sent, kept and put into a certificate: it is encoded once. */
+const encodedProposals = new WeakMap<SignedProposal, Uint8Array>();
 
-/** Reads a proposal of anyone and names it; its signature is not checked. */
+/** A proposal with its signature, as it travels and is stored. */
+export function encodeSignedProposal(signed: SignedProposal): Uint8Array {
+  const bytes = encodedProposals.get(signed) ?? encode(signed, writeSignedProposal);
+  encodedProposals.set(signed, bytes);
+  return bytes;
+}
+
+/** Reads a proposal of anyone and names it; its signature is not checked. Keeps the bytes. */
 export function decodeSignedProposal(hashes: Hashes, bytes: Uint8Array): SignedProposal | undefined {
   const decoded = decodeStrictly(bytes, readSignedProposal, writeSignedProposal);
-  return decoded && { id: proposalId(hashes, decoded.proposal), ...decoded };
+  if (decoded === undefined) return undefined;
+  const content = bytes.subarray(0, bytes.length - signatureBytes);
+  const signed = { id: digestOf(hashes.sha256(labelled(labels.proposal, content))), ...decoded };
+  encodedProposals.set(signed, bytes);
+  return signed;
 }
 
 function writeConfiguration(writer: ByteWriter, configuration: EpochConfiguration): void {

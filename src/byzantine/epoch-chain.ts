@@ -30,9 +30,15 @@ export type LinkFlaw =
   | { readonly code: 'too_many_removals'; readonly removed: number }
   | { readonly code: 'certificate_required'; readonly action: GuardedAction };
 
+/** The kinds of votes that change the voters. */
+export const isSuccession = (kind: string): boolean => kind === 'evict' || kind === 'membership';
+
 /** True where a change of the voters needs a certificate of theirs. Fewer than 4 can make none that a liar among them could not. */
 export const isGuarded = ({ guardMembership }: EpochRules, { members }: EpochConfiguration): boolean =>
   guardMembership && faultTolerance(members.length) > 0;
+
+/** What holds for a cluster whose genesis doesn't say: founders who tolerate a liar want their changes certified; a cluster that grew up without has no proof of its members anyway. */
+export const isGuardedByDefault = ({ members }: EpochConfiguration): boolean => faultTolerance(members.length) > 0;
 
 /** The configuration of the next epoch, whose members these voters are; `undefined` if they or the epochs are too many, or not all of them named by a key. */
 export function nextConfiguration(

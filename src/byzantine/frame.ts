@@ -1,5 +1,5 @@
 import { concatBytes } from '../core/bytes.ts';
-import { ByteReader, ByteWriter, label, labelled } from './bytes.ts';
+import { ByteReader, encode, label, labelled } from './bytes.ts';
 import type { Hashes } from './crypto.ts';
 import type { MemberIndex } from './epoch.ts';
 import { maxPayloadBytes } from './records.ts';
@@ -47,8 +47,10 @@ export const clusterTagOf = (hashes: Hashes, cluster: string): Uint8Array =>
 /** Header and payload: what the tags are about. */
 export function encodeFrame(header: FrameHeader, payload: Uint8Array): Uint8Array {
   const { cluster, epoch, from, to, fromGeneration, toGeneration, boot, seq } = header;
-  const writer = new ByteWriter().u16(magic).u8(version).u8(recordsType).fixed(cluster).u32(epoch).u16(from).u16(to);
-  return writer.u32(fromGeneration).u32(toGeneration).u32(boot).u64(seq).bytes32(payload).finish();
+  return encode(payload, (writer) => {
+    writer.u16(magic).u8(version).u8(recordsType).fixed(cluster).u32(epoch).u16(from).u16(to);
+    writer.u32(fromGeneration).u32(toGeneration).u32(boot).u64(seq).bytes32(payload);
+  });
 }
 
 /** A frame with its tags, as it travels. */

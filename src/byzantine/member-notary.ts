@@ -1,7 +1,7 @@
 import { equalBytes } from '../core/bytes.ts';
 import { verifyBatched } from './attestation.ts';
-import { toHex } from './bytes.ts';
-import { hashBytes, type Hashes, type VerifySignature } from './crypto.ts';
+import { digestOf } from './bytes.ts';
+import { type Hashes, signatureBytes, type VerifySignature } from './crypto.ts';
 import { outcomeValue } from './encoding.ts';
 import type { EpochConfiguration } from './epoch.ts';
 import type { Notary } from './notary.ts';
@@ -33,7 +33,8 @@ export function rememberSignatures(verify: VerifySignature, capacity: number): V
   const right = new Map<string, { readonly publicKey: Uint8Array; readonly message: Uint8Array; readonly signature: Uint8Array }>();
   return (publicKey, message, signature) => {
     if (message.length > maxRememberedBytes) return verify(publicKey, message, signature);
-    const name = toHex(signature.subarray(0, hashBytes));
+    if (signature.length < signatureBytes) return false;
+    const name = digestOf(signature);
     const known = right.get(name);
     if (
       known !== undefined &&

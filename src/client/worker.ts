@@ -28,6 +28,8 @@ export class FatalTaskError extends Error {
 export interface WorkerOptions {
   readonly client: QuorateClient;
   readonly agent: AgentRegistration;
+  /** What the node asks of the agent in the answer to a heartbeat: votes that it may judge, messages. */
+  readonly onCommands?: (commands: readonly unknown[]) => void;
   /** Told what the worker can't handle itself, for a log. */
   readonly onError?: (error: unknown) => void;
 }
@@ -69,6 +71,7 @@ const reasons = { lost: 'the lease is lost', cancelled: 'the task was cancelled'
 export class Worker {
   readonly #client: QuorateClient;
   readonly #agent: AgentRegistration;
+  readonly #onCommands: (commands: readonly unknown[]) => void;
   readonly #onError: (error: unknown) => void;
   readonly #handlers = new Map<string, TaskHandler>();
   /** By fence: one task may be assigned to this worker again while the old attempt still ends. */
@@ -81,9 +84,10 @@ export class Worker {
   #reconnectedMs = 0;
   #wake = (): void => {};
 
-  constructor({ client, agent, onError = () => {} }: WorkerOptions) {
+  constructor({ client, agent, onCommands = () => {}, onError = () => {} }: WorkerOptions) {
     this.#client = client;
     this.#agent = agent;
+    this.#onCommands = onCommands;
     this.#onError = onError;
   }
 
@@ -97,12 +101,12 @@ export class Worker {
     return this.#generation;
   }
 
-  /** Registers and begins to claim. @throws QuorateError when that fails or the signal ends it; it may be called again. */
+  /** Registers and, if there are handlers, begins to claim. @throws QuorateError when that fails or the signal ends it; it may be called again. */
   async start(signal?: AbortSignal): Promise<void> {
     await this.#register(signal);
     this.#timers.push(setInterval(() => void this.#beat(), this.#heartbeatMs / 2));
     this.#timers.push(setInterval(() => this.#watchLeases(), 50));
-    this.#loop = this.#claimLoop();
+    if (this.#handlers.size > 0) this.#loop = this.#claimLoop();
   }
 
   /** Claims nothing more, lets what runs finish until the deadline, stops the rest and gives it back, and deregisters. */
@@ -291,11 +295,13 @@ export class Worker {
     const status = this.#stopping.signal.aborted ? 'draining' : this.#running.size < concurrency ? 'available' : 'busy';
     const report = { status, load: this.#running.size / concurrency };
     try {
-      await this.#client.agents.heartbeat(id, this.#generation, report, { timeoutMs: this.#heartbeatMs });
+      const { commands } = await this.#client.agents.heartbeat(id, this.#generation, report, { timeoutMs: this.#heartbeatMs });
+      if (commands.length > 0) this.#onCommands(commands);
     } catch (error) {
-      // The claim that is open hears the same, and registers anew; here only when nothing is open.
       if (mayPass(error)) this.#leaveSilent(error);
       else if (!isForgotten(error)) this.#onError(error);
+      // A claim that is open hears the same, and registers anew.
+      else if (this.#handlers.size === 0) await this.#register().catch(this.#onError);
     }
   }
 

@@ -61,6 +61,7 @@ const maxSilenceMs = 1000;
 const minSilenceMs = 100;
 /** Indices: a node that is further behind compares when it has caught up. */
 const maxAhead = 1_000_000;
+const allIsWell = 'no log is known to differ from this one';
 /** Signatures checked for one peer in `maxSilenceMs`: a few times as many as it needs. */
 const maxChecks = 64;
 
@@ -87,6 +88,7 @@ export class Divergence {
   /** Signatures checked for each peer since the last second began. */
   readonly #checks = new Map<NodeId, number>();
   #secondMs = -Infinity;
+  #reported = allIsWell;
 
   /** `snapshot`: what the log begins with, if it doesn't begin at the beginning. */
   constructor(ports: DivergencePorts, snapshot: ChainHead | undefined) {
@@ -114,7 +116,7 @@ export class Divergence {
   /** In one sentence. */
   get detail(): string {
     const differing = this.#peers.differences.map(({ head: { node, index } }) => `that of ${node} at index ${index}`);
-    if (differing.length === 0) return 'no log is known to differ from this one';
+    if (differing.length === 0) return allIsWell;
     return `this node's log differs from ${differing.join(' and ')}: ${verdicts[this.#odd]}`;
   }
 
@@ -139,6 +141,8 @@ export class Divergence {
     if (nowMs - this.#secondMs >= maxSilenceMs) {
       this.#secondMs = nowMs;
       this.#checks.clear();
+      // Once a second at most: a peer may say now this, now that.
+      this.#report();
     }
     const silenceMs = nowMs - this.#sentMs;
     const { head, checkpoint } = this.log;
@@ -214,17 +218,21 @@ export class Divergence {
     this.compared++;
     const { node, index } = head;
     const isEqual = own !== 'none' && equalBytes(own, head.chain);
-    const isNews = isEqual ? this.#peers.agrees(node, index) : this.#peers.differs({ head, own: own === 'none' ? undefined : own });
-    const odd = this.#peers.judge(this.#ports.configuration());
-    const isTold = !isNews && odd === this.#odd;
-    this.#odd = odd;
-    if (isTold) return;
-    const { logger, events, clock } = this.#ports;
+    if (isEqual) this.#peers.agrees(node, index);
+    else this.#peers.differs({ head, own: own === 'none' ? undefined : own });
+    this.#odd = this.#peers.judge(this.#ports.configuration());
+  }
+
+  /** Raises the alarm, or ends it. */
+  #report(): void {
     const { differing, detail } = this;
-    if (differing.length > 0)
-      logger.error({ index, peer: node, odd, differing, agreeing: this.#peers.agreeing }, `RAFT_DIVERGENCE: ${detail}`);
-    else logger.info({ index, peer: node }, detail);
-    events.append([{ kind: 'divergence', index: this.log.head.index, ts: clock.unixMs(), node, odd, differing, detail }]);
+    if (detail === this.#reported) return;
+    this.#reported = detail;
+    const { logger, events, clock } = this.#ports;
+    const odd = this.#odd;
+    if (differing.length > 0) logger.error({ odd, differing, agreeing: this.#peers.agreeing }, `RAFT_DIVERGENCE: ${detail}`);
+    else logger.info({}, detail);
+    events.append([{ kind: 'divergence', index: this.log.head.index, ts: clock.unixMs(), odd, differing, detail }]);
   }
 }
 

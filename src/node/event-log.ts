@@ -9,8 +9,6 @@ export interface DivergenceEvent {
   readonly kind: 'divergence';
   readonly index: LogIndex;
   readonly ts: number;
-  /** The peer that was compared. */
-  readonly node: NodeId;
   readonly odd: Odd;
   /** Nodes whose logs differ from this one's; empty when all is well again. */
   readonly differing: readonly NodeId[];

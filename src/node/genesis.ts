@@ -28,7 +28,7 @@ export interface Genesis {
   readonly members: readonly MemberInfo[];
   readonly votes?:
     | {
-        /** Changes of 4 and more voters need a certificate of theirs. Absent: true. */
+        /** Changes of 4 and more voters need a certificate of theirs. Absent: if there are 4 founders and more. */
         readonly guardMembership: boolean;
       }
     | undefined;

@@ -6,7 +6,7 @@ import type { TransportStats } from '../transport/transport.ts';
 import { refusals } from '../gossip/gatekeeper.ts';
 import type { NodeGossip } from './gossip/node-gossip.ts';
 import type { Replica } from './replica.ts';
-import type { Votes } from './votes/votes.ts';
+import type { VoteCounters, Votes } from './votes/votes.ts';
 
 /** How finely pauses are seen. Each look costs a timer. */
 const pauseResolutionMs = 10;
@@ -54,7 +54,7 @@ export class Metrics {
     };
   }
 
-  watch(replica: Replica, store: RaftStore, transport: TransportStats, votes: Votes | undefined): void {
+  watch(replica: Replica, store: RaftStore, transport: TransportStats, votes: () => Votes | undefined): void {
     const gauge = (name: string, help: string, read: () => number): void => this.#gauge(name, help, read);
     const counter = (name: string, help: string, read: () => number): void => this.#counter(name, help, read);
     gauge('quorate_raft_has_leader', '1 when this node knows a leader', () => (replica.raft.leader === undefined ? 0 : 1));
@@ -109,7 +109,7 @@ export class Metrics {
       this.#pauses.reset();
       return seconds;
     });
-    if (votes !== undefined) this.#watchVotes(votes);
+    this.#watchVotes((name) => votes()?.counters[name] ?? 0);
     gauge('quorate_agents', 'Agents registered', () => replica.state.registry.size);
     gauge('quorate_keys', 'Keys stored', () => replica.state.keys.size);
     new Gauge({
@@ -148,25 +148,17 @@ export class Metrics {
     });
   }
 
-  #watchVotes(votes: Votes): void {
-    this.#gauge('quorate_votes_open', 'Byzantine votes that have no certificate yet', () => votes.counters.open);
-    this.#counter('quorate_votes_decided_total', 'Votes that ended with an option, by a certificate', () => votes.counters.decided);
-    this.#counter(
-      'quorate_votes_no_consensus_total',
-      'Votes that ended split or expired, by a certificate',
-      () => votes.counters.noConsensus,
+  #watchVotes(count: (name: keyof VoteCounters) => number): void {
+    this.#gauge('quorate_votes_open', 'Byzantine votes that have no certificate yet', () => count('open'));
+    this.#counter('quorate_votes_decided_total', 'Votes that ended with an option, by a certificate', () => count('decided'));
+    this.#counter('quorate_votes_no_consensus_total', 'Votes that ended split or expired, by a certificate', () => count('noConsensus'));
+    this.#counter('quorate_vote_frames_refused_total', 'Frames of votes that were malformed or not authentic', () =>
+      count('framesRefused'),
     );
-    this.#counter(
-      'quorate_vote_frames_refused_total',
-      'Frames of votes that were malformed or not authentic',
-      () => votes.counters.framesRefused,
+    this.#counter('quorate_vote_records_refused_total', 'Authentic words of members that no honest one says', () =>
+      count('recordsRefused'),
     );
-    this.#counter(
-      'quorate_vote_records_refused_total',
-      'Authentic words of members that no honest one says',
-      () => votes.counters.recordsRefused,
-    );
-    this.#counter('quorate_vote_lies_total', 'Contradictions of members that are evidence', () => votes.counters.lies);
+    this.#counter('quorate_vote_lies_total', 'Contradictions of members that are evidence', () => count('lies'));
   }
 
   #gauge(name: string, help: string, read: () => number): void {

@@ -1,6 +1,7 @@
 import '../core/polyfill.ts';
 import { randomInt } from 'node:crypto';
 import { genesisConfiguration } from '../byzantine/configuration.ts';
+import { isGuardedByDefault } from '../byzantine/epoch-chain.ts';
 import { publicKeyOf } from '../byzantine/peer-id.ts';
 import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
 import { defined } from '../core/assert.ts';
@@ -56,8 +57,10 @@ import { writeSnapshotFile } from './snapshot-file.ts';
 import { loadState, readChunk } from './snapshot-reading.ts';
 import { settle } from './settle.ts';
 import { isVoteFrame } from './votes/vote-links.ts';
-import type { VoteQuestion, VoteRequest } from './votes/vote-service.ts';
-import { Votes } from './votes/votes.ts';
+import type { OpenedVote, VoteQuestion, VoteRequest } from './votes/vote-service.ts';
+import { VoteEpochs } from './votes/vote-epochs.ts';
+import type { Votes } from './votes/votes.ts';
+import { waitUntil } from './wait-until.ts';
 
 export const version = '0.1.0';
 
@@ -121,8 +124,7 @@ export class Node implements NodeService {
   readonly #config: NodeConfig;
   readonly #store: RaftStore;
   readonly #replica: Replica;
-  /** Undefined at a node that is no founding member. */
-  readonly votes: Votes | undefined;
+  readonly #epochs: VoteEpochs;
   readonly #metrics: Metrics;
   readonly #addresses: AddressBook;
   readonly #gossip: NodeGossip;
@@ -139,7 +141,6 @@ export class Node implements NodeService {
   private constructor(config: NodeConfig, opened: OpenedStore, state: ClusterState, boot: number) {
     const { store, state: stored } = opened;
     this.#config = config;
-    this.votes = this.#makeVotes(opened);
     this.#metrics = new Metrics(version);
     this.#store = this.#metrics.timed(store);
     this.#commitAtStart = stored.hardState.commitIndex;
@@ -189,12 +190,11 @@ export class Node implements NodeService {
       nameOf: (node) => this.#addresses.all(this.#replica.state.members).get(node)?.name,
       logger,
     });
+    this.#epochs = this.#makeEpochs(opened);
   }
 
   static async start(config: NodeConfig, opened: OpenedStore, state: ClusterState, boot: number): Promise<Node> {
     const node = new Node(config, opened, state, boot);
-    const { votes } = node;
-    const gossip = node.#gossip;
     const replica = node.#replica;
     const transport = await startLibp2pTransport({
       privateKey: loadIdentity(config.privateKey).privateKey,
@@ -202,15 +202,11 @@ export class Node implements NodeService {
       clusterId: config.genesis.clusterId,
       members: node.#peers(),
       handlers: {
-        onFrame: (from, frame) => {
-          if (isGossipFrame(frame)) gossip.driver.onFrame(from, frame);
-          else if (isVoteFrame(frame)) votes?.onFrame(from, frame);
-          else replica.onFrame(from, frame);
-        },
+        onFrame: (from, frame) => node.#onFrame(from, frame),
         onLink: (peer, up) => {
           replica.onLink(peer, up);
-          votes?.onLink(peer, up);
-          gossip.driver.onLink(peer, up);
+          node.votes?.onLink(peer, up);
+          node.#gossip.driver.onLink(peer, up);
         },
       },
       logger: config.logger,
@@ -218,13 +214,14 @@ export class Node implements NodeService {
     node.#transport = transport;
     node.#linked = node.#peers();
     node.#followMembers();
-    node.#metrics.watch(replica, opened.store, transport.stats, votes);
-    node.#metrics.watchGossip(gossip);
-    gossip.start();
+    node.#metrics.watch(replica, opened.store, transport.stats, () => node.votes);
+    node.#metrics.watchGossip(node.#gossip);
+    node.#gossip.start();
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
     node.#timer = setInterval(() => {
       replica.tick();
-      votes?.tick();
+      node.#epochs.follow();
+      node.votes?.tick();
     }, config.heartbeatMs / ticksPerHeartbeat);
     return node;
   }
@@ -233,33 +230,49 @@ export class Node implements NodeService {
     clearInterval(this.#timer);
     clearTimeout(this.#forgetTimer);
     this.#replica.stop();
-    this.votes?.stop();
+    this.#epochs.stop();
     await this.#gossip.stop();
     await this.#transport?.stop();
     await this.#store.close();
   }
 
-  #makeVotes({ store, state, votes }: OpenedStore): Votes | undefined {
-    const { genesis, privateKey, autoApprove = [], logger, onFatal } = this.#config;
+  /** Undefined at a node that is no member of the epoch. */
+  get votes(): Votes | undefined {
+    return this.#epochs.current;
+  }
+
+  #onFrame(from: NodeId, frame: Uint8Array): void {
+    if (isGossipFrame(frame)) this.#gossip.driver.onFrame(from, frame);
+    else if (isVoteFrame(frame)) this.votes?.onFrame(from, frame);
+    else this.#replica.onFrame(from, frame);
+  }
+
+  #makeEpochs({ store, votes }: OpenedStore): VoteEpochs {
+    const { privateKey, autoApprove = [], logger, onFatal } = this.#config;
     const { nodeId: self, privateKey: key } = loadIdentity(privateKey);
-    const founders = genesis.members.map(({ nodeId }) => nodeId);
-    if (!founders.includes(self)) return undefined;
-    const configuration = genesisConfiguration(genesis.clusterId, founders);
-    return new Votes(
-      { self, configuration, autoApprove, hasLostStore: state.hardState.rejoining !== 0 },
+    const replica = this.#replica;
+    return new VoteEpochs(
       {
-        send: (to, frame) => this.#transport?.send(to, frame),
-        store,
-        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
-        logger,
-        hashes: nodeHashes,
-        verify: verifySignature,
-        sign: signingKey(key.raw.slice(0, 32)).sign,
-        createKey: createAgreementKey,
-        isReachable: (node) => this.#replica.links.isReachable(node, performance.now()),
-        onEvent: (event) => this.#replica.events.append([{ ...event, index: this.#replica.appliedIndex, ts: Date.now() }]),
-        defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
-        onFatal,
+        self,
+        autoApprove,
+        current: () => ({ configuration: this.guard.current, from: this.guard.currentFrom }),
+        configurationOf: (epoch) => this.guard.configurationOf(epoch),
+        isRejoining: () => replica.raft.status().rejoining !== 0,
+        commitIndex: () => replica.raft.commitIndex,
+        votes: {
+          send: (to, frame) => this.#transport?.send(to, frame),
+          store,
+          clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+          logger,
+          hashes: nodeHashes,
+          verify: verifySignature,
+          sign: signingKey(key.raw.slice(0, 32)).sign,
+          createKey: createAgreementKey,
+          isReachable: (node) => replica.links.isReachable(node, performance.now()),
+          onEvent: (event) => replica.events.append([{ ...event, index: replica.appliedIndex, ts: Date.now() }]),
+          defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
+          onFatal,
+        },
       },
       votes,
     );
@@ -532,7 +545,7 @@ export class Node implements NodeService {
     return settle((done) => this.#replica.claim(request, done), options.signal, false);
   }
 
-  openVote(request: VoteRequest, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<string> {
+  openVote(request: VoteRequest, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<OpenedVote> {
     return settle((done) => this.#voting().open(request, options.idempotencyKey, done), options.signal, true);
   }
 
@@ -542,19 +555,7 @@ export class Node implements NodeService {
 
   waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
     this.#voting().seek(id);
-    return new Promise((resolve) => {
-      if (signal?.aborted === true) return resolve();
-      const end = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', end);
-        giveUp();
-        resolve();
-      };
-      const timer = setTimeout(end, waitMs);
-      const giveUp = this.#voting().onCertified(id, end);
-      signal?.addEventListener('abort', end);
-      return undefined;
-    });
+    return waitUntil((end) => this.#voting().onCertified(id, end), waitMs, signal);
   }
 
   #voting(): Votes {
@@ -594,20 +595,12 @@ export class Node implements NodeService {
     waitMs: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if (waitMs <= 0 || signal?.aborted === true || condition()) return Promise.resolve();
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        unsubscribe();
-        signal?.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, waitMs);
-      const unsubscribe = this.#replica.events.subscribe((events) => {
+    if (condition()) return Promise.resolve();
+    const watch = (end: () => void) =>
+      this.#replica.events.subscribe((events) => {
         if (events.some(concerns) && condition()) end();
       });
-      signal?.addEventListener('abort', end);
-    });
+    return waitUntil(watch, waitMs, signal);
   }
 
   eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean } {
@@ -641,7 +634,7 @@ function guardOf({ clusterId, members, votes }: Genesis): Guard {
     clusterId,
     members.map(({ nodeId }) => nodeId),
   );
-  const guardMembership = votes?.guardMembership ?? true;
+  const guardMembership = votes?.guardMembership ?? isGuardedByDefault(founding);
   return new Guard({ founding, rules: { hashes: nodeHashes, verify: verifySignature, keyOf: publicKeyOf, guardMembership } });
 }
 

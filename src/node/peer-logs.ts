@@ -29,6 +29,7 @@ interface PeerLog {
 export class PeerLogs {
   readonly #self: NodeId;
   readonly #peers = new Map<NodeId, PeerLog>();
+  #isInDoubt = false;
 
   constructor(self: NodeId) {
     this.#self = self;
@@ -45,32 +46,28 @@ export class PeerLogs {
   }
 
   /**
-   * Some peer has another log, and that a majority agrees with this node was never seen while it had. A peer that was found odd once casts no doubt any more: a
-   * single liar must not be able to stop what hangs on this for more than a moment.
+   * As last judged: some peer has another log, and that a majority agrees with this node was never seen while it had; or so many have that no majority can agree. A
+   * peer that was found odd casts no doubt alone any more: a liar must not be able to stop what hangs on this for more than a moment.
    */
   get isInDoubt(): boolean {
-    return [...this.#peers.values()].some(({ difference, isOdd }) => difference !== undefined && !isOdd);
+    return this.#isInDoubt;
   }
 
-  /** The peer's log is this node's up to the index. True when it was put right. */
-  agrees(peer: NodeId, index: LogIndex): boolean {
+  /** The peer's log is this node's up to the index. */
+  agrees(peer: NodeId, index: LogIndex): void {
     const log = this.#of(peer);
-    const { difference } = log;
     // Before the first difference all logs are equal.
-    if (difference !== undefined && index < difference.head.index) return false;
+    if (log.difference !== undefined && index < log.difference.head.index) return;
     log.difference = undefined;
     log.agreedTo = Math.max(log.agreedTo, index);
-    return difference !== undefined;
   }
 
-  /** The peer's log is another one. True when that is news. */
-  differs(difference: Difference): boolean {
+  /** The peer's log is another one. */
+  differs(difference: Difference): void {
     const { node, index } = difference.head;
     const log = this.#of(node);
-    const known = log.difference;
     log.agreedTo = 0;
-    if (known === undefined || index < known.head.index) log.difference = difference;
-    return known === undefined;
+    if (log.difference === undefined || index < log.difference.head.index) log.difference = difference;
   }
 
   /** Who is no member any more is of no account. */
@@ -83,10 +80,13 @@ export class PeerLogs {
     const reached = jointReached(configuration, (id) =>
       id === this.#self ? Number.MAX_SAFE_INTEGER : (this.#peers.get(id)?.agreedTo ?? 0),
     );
-    for (const log of this.#peers.values()) if (log.difference !== undefined && log.difference.head.index <= reached) log.isOdd = true;
-    if (!this.isInDoubt) return 'peers';
+    const logs = [...this.#peers.values()].filter(({ difference }) => difference !== undefined);
+    for (const log of logs) if (log.difference !== undefined && log.difference.head.index <= reached) log.isOdd = true;
     const { voters } = configuration;
     const differing = voters.filter((id) => this.#peers.get(id)?.difference !== undefined).length;
+    const canBeRight = voters.length - differing >= majority(voters.length);
+    this.#isInDoubt = !canBeRight || logs.some(({ isOdd }) => !isOdd);
+    if (!this.#isInDoubt) return 'peers';
     return differing >= majority(voters.length) ? 'self' : 'unclear';
   }
 

@@ -124,11 +124,11 @@ export class Replica {
     const { logger, clock } = ports;
     this.guard = guard;
     this.#guarded = new GuardedLog({ raft, guard, logger });
-    this.#door = new Door({ raft, guard, counters: this.counters, clock, logger });
-    this.#enactments = new Enactments({ raft, guard, now: () => this.#proposer.now() });
+    this.#door = new Door({ raft, guard, isDiverged: () => this.divergence.isDiverged, counters: this.counters, clock, logger });
+    this.#enactments = new Enactments({ raft, guard, doubt: () => this.divergence.refusal(), now: () => this.#proposer.now() });
     this.#membership = new Membership({
       raft,
-      forbids: (change) => guard?.refusalOf(change),
+      forbids: (change) => guard?.refusalOf(change) ?? (change.context === '' ? undefined : this.divergence.refusal()),
       isReachable: (node, nowMs) => this.#links.isReachable(node, nowMs),
       propose: (command) => this.#proposer.proposeNow(command),
       electionTimeoutMs: options.electionTimeoutMs,

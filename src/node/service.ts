@@ -11,7 +11,7 @@ import type { Genesis, MemberStatus } from './genesis.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { ClusterState } from '../tasks/state.ts';
 import type { Task } from '../tasks/task.ts';
-import type { VoteRequest, VoteService } from './votes/vote-service.ts';
+import type { OpenedVote, VoteRequest, VoteService } from './votes/vote-service.ts';
 
 export type { ConfigurationChange, MemberChange } from '../raft/configuration-change.ts';
 
@@ -183,8 +183,8 @@ export interface NodeService {
   snapshot(options?: RequestOptions): Promise<SnapshotDownload>;
   /** The Byzantine votes as this node knows them; undefined at a node that is no member of the epoch. */
   readonly votes: VoteService | undefined;
-  /** Resolves with the vote's id once it is durable at this node. */
-  openVote(request: VoteRequest, options?: RequestOptions & { readonly idempotencyKey?: string | undefined }): Promise<string>;
+  /** Resolves once the vote is durable at this node. */
+  openVote(request: VoteRequest, options?: RequestOptions & { readonly idempotencyKey?: string | undefined }): Promise<OpenedVote>;
   /** Gives this node's one ballot; resolves once it is durable. */
   castBallot(id: string, option: string, options?: RequestOptions): Promise<void>;
   /** Resolves once the vote has a certificate here, or after `waitMs`. */

@@ -28,7 +28,7 @@ export function enact(machine: Machine, command: GuardedCommand): Outcome {
   if (!effect.ok) return effect;
   decisions.add({ ...approved, index, ts }, approved.epoch);
   const { kind: decided, subject, proposal, epoch } = approved;
-  machine.events.push({ kind: 'vote', index, ts, proposal, decided, subject, epoch });
+  machine.events.push({ kind: 'decision', index, ts, proposal, decided, subject, epoch });
   return accepted({ kind: 'decision', index });
 }
 

@@ -27,7 +27,7 @@ export type StateEvent =
     }
   /** A decision of the members was carried out. */
   | {
-      readonly kind: 'vote';
+      readonly kind: 'decision';
       readonly index: LogIndex;
       readonly ts: number;
       readonly proposal: string;

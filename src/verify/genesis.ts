@@ -1,4 +1,5 @@
 import { genesisConfiguration } from '../byzantine/configuration.ts';
+import { isGuardedByDefault } from '../byzantine/epoch-chain.ts';
 import type { EpochConfiguration } from '../byzantine/epoch.ts';
 import { isRecord, parse } from './json.ts';
 
@@ -14,8 +15,9 @@ export function foundingOf(genesis: string): Founding {
   if (!isRecord(value) || value['version'] !== 1) throw new RangeError('the genesis is not JSON of version 1');
   const { clusterId, members, votes } = value;
   if (typeof clusterId !== 'string' || !Array.isArray(members)) throw new RangeError('the genesis has no clusterId or no members');
-  const guardMembership = !isRecord(votes) || votes['guardMembership'] !== false;
-  return { configuration: genesisConfiguration(clusterId, members.map(idOf)), guardMembership };
+  const configuration = genesisConfiguration(clusterId, members.map(idOf));
+  const said = isRecord(votes) ? votes['guardMembership'] : undefined;
+  return { configuration, guardMembership: typeof said === 'boolean' ? said : isGuardedByDefault(configuration) };
 }
 
 function idOf(member: unknown): string {

@@ -1,8 +1,10 @@
 import { checkCertificate, decodeCertificate, type Flaw, maxCertificateBytes } from '../byzantine/certificate.ts';
+import type { VerifySignature } from '../byzantine/crypto.ts';
 import { flawText } from '../byzantine/flaw-text.ts';
+import { rememberSignatures } from '../byzantine/member-notary.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
 import { readChain } from './chain.ts';
-import { foundingOf } from './genesis.ts';
+import { type Founding, foundingOf } from './genesis.ts';
 import { isRecord, parse } from './json.ts';
 import { certificateDocument, type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
@@ -65,7 +67,24 @@ const maxFileCharacters = 4 * maxCertificateBytes;
  * @throws RangeError if the genesis is unusable. Whatever is wrong with the certificate is in the verdict.
  */
 export function verifyCertificate(certificate: string, genesis: string, expected: Expectation = {}): Verdict {
+  return verdictOn(certificate, foundingOf(genesis), verifySignature, expected);
+}
+
+/** Signatures that were right: votes of the same moment share them. */
+const rememberedSignatures = 4096;
+
+/**
+ * `verifyCertificate` for who checks many certificates of one cluster: the genesis is read once, and a signature that several certificates share is checked once.
+ *
+ * @throws RangeError if the genesis is unusable.
+ */
+export function certificateVerifier(genesis: string): (certificate: string, expected?: Expectation) => Verdict {
   const founding = foundingOf(genesis);
+  const verify = rememberSignatures(verifySignature, rememberedSignatures);
+  return (certificate, expected = {}) => verdictOn(certificate, founding, verify, expected);
+}
+
+function verdictOn(certificate: string, founding: Founding, verify: VerifySignature, expected: Expectation): Verdict {
   const document = certificate.length > maxFileCharacters ? undefined : parse(certificate);
   const encoded = isRecord(document) && typeof document['certificate'] === 'string' ? document['certificate'] : undefined;
   if (encoded === undefined) return invalid('malformed', 'it is not a certificate file: JSON with the field certificate');
@@ -80,7 +99,7 @@ export function verifyCertificate(certificate: string, genesis: string, expected
   if (chain?.ok === false) return invalid('bad_chain', `the chain of epochs does not hold: ${chain.detail}`);
   const known = chain?.configurations ?? [founding.configuration];
   const configuration = known[decoded.attestation.epoch] ?? known.at(-1) ?? founding.configuration;
-  const flaws = checkCertificate(decoded, { hashes: nodeHashes, verify: verifySignature, configuration, allowNoFaultTolerance });
+  const flaws = checkCertificate(decoded, { hashes: nodeHashes, verify, configuration, allowNoFaultTolerance });
   if (flaws.length > 0)
     return { valid: false, objections: flaws.map((flaw) => ({ code: flaw.code, detail: flawText(flaw, configuration) })) };
   const rebuilt = certificateDocument(decoded, configuration);

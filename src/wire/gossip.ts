@@ -7,13 +7,13 @@ import type { Entry, Sibling } from '../gossip/entry.ts';
 import { gossipLimits } from '../gossip/limits.ts';
 import type { BatchMessage, DeltaMessage, DigestMessage, GossipMessage, NeedMessage, Range } from '../gossip/messages.ts';
 import { batchIdOf, decodeBatch, readKey, readValue } from './gossip-batch.ts';
+import { gossipMark } from './marks.ts';
 import { pack, unpack } from './pack.ts';
 import { FieldReader } from './reader.ts';
 
-// Frames of the gossip. Their first byte begins no msgpack, so they share a link with the other frames; what follows is a version, a kind and the cluster.
+// Frames of the gossip: after their gossipMark a version, a kind and the cluster.
 // A batch goes on as its origin made it, behind the number of links it has come over; the rest is msgpack, with each node's name written once.
 
-const mark = 0xc1;
 const version = 1;
 const kinds = ['batch', 'digest', 'need', 'delta'] as const;
 const headBytes = 7;
@@ -27,12 +27,12 @@ export interface GossipFrame {
   readonly hops: number;
 }
 
-export const isGossipFrame = (frame: Uint8Array): boolean => frame[0] === mark;
+export const isGossipFrame = (frame: Uint8Array): boolean => frame[0] === gossipMark;
 
 function head(clusterTag: number, kind: GossipMessage['type']): Uint8Array {
   const bytes = new Uint8Array(headBytes);
   const view = new DataView(bytes.buffer);
-  bytes.set([mark, version, kinds.indexOf(kind)]);
+  bytes.set([gossipMark, version, kinds.indexOf(kind)]);
   view.setUint32(3, clusterTag, true);
   return bytes;
 }
@@ -80,7 +80,7 @@ function fieldsOf(message: Exclude<GossipMessage, BatchMessage>): readonly unkno
 
 /** A frame of anyone; `undefined` when it is malformed, of another version or of another cluster. What is kept is copied out of the lent frame. */
 export function decodeGossip(clusterTag: number, frame: Uint8Array): GossipFrame | undefined {
-  if (frame.length <= headBytes || frame[0] !== mark || frame[1] !== version) return undefined;
+  if (frame.length <= headBytes || frame[0] !== gossipMark || frame[1] !== version) return undefined;
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (view.getUint32(3, true) !== clusterTag) return undefined;
   const kind = kinds[frame[2] ?? kinds.length];

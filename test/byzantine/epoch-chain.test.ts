@@ -5,6 +5,7 @@ import {
   type EpochRules,
   followChain,
   isGuarded,
+  isGuardedByDefault,
   nextConfiguration,
   successionAction,
 } from '../../src/byzantine/epoch-chain.ts';
@@ -90,6 +91,10 @@ describe('byzantine: epochs (protocol design 1.8)', () => {
     expect([isGuarded(rules, three), isGuarded(rules, four), isGuarded(open, four)]).to.deep.equal([false, true, false]);
     expect(codeOf(three, link(three))).to.equal('follows');
     expect(checkLink(open, four, link(four))).to.equal(undefined);
+  });
+
+  it('is asked of those who are founded as four and more, unless the genesis says something else', () => {
+    expect([1, 3, 4, 5].map((n) => isGuardedByDefault(founders(n)))).to.deep.equal([false, false, true, true]);
   });
 
   it('takes no configuration that is not the very next: of another epoch, another past, or with a key that is not the name', () => {

@@ -32,6 +32,19 @@ describe('daemon: cluster init', () => {
     }
   });
 
+  it('says in the genesis whether voters are guarded only when it was asked to', async () => {
+    const ports = { httpPort: 7401, peerPort: 7501 };
+
+    const [unsaid, guarded] = [
+      await initCluster({ nodes: 1, directory: join(parent, 'a'), ...ports }),
+      await initCluster({ nodes: 1, directory: join(parent, 'b'), ...ports, guardMembership: true }),
+    ];
+
+    expect(unsaid).not.to.have.property('votes');
+    expect((await readGenesis(join(parent, 'b', 'genesis.json'))).votes).to.deep.equal(guarded.votes);
+    expect(guarded.votes).to.deep.equal({ guardMembership: true });
+  });
+
   it('writes a node.toml that is valid as it stands', async () => {
     const directory = join(parent, 'c');
     await initCluster({ nodes: 2, directory, httpPort: 7401, peerPort: 7501 });

@@ -3,14 +3,14 @@ import { run } from './run.ts';
 
 describe('daemon: sim gossip', () => {
   it('prints how many worlds held and what happened in them', async () => {
-    const { code, out } = await run('sim', 'gossip', '--scenarios', '8', '--seed', '3');
+    const { code, out } = await run('sim', 'gossip', '--seeds', '8', '--seed', '3');
 
     expect(code).to.equal(0);
     expect(out).to.match(/^8 of 8 worlds ok\n\d+ writes, \d+ messages, /);
   });
 
   it('prints a line of JSON for each world', async () => {
-    const { out } = await run('sim', 'gossip', '--scenarios', '2', '--nodes', '5', '--output', 'json');
+    const { out } = await run('sim', 'gossip', '--seeds', '2', '--nodes', '5', '--output', 'json');
 
     const lines = out.trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line).n)).to.deep.equal([5, 5]);
@@ -31,7 +31,7 @@ describe('daemon: sim gossip', () => {
       ['--spread', '--loss', '91'],
       ['--spread', '--updates', '0'],
     ]) {
-      expect((await run('sim', 'gossip', '--scenarios', '1', ...flags)).code).to.equal(2);
+      expect((await run('sim', 'gossip', '--seeds', '1', ...flags)).code).to.equal(2);
     }
   });
 });

@@ -14,7 +14,7 @@ describe('daemon: sim', () => {
     [['replay', 'one'], 'from 0 to 4294967295'],
     [['shrink', '1', '--budget', '0'], 'from 1 to 86400'],
     [['mutants', '--jobs', '-1'], 'from 1 to 64'],
-    [['byzantine', '--scenarios', '0'], 'from 1 to'],
+    [['byzantine', '--seeds', '0'], 'from 1 to'],
     [['byzantine', '--nodes', '3'], 'from 4 to 16'],
     [['byzantine', '--nodes', '17'], 'from 4 to 16'],
     [['byzantine', '--nodes', '4', '--faulty', '5'], 'at least one member must be honest'],

@@ -55,4 +55,11 @@ describe('daemon: vote open and cast, used wrongly', () => {
     expect((await run('vote', 'open', 'web', '--min-support', 'many')).code).to.equal(2);
     expect((await run('vote', 'open')).code).to.equal(2);
   });
+
+  it('ends with 2 when an agent has nothing to run, or would judge for several nodes', async () => {
+    const agent = ['agent', 'run', '--id', 'a', '--capabilities', 'opinion:x'];
+
+    expect((await run(...agent)).code).to.equal(2);
+    expect((await run(...agent, '--judge', 'echo approve', '--endpoints', 'http://127.0.0.1:1,http://127.0.0.1:2')).code).to.equal(2);
+  });
 });

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
-const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
+export const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
 
 export interface Outcome {
   readonly code: number;

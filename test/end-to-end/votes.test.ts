@@ -1,6 +1,8 @@
 import { expect } from 'chai';
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DevCluster, json, post, quorate, until } from './dev-cluster.ts';
+import { DevCluster, executable, json, post, quorate, until } from './dev-cluster.ts';
 
 /** Reads server-sent events until the text has come so many times. */
 async function eventsOf(url: string, text: string, times: number): Promise<string> {
@@ -21,6 +23,12 @@ describe('end to end: Byzantine votes among four real processes', function () {
     until(`a decision on ${subject}`, async () => {
       const answer = await post(`${cluster.endpoints[node]}/v1/votes`, { subject, kind: 'deploy', wait: 10_000 });
       return answer?.['state'] === 'decided' ? answer : undefined;
+    });
+
+  const ended = (node: number, id: string) =>
+    until(`the end of ${id}`, async () => {
+      const vote = await json(`${cluster.endpoints[node]}/v1/votes/${id}?wait=5s`);
+      return vote?.['state'] === 'open' || vote?.['id'] === undefined ? undefined : vote;
     });
 
   before(async () => {
@@ -55,10 +63,14 @@ describe('end to end: Byzantine votes among four real processes', function () {
 
   it("asks an agent that is attached to a node for the node's opinion, and persons by the command line for that of others", async () => {
     const url = (node: number, path: string) => `${cluster.endpoints[node]}${path}`;
-    const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"capabilities":["opinion:review"]}' };
-    const agent = await json(url(2, '/v1/agents/judge'), put);
+    const put = {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{"capabilities":["opinion:review"],"ttlMs":300000}',
+    };
+    const agent = await until('the registration', () => json(url(2, '/v1/agents/judge'), put));
     const beat = async (node: number) => {
-      const answer = await post(url(node, '/v1/agents/judge/heartbeat'), { generation: agent?.['generation'] });
+      const answer = await post(url(node, '/v1/agents/judge/heartbeat'), { generation: agent['generation'] });
       const [question] = (answer?.['commands'] ?? []) as Record<string, unknown>[];
       return question;
     };
@@ -83,12 +95,80 @@ describe('end to end: Byzantine votes among four real processes', function () {
     const cast = await Promise.all(
       [0, 1].map((node) => quorate('vote', 'cast', id, 'reject', '--endpoints', cluster.endpoints[node] ?? '')),
     );
-    const vote = await json(url(3, `/v1/votes/${id}?wait=30s`));
+    const vote = await ended(3, id);
 
     expect(question).to.include({ type: 'vote', id, kind: 'review', subject: 'patch 7' });
     expect(elsewhere).to.equal(undefined);
     expect(cast.map(({ code }) => code)).to.deep.equal([0, 0]);
     expect(vote).to.include({ state: 'decided', outcome: 'reject' });
+  });
+
+  it('bundles what many ask for, and a third party can check each item', async () => {
+    const file = join(cluster.directory, 'bundle.json');
+    const subjects = ['db@1', 'db@2', 'db@3'];
+    const body = JSON.stringify(subjects.map((subject) => ({ subject, kind: 'deploy', payload: subject, bundle: true, wait: 10_000 })));
+
+    const answer = await json(`${cluster.endpoints[2]}/v1/votes`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    const [certificate, ...others] = (answer?.['certificates'] ?? []) as Record<string, unknown>[];
+    writeFileSync(file, JSON.stringify(certificate));
+    const verify = (subject: string) =>
+      quorate('vote', 'verify', file, '--genesis', join(cluster.directory, 'genesis.json'), '--subject', subject, '--option', 'approve');
+
+    expect(answer?.['items']).to.deep.equal(
+      subjects.map((_, item) => ({ id: certificate?.['id'], item, state: 'decided', outcome: 'approve' })),
+    );
+    expect(others).to.deep.equal([]);
+    expect((await verify('db@2')).code).to.equal(0);
+    expect((await verify('db@4')).code).to.equal(7);
+    expect(await json(`${cluster.endpoints[2]}/v1/votes/${String(certificate?.['id'])}?item=1`)).to.include({
+      subject: 'db@2',
+      item: 1,
+      items: 3,
+    });
+  });
+
+  it('asks a command that judges for a node', async () => {
+    const endpoint = cluster.endpoints[3] ?? '';
+    const choose = 'test "$QUORATE_VOTE_KIND" = audit && grep -q ledger && echo approve';
+    const run = [
+      'agent',
+      'run',
+      '--id',
+      'auditor',
+      '--capabilities',
+      'opinion:audit',
+      '--ttl-ms',
+      '1s',
+      '--judge',
+      choose,
+      '--endpoints',
+      endpoint,
+    ];
+    const auditor = spawn(process.execPath, [executable, ...run], { stdio: 'ignore' });
+    try {
+      const opened = await post(`${cluster.endpoints[0]}/v1/votes`, {
+        subject: 'books',
+        kind: 'audit',
+        payload: 'the ledger',
+        timeoutMs: 600_000,
+      });
+      const id = String(opened?.['id']);
+
+      const ballots = await until('the ballot', async () => {
+        const vote = await json(`${cluster.endpoints[0]}/v1/votes/${id}`);
+        const found = (vote?.['ballots'] ?? []) as readonly { readonly node: string; readonly choice: string }[];
+        return found.length === 0 ? undefined : found;
+      });
+      const status = await json(`${endpoint}/v1/status`);
+
+      expect(ballots).to.deep.equal([{ node: status?.['nodeId'], choice: 'approve' }]);
+    } finally {
+      auditor.kill('SIGKILL');
+    }
   });
 
   it('ends a wait for an outcome that did not come with 7, and says what did', async () => {
@@ -134,7 +214,7 @@ describe('end to end: Byzantine votes among four real processes', function () {
   });
 
   it('keeps ballots over kill -9, refuses a second one, and decides with one node gone', async () => {
-    const opened = await post(`${cluster.endpoints[0]}/v1/votes`, { subject: 'by hand', timeoutMs: 60_000 });
+    const opened = await post(`${cluster.endpoints[0]}/v1/votes`, { subject: 'by hand', timeoutMs: 600_000 });
     const id = String(opened?.['id']);
     const ballots = (node: number, choice: string) => post(`${cluster.endpoints[node]}/v1/votes/${id}/ballots`, { choice });
     const known = (node: number) =>
@@ -151,11 +231,11 @@ describe('end to end: Byzantine votes among four real processes', function () {
     await cluster.dev('kill', 4);
     await ballots(0, 'approve');
     await ballots(2, 'approve');
-    const vote = await json(`${cluster.endpoints[2]}/v1/votes/${id}?wait=30s`);
+    const vote = await ended(2, id);
     const other = await decide(0, 'web@2');
 
     expect(again?.['code']).to.equal('already_voted');
-    expect(vote?.['outcome']).to.equal('approve');
+    expect(vote['outcome']).to.equal('approve');
     expect(other['outcome']).to.equal('approve');
   });
 

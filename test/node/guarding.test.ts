@@ -8,7 +8,7 @@ import { publicKeyOf } from '../../src/byzantine/peer-id.ts';
 import { defined } from '../../src/core/assert.ts';
 import type { LogIndex, NodeId } from '../../src/core/ids.ts';
 import { nodeHashes, verifySignature } from '../../src/crypto/node.ts';
-import { Guard } from '../../src/node/guarding/guard.ts';
+import { Guard, type Judged } from '../../src/node/guarding/guard.ts';
 import type { Replica } from '../../src/node/replica.ts';
 import type { Answer } from '../../src/node/service.ts';
 import type { MemberChange } from '../../src/raft/configuration-change.ts';
@@ -26,7 +26,7 @@ class LyingGuard extends Guard {
     return undefined;
   }
 
-  override admit({ ts }: GuardedEntry) {
+  override admit({ ts }: GuardedEntry): Judged {
     const command = {
       ...deployment,
       proposal: '',
@@ -36,7 +36,7 @@ class LyingGuard extends Guard {
       proposerSeq: 0,
       notAfterMs: Number.MAX_SAFE_INTEGER,
     };
-    return { ok: true, ts, command } as const;
+    return { ok: true, ts, command };
   }
 }
 
@@ -146,6 +146,26 @@ describe('node: guarded commands (protocol design 1.9)', () => {
     expect(other?.ok === false && other.failure.detail).to.match(/another payload/);
   });
 
+  it("is neither taken nor acknowledged by a node whose log may not be the cluster's", () => {
+    const cluster = new Cluster(4, 4);
+    const certificate = cluster.membersOf(cluster.founding).approval(deployment);
+    const odd = (cluster.leader + 1) % 4;
+    const { world } = cluster;
+    cluster.replica(odd).submit({ op: 'PutKey', key: 'mine', value: 'once', ifVersion: undefined }, undefined, 2000, () => {});
+    cluster.pass(2);
+    world.rewriteLog(odd);
+    cluster.pass(3);
+
+    const answer = cluster.enact(cluster.leader, deployment, certificate);
+
+    expect(cluster.replica(odd).divergence.isDiverged).to.equal(true);
+    expect(answer).to.deep.include({ ok: true });
+    expect([...cluster.replica(cluster.leader).state.decisions.all()]).to.have.length(1);
+    expect([...cluster.replica(odd).state.decisions.all()]).to.have.length(0);
+    cluster.leadBy(odd);
+    expect(cluster.leader, 'nobody votes for who is behind').to.not.equal(odd);
+  });
+
   it('a lying leader can not get a guarded command past honest followers: it is not acknowledged, and the leader is replaced', () => {
     const cluster = new Cluster(4, 4, { liars: [0] });
     cluster.leadBy(0);
@@ -208,6 +228,20 @@ describe('node: certified epochs (protocol design 1.8)', () => {
     expect(cluster.enact(0, deployment, before.approval(deployment))).to.deep.equal(first);
     const now = cluster.membersOf(defined(cluster.replica(0).guard, 'it has one').current);
     expect(cluster.enact(0, other, now.approval(other))).to.deep.include({ ok: true });
+  });
+
+  it('a leader lets no decision of an epoch into its log behind a change of the members that ends it', () => {
+    const cluster = new Cluster(5, 4);
+    const at = cluster.leader;
+    cluster.change(at, '', { type: 'add-learner', node: cluster.id(4) });
+    const context = cluster.permit(cluster.founding, [0, 1, 2, 3, 4]);
+    const promotion = { transition: 'auto', changes: [{ type: 'add-voter', node: cluster.id(4) }], context } as const;
+    cluster.replica(at).requests.changeMembers(promotion, 2000, () => {});
+
+    const enacted = cluster.enact(at, deployment, cluster.membersOf(cluster.founding).approval(deployment));
+
+    expect(codeOf(enacted)).to.equal('bad_certificate');
+    for (const node of [0, 1, 2, 3, 4]) expect(cluster.replica(node).counters.badGuards).to.equal(0);
   });
 
   it('of two certified changes of one epoch the first in the log counts', () => {

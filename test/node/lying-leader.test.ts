@@ -13,7 +13,7 @@ const lie = new TextEncoder().encode('nothing..');
 class Cluster {
   readonly world = new World({
     seed: 5,
-    plan: { ...calmPlan, nodes: 4, founders: 4, clients: { writers: 0, readers: 0, agents: 0 } },
+    plan: { ...calmPlan, nodes: 4, founders: 4, clients: { writers: 0, readers: 0, agents: 0, deciders: 0 } },
   });
   readonly leader: number;
   readonly deceived: number;

@@ -11,7 +11,7 @@ const snapshotBytes = 20_000;
 class Cluster {
   readonly world = new World({
     seed: 11,
-    plan: { ...calmPlan, nodes: 3, founders: 3, snapshotBytes, clients: { writers: 0, readers: 0, agents: 0 } },
+    plan: { ...calmPlan, nodes: 3, founders: 3, snapshotBytes, clients: { writers: 0, readers: 0, agents: 0, deciders: 0 } },
   });
 
   constructor() {

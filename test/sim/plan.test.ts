@@ -92,7 +92,12 @@ describe('simulator: shrinking', () => {
     const { plan: small, result } = shrink(plan, execute(plan), execute, () => true);
 
     expect(small.steps.map(({ atMs }) => atMs)).to.deep.equal([1100, 4200]);
-    expect(small).to.deep.include({ nodes: 4, founders: 4, network: calmPlan.network, clients: { writers: 1, readers: 0, agents: 0 } });
+    expect(small).to.deep.include({
+      nodes: 4,
+      founders: 4,
+      network: calmPlan.network,
+      clients: { writers: 1, readers: 0, agents: 0, deciders: 0 },
+    });
     expect(small.faultyMs).to.be.within(4200, 4400);
     expect(result.invariant).to.equal('log-matching');
   });

@@ -54,7 +54,15 @@ describe('tasks: decisions that the log carries out', () => {
     ]);
     expect([...log.state.decisions.all()]).to.have.length(1);
     expect(log.events).to.deep.equal([
-      { kind: 'vote', index: 1, ts: startTs, proposal: command.proposal, decided: 'deployment-approve', subject: 'deploy:web', epoch: 0 },
+      {
+        kind: 'decision',
+        index: 1,
+        ts: startTs,
+        proposal: command.proposal,
+        decided: 'deployment-approve',
+        subject: 'deploy:web',
+        epoch: 0,
+      },
     ]);
   });
 

@@ -7,7 +7,7 @@ import { encodeConfiguration } from '../../src/byzantine/encoding.ts';
 import { nextConfiguration, successionAction } from '../../src/byzantine/epoch-chain.ts';
 import { publicKeyOf } from '../../src/byzantine/peer-id.ts';
 import { nodeHashes, verifySignature } from '../../src/crypto/node.ts';
-import { type Expectation, type Objection, verifyCertificate } from '../../src/verify/index.ts';
+import { certificateVerifier, type Expectation, type Objection, verifyCertificate } from '../../src/verify/index.ts';
 import { certificateDocument } from '../../src/verify/document.ts';
 import { Electorate, fixedSeeds, someDigest } from '../byzantine/electorate.ts';
 
@@ -158,6 +158,15 @@ describe('verify: a certificate file by the genesis alone', () => {
     );
   });
 
+  it('says the same of each when many are checked, though it remembers signatures', () => {
+    const verify = certificateVerifier(electorate.genesis);
+    const [right, wrong] = [fileOf(), fileOf(electorate.certificate({ signers: 2 }))];
+
+    for (const file of [right, wrong, right, wrong]) expect(verify(file)).to.deep.equal(verifyCertificate(file, electorate.genesis));
+    expect(verify(right, { option: 'reject' })).to.deep.equal(verifyCertificate(right, electorate.genesis, { option: 'reject' }));
+    expect(() => certificateVerifier('{')).to.throw(RangeError);
+  });
+
   it('throws if the genesis is of no use, and says why', () => {
     const genesis = JSON.parse(electorate.genesis);
     const withMembers = (members: unknown) => JSON.stringify({ ...genesis, members });
@@ -191,7 +200,12 @@ describe('verify: as a part of other programs', () => {
     const name = 'quorate/verify';
     const found: unknown = await import(name);
 
-    expect(Object.keys(Object(found)).toSorted()).to.deep.equal(['decisionText', 'verifyCertificate', 'verifyEvidence']);
+    expect(Object.keys(Object(found)).toSorted()).to.deep.equal([
+      'certificateVerifier',
+      'decisionText',
+      'verifyCertificate',
+      'verifyEvidence',
+    ]);
   });
 });
 

@@ -7,6 +7,7 @@ import { gossipLimits } from '../../src/gossip/limits.ts';
 import type { GossipMessage } from '../../src/gossip/messages.ts';
 import { signingKey, verifySignature } from '../../src/crypto/node.ts';
 import { createSealer } from '../../src/wire/gossip-batch.ts';
+import { isVoteFrame } from '../../src/node/votes/vote-links.ts';
 import { decodeGossip, encodeBatchFrame, encodeGossip, isGossipFrame } from '../../src/wire/gossip.ts';
 import { encodeFrame } from '../../src/wire/frames.ts';
 
@@ -170,5 +171,6 @@ describe('wire: gossip', () => {
   it('is not taken for another frame', () => {
     expect(isGossipFrame(encodeGossip(cluster, { type: 'need', have: [] }))).to.equal(true);
     expect(isGossipFrame(encodeFrame(cluster, { kind: 'ping' }))).to.equal(false);
+    expect(isVoteFrame(encodeGossip(cluster, { type: 'need', have: [] }))).to.equal(false);
   });
 });

@@ -19,7 +19,7 @@ export const voteInvariants = (facts: VoteFacts, agreement: Agreement): readonly
   new Monotonic(),
   new OneVotePerPhase(),
   new OneBallot(),
-  new LiarsMoveNobody(),
+  new LiarsMoveNobody(facts),
   new BoundedMemory(),
   new DurableBeforeSent(),
   agreement,

@@ -6,13 +6,13 @@ import type { VoteFacts, VoteInvariant } from './invariant.ts';
 /** Of protocol design 1.11: no honest member is ever accused. */
 export class FairEvidence implements VoteInvariant {
   readonly name = 'fair-evidence';
-  readonly #facts: VoteFacts;
+  readonly #liars: ReadonlySet<MemberIndex>;
 
-  constructor(facts: VoteFacts) {
-    this.#facts = facts;
+  constructor({ liars }: Pick<VoteFacts, 'liars'>) {
+    this.#liars = liars;
   }
 
   onEvidence(by: MemberIndex, { member, kind }: Evidence): void {
-    hold(this.#facts.liars.has(member), this.name, () => `honest member ${member} is accused of ${kind} by ${by}`);
+    hold(this.#liars.has(member), this.name, () => `honest member ${member} is accused of ${kind} by ${by}`);
   }
 }

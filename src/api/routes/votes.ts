@@ -1,10 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import { failure, QuorateError } from '../../core/errors.ts';
 import type { NodeService } from '../../node/service.ts';
-import type { VoteService, VoteView } from '../../node/votes/vote-service.ts';
-import { certificateDocument } from '../../verify/document.ts';
+import type { OpenedVote, VoteService, VoteState, VoteView } from '../../node/votes/vote-service.ts';
+import { certificateDocument, type CertificateDocument, type DecidedItem } from '../../verify/document.ts';
 import { evidenceDocument } from '../../verify/evidence-document.ts';
 import { route, type Route } from '../route.ts';
-import { ballotBody, noQuery, voteBody, voteParams, voteQuery, votesQuery } from '../schemas.ts';
+import { ballotBody, noQuery, type VoteBody, voteParams, voteQuery, votesBody, votesQuery } from '../schemas.ts';
 
 /** How long other nodes have to tell of a vote that this one has not heard of. */
 const seekMs = 500;
@@ -13,17 +14,16 @@ export const voteRoutes = (node: NodeService): Route[] => [
   route({
     method: 'POST',
     path: '/v1/votes',
-    summary: 'Put something to the vote of the members; wait: milliseconds to wait for the certificate',
+    summary: 'Put something, or up to 1000 things, to the vote of the members; wait: milliseconds to wait for the certificate',
     query: noQuery,
-    body: voteBody,
-    handle: async ({ body: { wait, payload, ...request }, header, signal }) => {
+    body: votesBody,
+    handle: async ({ body, header, signal }) => {
       const votes = votesOf(node);
-      const id = await node.openVote(
-        { ...request, minSupport: request.minSupport, payload: bytesOf(payload) },
-        { signal, idempotencyKey: header('idempotency-key') },
-      );
-      if (wait !== undefined) await node.waitForVote(id, wait, signal);
-      return { status: 201, body: viewOf(votes, id) };
+      const key = header('idempotency-key');
+      if (Array.isArray(body)) return { body: await openMany(node, votes, body, { signal, idempotencyKey: key }) };
+      const { id, item } = await open(node, body, key);
+      if (body.wait !== undefined) await node.waitForVote(id, body.wait, signal);
+      return { status: 201, body: viewOf(votes, id, item) };
     },
   }),
   route({
@@ -51,11 +51,11 @@ export const voteRoutes = (node: NodeService): Route[] => [
     summary: 'A vote, with its certificate once there is one; wait for it with wait',
     params: voteParams,
     query: voteQuery,
-    handle: async ({ params: { id }, query: { wait }, signal }) => {
+    handle: async ({ params: { id }, query: { wait, item }, signal }) => {
       const votes = votesOf(node);
       if (votes.view(id) === undefined) await node.waitForVote(id, seekMs, signal);
       if (votes.view(id) !== undefined && wait !== undefined) await node.waitForVote(id, wait, signal);
-      return { body: viewOf(votes, id) };
+      return { body: viewOf(votes, id, item) };
     },
   }),
   route({
@@ -79,11 +79,61 @@ function votesOf({ votes }: NodeService): VoteService {
   return votes;
 }
 
-function viewOf(votes: VoteService, id: string): unknown {
-  const view = votes.view(id);
+interface OpenOptions {
+  readonly signal: AbortSignal;
+  readonly idempotencyKey: string | undefined;
+}
+
+/** Resolves once the vote is durable. */
+function open(node: NodeService, body: VoteBody, idempotencyKey: string | undefined): Promise<OpenedVote> {
+  const { wait: _wait, payload, bundle, ...request } = body;
+  const { minSupport } = request;
+  return node.openVote({ ...request, minSupport, payload: bytesOf(payload), mayBundle: bundle === true }, { idempotencyKey });
+}
+
+/** Each in its place, how it ended or why it was refused, and each certificate once: the items of a bundle share theirs. */
+async function openMany(node: NodeService, votes: VoteService, bodies: readonly VoteBody[], { signal, idempotencyKey: key }: OpenOptions) {
+  // Each vote that is waited for listens.
+  setMaxListeners(0, signal);
+  const opened = await Promise.all(bodies.map((body, i) => open(node, body, key && `${key}/${i}`).catch(refusalOf)));
+  const waits = new Map<string, number>();
+  for (const [i, each] of opened.entries()) if ('id' in each) waits.set(each.id, Math.max(waits.get(each.id) ?? 0, bodies[i]?.wait ?? 0));
+  await Promise.all([...waits].filter(([, wait]) => wait > 0).map(([id, wait]) => node.waitForVote(id, wait, signal)));
+  const certificates = new Map<string, CertificateDocument>();
+  for (const id of waits.keys()) {
+    const certificate = votes.view(id)?.certificate;
+    if (certificate !== undefined) certificates.set(id, certificateDocument(certificate, votes.configuration));
+  }
+  const items = opened.map((each) => ('id' in each ? { ...each, ...resultOf(certificates.get(each.id)?.items[each.item]) } : each));
+  return { items, certificates: [...certificates.values()] };
+}
+
+function resultOf(item: DecidedItem | undefined): { readonly state: VoteState; readonly outcome?: string } {
+  if (item === undefined) return { state: 'open' };
+  return item.result === 'decided' ? { state: 'decided', outcome: item.option } : { state: 'no_consensus', outcome: item.reason };
+}
+
+function refusalOf(error: unknown): { readonly code: string; readonly detail: string } {
+  if (!(error instanceof QuorateError)) throw error;
+  const { code, detail } = error.failure;
+  return { code, detail };
+}
+
+function known(votes: VoteService, id: string, item?: number): VoteView {
+  const view = votes.view(id, item);
   if (view === undefined) throw new QuorateError(failure('not_found', `there is no vote ${id}`));
+  return view;
+}
+
+function viewOf(votes: VoteService, id: string, item?: number): unknown {
+  const view = known(votes, id, item);
   const { certificate, ...rest } = view;
-  return { ...shown(rest), ...(certificate === undefined ? {} : { certificate: certificateDocument(certificate, votes.configuration) }) };
+  return {
+    ...shown(rest),
+    ...(certificate === undefined
+      ? {}
+      : { certificate: certificateDocument(certificate, votes.configurationOf(certificate.attestation.epoch)) }),
+  };
 }
 
 const shown = ({ payload, ...view }: Omit<VoteView, 'certificate'>) => ({

@@ -19,6 +19,8 @@ export interface BadGuard {
 export interface DoorPorts {
   readonly raft: Raft;
   readonly guard: Guard | undefined;
+  /** This node's log may not be the cluster's. */
+  readonly isDiverged: () => boolean;
   readonly counters: ReplicaCounters;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -68,7 +70,7 @@ export class Door {
     if (this.#liar?.leader === from && this.#liar.term === message.term) return false;
     if (from === raft.id || message.type !== 'AppendEntries' || !message.entries.some(isGuarded)) return true;
     // It is sent again.
-    if (guard.isHeld) return false;
+    if (guard.isHeld || (this.#ports.isDiverged() && message.entries.some(({ kind }) => kind === 'guarded'))) return false;
     const breach = guard.flawOf(message, raft);
     if (breach === undefined) return true;
     this.#accuse({ leader: from, term: message.term, ...breach, seenMs: this.#ports.clock.unixMs() });

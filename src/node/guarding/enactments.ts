@@ -14,6 +14,8 @@ export type EnactQuestion = Extract<Question, { readonly kind: 'enact' }>;
 export interface EnactmentPorts {
   readonly raft: Raft;
   readonly guard: Guard | undefined;
+  /** Why nothing guarded is taken while this node's log may not be the cluster's. */
+  readonly doubt: () => Failure | undefined;
   /** The leader's clock for stamps. */
   readonly now: () => number;
 }
@@ -35,14 +37,17 @@ export class Enactments {
   }
 
   answer({ action, certificate }: EnactQuestion, state: ClusterState, respond: Respond): void {
-    const { raft, guard, now } = this.#ports;
+    const { raft, guard, doubt, now } = this.#ports;
     const refuse = (failed: Failure): void => respond({ kind: 'failure', failure: failed });
     if (guard === undefined) return refuse(failure('unavailable', 'this cluster has no keys to verify certificates with'));
     const id = decodeCertificate(guard.hashes, certificate)?.proposal.id;
     const known = id && state.decisions.get(id, action.subject);
     if (known !== undefined) return respond({ kind: 'enacted', index: known.index });
+    const doubted = doubt();
+    if (doubted !== undefined) return refuse(doubted);
     const entry = { ts: now(), certificate, ...action };
-    const judged = guard.admit(entry);
+    // Behind what this leader has in its log: a change of the members that is not applied yet ends its epoch there.
+    const judged = guard.admit(entry, raft.changesUpTo(raft.status().lastIndex));
     if (!judged.ok) return refuse(failure('bad_certificate', `the certificate does not permit this: ${judged.detail}`));
     if (this.#pending.size >= maxPending) return refuse(failure('overloaded', 'too many decisions are on their way'));
     const proposed = raft.propose(encodeGuarded(entry), 1, 'guarded');

@@ -67,6 +67,7 @@ export class Guard {
   #epochs: readonly EpochConfiguration[];
   /** Where Raft is; undefined while a snapshot is read, whose epochs are not known yet. */
   #place: Place | undefined;
+  #from: LogIndex = 0;
   /** Changes that Raft goes by and the state has not come to. */
   readonly #links = new Map<LogIndex, EpochLink>();
 
@@ -83,6 +84,16 @@ export class Guard {
   /** The newest epoch that this node has verified. */
   get current(): EpochConfiguration {
     return this.#epochs.at(-1) ?? this.founding;
+  }
+
+  /** The index of the log where it began; 0 when this node began later. */
+  get currentFrom(): LogIndex {
+    return this.#from;
+  }
+
+  /** The members of an epoch, if this node has verified them. */
+  configurationOf(epoch: number): EpochConfiguration | undefined {
+    return this.#epochs[epoch];
   }
 
   /** A change of the voters needs a certificate now. */
@@ -114,6 +125,7 @@ export class Guard {
         `the state's members do not follow from the genesis: ${chain === undefined ? 'a configuration is malformed' : `epoch ${chain.epoch}: ${chain.detail}`}`,
       );
     this.#epochs = chain.configurations;
+    this.#from = 0;
     this.#links.clear();
     if (!isOf(this.current, configuration.voters)) throw new Error(`the voters are not the members of epoch ${this.current.epoch}`);
     this.#place = { configuration, epoch: this.current };
@@ -131,13 +143,8 @@ export class Guard {
   ): Breach | undefined {
     // Raft refuses it, or knows all of it.
     if (raft.termAt(prevLogIndex) !== prevLogTerm) return undefined;
-    let place = this.#place;
+    let place = this.#placeAfter(raft.changesUpTo(prevLogIndex));
     if (place === undefined) return undefined;
-    for (const entry of raft.changesUpTo(prevLogIndex)) {
-      // It was judged when it came.
-      const step = this.#step(place, entry);
-      if (step.ok) place = step.place;
-    }
     for (const entry of entries) {
       if (entry.index <= raft.appliedIndex) continue;
       if (entry.kind === 'configuration') {
@@ -166,9 +173,10 @@ export class Guard {
     return failure('bad_certificate', `the certificate does not permit this change: ${detail}`, { flaw: flaw.code });
   }
 
-  /** Whether a guarded entry may enter the log now. */
-  admit(entry: GuardedEntry): Judged {
-    return this.#place === undefined ? { ok: false, detail: notKnown } : this.#check(entry, this.#place.epoch);
+  /** Whether a guarded entry may enter the log now, behind the `changes` of the members that are in it and not yet applied. */
+  admit(entry: GuardedEntry, changes: readonly Entry[]): Judged {
+    const place = this.#placeAfter(changes);
+    return place === undefined ? { ok: false, detail: notKnown } : this.#check(entry, place.epoch);
   }
 
   // As the log is applied.
@@ -183,6 +191,7 @@ export class Guard {
     if (step.link !== undefined) {
       this.#epochs = [...this.#epochs, step.link.configuration];
       this.#links.set(entry.index, step.link);
+      this.#from = entry.index;
     }
     return true;
   }
@@ -213,6 +222,14 @@ export class Guard {
     const { epoch, proposer, proposerSeq, notAfterMs } = proposal;
     const digest = payloadDigest(hashes, action.payload);
     return { ok: true, ts, command: { ...action, proposal: id, payloadDigest: digest, epoch, proposer, proposerSeq, notAfterMs } };
+  }
+
+  /** These were judged when they came. */
+  #placeAfter(changes: readonly Entry[]): Place | undefined {
+    return changes.reduce<Place | undefined>((place, entry) => {
+      const step = place && this.#step(place, entry);
+      return step?.ok === true ? step.place : place;
+    }, this.#place);
   }
 
   #step(place: Place, entry: Entry): Step {

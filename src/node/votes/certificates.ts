@@ -1,7 +1,10 @@
 import { type Digest, digest } from '../../byzantine/digest.ts';
 import { type Certificate, decodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes } from '../../byzantine/crypto.ts';
+import { isSuccession } from '../../byzantine/epoch-chain.ts';
+import { approval } from '../../byzantine/guard.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
+import { copyBytes } from '../../core/bytes.ts';
 import type { Boot } from './boot.ts';
 import type { Flush } from './flush.ts';
 import { certificateChange, forgetCertificate } from './vote-records.ts';
@@ -24,6 +27,10 @@ export class Certificates {
   readonly #hashes: Hashes;
   /** Oldest first. As bytes: so many certificates, taken apart, would keep the garbage collector busy. */
   readonly #certificates: Map<ProposalId, Uint8Array>;
+  /** The one that was read last: whoever asks for one item of a bundle mostly asks for the next, too. */
+  #latest: Certificate | undefined;
+  /** By epoch: the vote by which its members approved others to take their place. */
+  readonly #successors = new Map<number, ProposalId>();
   /** Votes that a client asked for and that are not known here, oldest first. */
   readonly #sought = new Set<ProposalId>();
   readonly #onAdded: (certificate: Certificate) => void;
@@ -37,6 +44,7 @@ export class Certificates {
     this.#onAdded = onAdded;
     const oldestFirst = stored.toSorted((a, b) => orderOf(a.certificate) - orderOf(b.certificate));
     this.#certificates = new Map(oldestFirst.map(({ certificate, bytes }) => [certificate.proposal.id, bytes]));
+    for (const { certificate } of stored) this.#noteSuccessor(certificate);
   }
 
   /** As it travels. */
@@ -45,8 +53,10 @@ export class Certificates {
   }
 
   get(id: ProposalId): Certificate | undefined {
+    if (this.#latest?.proposal.id === id) return this.#latest;
     const bytes = this.#certificates.get(id);
-    return bytes && decodeCertificate(this.#hashes, bytes);
+    if (bytes !== undefined) this.#latest = decodeCertificate(this.#hashes, bytes);
+    return bytes && this.#latest;
   }
 
   has(id: ProposalId): boolean {
@@ -61,12 +71,13 @@ export class Certificates {
   add({ certificate, bytes }: Certified): void {
     const { id } = certificate.proposal;
     this.#sought.delete(id);
-    this.#certificates.set(id, bytes);
+    this.#certificates.set(id, copyBytes(bytes));
+    this.#noteSuccessor(certificate);
     this.#flush.save(certificateChange(id, bytes));
-    const [oldest] = this.#certificates.keys();
-    if (this.#certificates.size > maxCertificates && oldest !== undefined) this.#forget(oldest);
+    if (this.#certificates.size > maxCertificates) this.#forgetOldest();
     this.#flush.afterSave(() => {
       this.#onAdded(certificate);
+      this.#latest = certificate;
       const watchers = this.#watchers.get(id) ?? [];
       this.#watchers.delete(id);
       for (const watcher of watchers) watcher();
@@ -91,6 +102,29 @@ export class Certificates {
       watchers.delete(listener);
       if (watchers.size === 0 && this.#watchers.get(id) === watchers) this.#watchers.delete(id);
     };
+  }
+
+  /** Members of an epoch have approved others to take their place. */
+  hasSuccessor(epoch: number): boolean {
+    return this.#successors.has(epoch);
+  }
+
+  /** Oldest first. */
+  all(): readonly Certified[] {
+    return [...this.#certificates.entries()].flatMap(([id, bytes]) => {
+      const certificate = this.get(id);
+      return certificate === undefined ? [] : [{ certificate, bytes }];
+    });
+  }
+
+  #noteSuccessor({ attestation: { epoch, outcome }, proposal: { id, proposal } }: Certificate): void {
+    if (isSuccession(proposal.kind) && outcome.some((choice) => proposal.options[choice] === approval)) this.#successors.set(epoch, id);
+  }
+
+  #forgetOldest(): void {
+    // That there is a successor must not be forgotten before its epoch begins.
+    const lasting = new Set(this.#successors.values());
+    for (const id of this.#certificates.keys()) if (!lasting.has(id)) return this.#forget(id);
   }
 
   /** A certificate makes room. Its proposal must not be voted on again if somebody brings it back. */

@@ -2,7 +2,7 @@ import type { MemberIndex } from '../../byzantine/epoch.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 import type { FrameRecord } from '../../byzantine/records.ts';
 
-/** Records that are kept at most; those of the vote that waits longest go first. */
+/** Records that are kept at most; each member has its share, so that one that floods pushes out nothing. */
 const maxEarly = 4096;
 /** How long records wait for their proposal, and how often it is asked for. */
 const earlyMs = 5000;
@@ -20,16 +20,21 @@ interface Early {
 /** What came of votes before their proposals did. The proposal is most likely on its way from its proposer; when it still isn't here after a moment it is asked for. */
 export class EarlyRecords {
   readonly #votes = new Map<ProposalId, Early>();
-  #count = 0;
+  /** Records by sender. */
+  readonly #counts: number[];
+
+  constructor(members: number) {
+    this.#counts = Array.from({ length: members }, () => 0);
+  }
 
   has(id: ProposalId): boolean {
     return this.#votes.has(id);
   }
 
   add(from: MemberIndex, id: ProposalId, record: VoteWord, nowMs: number): void {
-    const [longest] = this.#votes.keys();
-    if (this.#count >= maxEarly && longest !== undefined) this.take(longest);
-    this.#count++;
+    const count = this.#counts[from] ?? 0;
+    if (count >= maxEarly / this.#counts.length) return;
+    this.#counts[from] = count + 1;
     const waiting = this.#votes.get(id);
     if (waiting === undefined) this.#votes.set(id, { records: [{ from, record }], sinceMs: nowMs, askedMs: nowMs });
     else waiting.records.push({ from, record });
@@ -39,7 +44,7 @@ export class EarlyRecords {
     const early = this.#votes.get(id);
     if (early === undefined) return [];
     this.#votes.delete(id);
-    this.#count -= early.records.length;
+    for (const { from } of early.records) this.#counts[from] = (this.#counts[from] ?? 0) - 1;
     return early.records;
   }
 

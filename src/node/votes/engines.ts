@@ -65,7 +65,7 @@ export class Engines {
     }
     for (const [instance, memory] of memories) {
       // With a certificate there is nothing left to remember.
-      if (open.has(instance.proposal.id)) flush.save(...memoryChanges(instance.proposal.id, memory, instance.savedWitnesses));
+      if (open.has(instance.proposal.id)) flush.save(...memoryChanges(instance.proposal.id, memory, instance.saved));
     }
     return votes;
   }
@@ -145,7 +145,7 @@ export class Engines {
     for (const payload of missing) if (asked !== undefined) links.push(asked, { type: 'get', digest: payload });
     if (attested !== undefined) links.pushToAll({ type: 'attestation', attestation: attested });
     if (attested !== undefined || instance.engine === undefined) links.pushToAll({ type: 'get', digest: instance.proposal.id });
-    else if (missing.length === 0 && !instance.hasAttestations && !spreads) instance.remindAtMs = Number.POSITIVE_INFINITY;
+    else if (instance.isComplete && !instance.hasAttestations && !spreads) instance.remindAtMs = Number.POSITIVE_INFINITY;
   }
 
   /** Sends this node's own proposal again to who has said nothing of it: whoever has no opinion yet says nothing, and may not know of the vote. */

@@ -9,8 +9,10 @@ import type { MemberIndex } from '../../byzantine/epoch.ts';
 import type { DoubleAttestation } from '../../byzantine/evidence.ts';
 import type { Motion } from '../../byzantine/motion.ts';
 import type { SignedProposal } from '../../byzantine/proposal.ts';
+import type { Memory } from '../../byzantine/ready.ts';
 import type { Witness } from '../../byzantine/witness.ts';
 import { equalBytes } from '../../core/bytes.ts';
+import { type Saved, savedOf } from './vote-records.ts';
 
 /** Until a certificate is whole its parts are sent again: after the time of a view, and twice as long each time. */
 const maxReminderMs = 2000;
@@ -23,7 +25,8 @@ export class Instance {
   readonly engine: Engine | undefined;
   readonly #attestations: Attestations;
   readonly payloads: Map<Digest, Uint8Array>;
-  readonly savedWitnesses: Set<Digest>;
+  readonly #payloadCount: number;
+  readonly saved: Saved;
   /** The choice that this node's one ballot has, as soon as it is given. */
   choice: number | undefined;
   attested: SignedAttestation | undefined;
@@ -43,7 +46,7 @@ export class Instance {
     proposal: SignedProposal,
     trust: Trust,
     payloads: ReadonlyMap<Digest, Uint8Array>,
-    savedWitnesses: Iterable<Digest>,
+    memory: Memory | undefined,
     viewMs: () => number,
     engineOf: ((motion: Motion) => Engine) | undefined,
   ) {
@@ -59,12 +62,18 @@ export class Instance {
     };
     this.#attestations = new Attestations(proposal, trust);
     this.payloads = new Map(payloads);
-    this.savedWitnesses = new Set(savedWitnesses);
+    this.#payloadCount = new Set(content.items.map(({ payloadDigest }) => payloadDigest)).size;
+    this.saved = savedOf(memory);
     this.engine = engineOf?.(this.motion);
   }
 
   get ballots(): readonly (Ballot | undefined)[] {
     return this.engine?.ballots ?? [];
+  }
+
+  /** All that the vote is about is here. */
+  get isComplete(): boolean {
+    return this.payloads.size === this.#payloadCount;
   }
 
   /** Digests of payloads that are not here yet. */

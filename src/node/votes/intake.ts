@@ -1,7 +1,7 @@
 import { checkCertificate, decodeCertificate, type Trust } from '../../byzantine/certificate.ts';
 import type { Digest } from '../../byzantine/digest.ts';
 import { decodeSignedProposal, encodeSignedProposal } from '../../byzantine/encoding.ts';
-import type { MemberIndex } from '../../byzantine/epoch.ts';
+import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 import { invalidField } from '../../byzantine/proposal-validity.ts';
 import type { FrameRecord } from '../../byzantine/records.ts';
@@ -17,6 +17,8 @@ import type { VoteLinks } from './vote-links.ts';
 
 export interface IntakeParts {
   readonly trust: Trust;
+  /** The members of an epoch, as far as this node has verified them. */
+  readonly configurationOf: (epoch: number) => EpochConfiguration | undefined;
   readonly boot: Boot;
   readonly open: OpenVotes;
   readonly certificates: Certificates;
@@ -41,17 +43,11 @@ export class Intake {
 
   take(from: MemberIndex, record: FrameRecord): void {
     if (this.#patience.isOverWith(from, this.#parts.nowMs())) return;
-    const before = this.refused;
-    this.#sort(from, record);
-    if (this.refused > before) this.#patience.spend(from);
-  }
-
-  #sort(from: MemberIndex, record: FrameRecord): void {
     switch (record.type) {
       case 'proposal':
-        return this.#onProposal(record.bytes);
+        return this.#onProposal(from, record.bytes);
       case 'certificate':
-        return this.#onCertificate(record.bytes);
+        return this.#onCertificate(from, record.bytes);
       case 'get':
         return this.#onGet(from, record.digest);
       case 'blob':
@@ -86,28 +82,31 @@ export class Intake {
     });
   }
 
-  #onProposal(bytes: Uint8Array): void {
+  #onProposal(from: MemberIndex, bytes: Uint8Array): void {
     const { trust, boot, open, certificates, opinions, early, nowMs } = this.#parts;
     const signed = decodeSignedProposal(trust.hashes, bytes);
     if (signed !== undefined && (open.has(signed.id) || certificates.has(signed.id))) return;
-    if (signed === undefined || invalidField(signed, trust.configuration, trust.verify) !== undefined) return void this.refused++;
+    if (signed === undefined || invalidField(signed, trust.configuration, trust.verify) !== undefined) return this.#refuse(from);
     const { proposer, proposerSeq } = signed.proposal;
     if (proposerSeq <= boot.forgottenOf(signed.proposal) || !open.hasRoomFor(proposer, 0)) return;
     const instance = open.begin(signed);
-    if (instance.missing.length > 0) instance.arm(nowMs());
+    if (!instance.isComplete) instance.arm(nowMs());
     opinions.consider(instance);
-    for (const { from, record } of early.take(signed.id)) this.#onVote(from, signed.id, record);
+    for (const each of early.take(signed.id)) this.#onVote(each.from, signed.id, each.record);
   }
 
-  #onCertificate(bytes: Uint8Array): void {
+  #onCertificate(from: MemberIndex, bytes: Uint8Array): void {
     const { trust, open, certificates, early, engines } = this.#parts;
     const certificate = decodeCertificate(trust.hashes, bytes);
-    if (certificate === undefined) return void this.refused++;
+    if (certificate === undefined) return this.#refuse(from);
     const { id } = certificate.proposal;
     // Of a vote that nobody here wants to know about.
     if (certificates.has(id) || !(open.has(id) || early.has(id) || certificates.isSought(id))) return;
-    if (checkCertificate(certificate, trust).length === 0) engines.end({ certificate, bytes });
-    else this.refused++;
+    // A vote of an earlier epoch is still sought by who was away.
+    const configuration = this.#parts.configurationOf(certificate.attestation.epoch);
+    if (configuration !== undefined && checkCertificate(certificate, { ...trust, configuration }).length === 0)
+      engines.end({ certificate, bytes });
+    else this.#refuse(from);
   }
 
   /** A digest names a vote or a payload. */
@@ -137,12 +136,15 @@ export class Intake {
     if (record.type === 'attestation') {
       const verdict = instance.attest(record.attestation);
       if (typeof verdict === 'object') evidence.add(verdict);
-      else if (verdict === 'refused') this.refused++;
+      else if (verdict === 'refused') this.#refuse(from);
       instance.arm(nowMs());
-    } else {
-      if (instance.engine?.step(from, record, nowMs()).type === 'rejected') this.refused++;
-    }
+    } else if (instance.engine?.step(from, record, nowMs()).type === 'rejected') this.#refuse(from);
     open.touch(instance);
+  }
+
+  #refuse(from: MemberIndex): void {
+    this.refused++;
+    this.#patience.spend(from);
   }
 
   /** Of a vote that is over here, or whose proposal hasn't come. */

@@ -6,6 +6,7 @@ import type { MemberIndex } from '../../byzantine/epoch.ts';
 import { type Proposal, type ProposalId, proposalLimits, type SignedProposal } from '../../byzantine/proposal.ts';
 import { invalidField } from '../../byzantine/proposal-validity.ts';
 import { byzantineQuorum, faultTolerance } from '../../byzantine/quorum.ts';
+import { defined } from '../../core/assert.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type Failure, failure } from '../../core/errors.ts';
 import type { NodeId } from '../../core/ids.ts';
@@ -16,7 +17,7 @@ import type { OpenVotes } from './open-votes.ts';
 import type { Opinions } from './opinions.ts';
 import { Repeats } from './repeats.ts';
 import type { VoteLinks } from './vote-links.ts';
-import type { VoteRequest } from './vote-service.ts';
+import type { OpenedVote, VoteRequest } from './vote-service.ts';
 
 /** A payload up to this size travels with its proposal; a larger one is asked for. */
 const sentAlongBytes = 4096;
@@ -46,32 +47,46 @@ export class NewVotes {
     this.#proposerSeq = parts.boot.forgottenOf({ proposer: parts.self });
   }
 
-  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<ProposalId>) => void): void {
-    const opened = (key === undefined ? undefined : this.#repeats.find(key, request)) ?? this.#propose(request);
-    if (typeof opened !== 'string') return done({ ok: false, failure: opened });
-    if (key !== undefined) this.#repeats.keep(key, request, opened);
-    return this.#parts.flush.afterSave(() => done({ ok: true, value: opened }));
+  /** One vote about this request alone. Answers once it is durable here. */
+  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<OpenedVote>) => void): void {
+    const opened = (key === undefined ? undefined : this.#repeats.find(key, request)) ?? this.#propose([request]);
+    if (key !== undefined && typeof opened === 'string') this.#repeats.keep(key, request, opened);
+    this.#answer(opened, done);
   }
 
-  #propose(request: VoteRequest): ProposalId | Failure {
+  /** One vote about all of the requests, which are alike but for subject and payload. */
+  openBundle(requests: readonly VoteRequest[], done: (answer: Answer<OpenedVote>) => void): void {
+    this.#answer(this.#propose(requests), done);
+  }
+
+  #answer(opened: ProposalId | Failure, done: (answer: Answer<OpenedVote>) => void): void {
+    if (typeof opened !== 'string') return done({ ok: false, failure: opened });
+    return this.#parts.flush.afterSave(() => done({ ok: true, value: { id: opened, item: 0 } }));
+  }
+
+  #propose(requests: readonly VoteRequest[]): ProposalId | Failure {
     const { trust, sign, clock, open, opinions, links } = this.#parts;
-    const refused = this.#refusal(request);
+    const refused = this.refusal(requests);
     if (refused !== undefined) return refused;
-    const proposal = this.#proposalOf(request);
+    const proposal = this.#proposalOf(requests);
     const id = proposalId(trust.hashes, proposal);
     const signed: SignedProposal = { id, proposal, signature: sign(proposalMessage(id)) };
-    const field = invalidField(signed, trust.configuration, trust.verify);
+    // The signature is this node's own.
+    const field = invalidField(signed, trust.configuration, () => true);
     if (field !== undefined) return failure('invalid_argument', `body ${field}: not valid in this cluster`, { path: field, in: 'body' });
     const instance = open.begin(signed);
-    open.hold(request.payload);
     links.pushToAll({ type: 'proposal', bytes: encodeSignedProposal(signed) });
-    if (request.payload.length > 0 && request.payload.length <= sentAlongBytes) links.pushToAll({ type: 'blob', bytes: request.payload });
+    for (const { payload } of requests) {
+      open.hold(payload);
+      if (payload.length > 0 && payload.length <= sentAlongBytes) links.pushToAll({ type: 'blob', bytes: payload });
+    }
     instance.arm(clock.monotonicMs());
     opinions.consider(instance);
     return id;
   }
 
-  #refusal({ payload }: VoteRequest): Failure | undefined {
+  /** Why nothing of it is sent; undefined when it may be. */
+  refusal(requests: readonly VoteRequest[]): Failure | undefined {
     const { self, trust, open, links, isReachable } = this.#parts;
     const { members } = trust.configuration;
     const n = members.length;
@@ -83,13 +98,15 @@ export class NewVotes {
         reachable,
         needed,
       });
-    if (payload.length > proposalLimits.payloadBytes)
+    if (requests.some(({ payload }) => payload.length > proposalLimits.payloadBytes))
       return failure('too_large', `body payload: at most ${proposalLimits.payloadBytes} bytes`, { path: 'payload', in: 'body' });
-    return open.hasRoomFor(self, payload.length) ? undefined : failure('overloaded', 'too many votes are open at this node');
+    const payloadBytes = requests.reduce((sum, { payload }) => sum + payload.length, 0);
+    return open.hasRoomFor(self, payloadBytes) ? undefined : failure('overloaded', 'too many votes are open at this node');
   }
 
-  #proposalOf({ kind, subject, payload, options, minSupport, timeoutMs, validMs }: VoteRequest): Proposal {
+  #proposalOf(requests: readonly VoteRequest[]): Proposal {
     const { self, trust, clock } = this.#parts;
+    const { kind, options, minSupport, timeoutMs, validMs } = defined(requests[0], 'a vote is about something');
     const { cluster, epoch, members } = trust.configuration;
     const unixMs = clock.unixMs();
     this.#proposerSeq = Math.max(this.#proposerSeq + 1, unixMs);
@@ -97,7 +114,7 @@ export class NewVotes {
       cluster,
       epoch,
       kind,
-      items: [{ subject, payloadDigest: digestOf(trust.hashes.sha256(payload)) }],
+      items: requests.map(({ subject, payload }) => ({ subject, payloadDigest: digestOf(trust.hashes.sha256(payload)) })),
       options: options.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
       minSupport: minSupport ?? byzantineQuorum(members.length),
       proposer: self,

@@ -123,7 +123,8 @@ export class OpenVotes {
       votes?.delete(instance);
       if (votes?.size === 0) this.#byPayload.delete(payloadDigest);
     }
-    this.#parts.flush.save(...forgetInstance(id, instance.savedWitnesses, instance.payloads.keys()));
+    const payloads = [...instance.payloads.keys()].filter((name) => name !== this.#emptyPayload);
+    this.#parts.flush.save(...forgetInstance(id, instance.saved, payloads));
   }
 
   /** The vote's engine may have something to do this turn. */
@@ -139,8 +140,7 @@ export class OpenVotes {
 
   #add(signed: SignedProposal, payloads: ReadonlyMap<Digest, Uint8Array>, memory: Memory | undefined): Instance {
     const { proposer, items } = signed.proposal;
-    const witnesses = memory?.witnesses.map(({ value }) => value) ?? [];
-    const instance = new Instance(signed, this.#parts.trust, payloads, witnesses, this.#parts.viewMs, this.#engineFor(signed, memory));
+    const instance = new Instance(signed, this.#parts.trust, payloads, memory, this.#parts.viewMs, this.#engineFor(signed, memory));
     this.#instances.set(signed.id, instance);
     this.#byProposer[proposer] = (this.#byProposer[proposer] ?? 0) + 1;
     this.#payloadBytes += instance.payloadBytes;

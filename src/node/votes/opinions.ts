@@ -1,3 +1,5 @@
+import { isSuccession } from '../../byzantine/epoch-chain.ts';
+import { approval } from '../../byzantine/guard.ts';
 import { failure, type FailureCode } from '../../core/errors.ts';
 import type { Answer } from '../service.ts';
 import { type Certificates, digestIn } from './certificates.ts';
@@ -24,21 +26,25 @@ export class Opinions {
 
   /** Approves at once what the policy approves, when all that the vote is about is here. */
   consider(instance: Instance): void {
-    const { kind, options } = instance.proposal.proposal;
-    const approve = options.indexOf('approve');
+    const { proposal } = instance.proposal;
+    const approve = proposal.options.indexOf(approval);
+    if (instance.isComplete && this.approves(proposal) && !this.#isBarred(instance, approve)) this.#cast(instance, approve);
+  }
+
+  /** True when nobody has to be asked. */
+  approves({ kind, options }: { readonly kind: string; readonly options: readonly string[] }): boolean {
     const { autoApprove } = this.#parts;
-    if (approve < 0 || instance.missing.length > 0 || !(autoApprove.includes(kind) || autoApprove.includes('*'))) return;
-    this.#cast(instance, approve);
+    return options.includes(approval) && (autoApprove.includes(kind) || autoApprove.includes('*'));
   }
 
   /** Open votes of these kinds that wait for this node's opinion, oldest first; at most `limit`. */
   questions(kinds: ReadonlySet<string>, limit: number): readonly VoteQuestion[] {
     const questions: VoteQuestion[] = [];
-    for (const { proposal, choice, engine, missing } of this.#parts.open) {
+    for (const { proposal, choice, engine, isComplete } of this.#parts.open) {
       if (questions.length === limit) break;
       const { kind, options, items } = proposal.proposal;
       const [item] = items;
-      if (item === undefined || !kinds.has(kind) || choice !== undefined || engine === undefined || missing.length > 0) continue;
+      if (item === undefined || !kinds.has(kind) || choice !== undefined || engine === undefined || !isComplete) continue;
       questions.push({ type: 'vote', id: proposal.id, kind, subject: item.subject, payloadDigest: item.payloadDigest, options });
     }
     return questions;
@@ -60,10 +66,29 @@ export class Opinions {
     if (choice < 0) return refuse('invalid_argument', `body choice: ${JSON.stringify(option)} is not one of ${options.join(', ')}`);
     if (instance.engine === undefined)
       return refuse('unavailable', 'this node lost what it had voted: it does not vote before the members change');
-    if (instance.missing.length > 0) return refuse('unavailable', 'what the vote is about has not arrived here yet');
+    if (!instance.isComplete) return refuse('unavailable', 'what the vote is about has not arrived here yet');
+    if (instance.choice === undefined && this.#isBarred(instance, choice))
+      return refuse(
+        'wrong_state',
+        'this node has approved another change of the members in this epoch; once that has failed it may approve this one',
+      );
     if (instance.choice === undefined && !this.#cast(instance, choice)) return refuse('already_voted', 'this node has cast its ballot');
     if (!instance.hasChosen(choice)) return refuse('already_voted', `this node has voted ${options[instance.choice ?? 0] ?? 'otherwise'}`);
     return flush.afterSave(() => done({ ok: true, value: undefined }));
+  }
+
+  /**
+   * An epoch has one successor: an honest member approves a change of the members only when every other one that it approved in the epoch has ended without
+   * approval. Two approved ones would share an honest member that approved both (docs/decisions/0012).
+   */
+  #isBarred({ proposal: { id, proposal } }: Instance, choice: number): boolean {
+    if (!isSuccession(proposal.kind) || proposal.options[choice] !== approval) return false;
+    const { open, certificates } = this.#parts;
+    for (const { proposal: other, choice: chosen } of open) {
+      const { kind, options } = other.proposal;
+      if (other.id !== id && isSuccession(kind) && chosen !== undefined && options[chosen] === approval) return true;
+    }
+    return certificates.hasSuccessor(proposal.epoch);
   }
 
   #cast(instance: Instance, choice: number): boolean {

@@ -8,23 +8,39 @@ import { decodeEvidence, encodeEvidence } from '../../byzantine/evidence-encodin
 import type { Evidence } from '../../byzantine/evidence.ts';
 import type { ProposalId, SignedProposal } from '../../byzantine/proposal.ts';
 import type { Memory } from '../../byzantine/ready.ts';
-import { decodeRecord, encodeRecord, packRecords, unpackRecords } from '../../byzantine/records.ts';
+import { decodeRecord, encodeRecord } from '../../byzantine/records.ts';
 import type { Statement } from '../../byzantine/statement.ts';
+import type { LogIndex } from '../../core/ids.ts';
 import { concatBytes, emptyBytes } from '../../core/bytes.ts';
-import type { VoteChange, VoteRecord } from '../../storage/vote-store.ts';
+import type { VoteChange, VoteRecord, VoteStore } from '../../storage/vote-store.ts';
+import { Journal } from './journal.ts';
 
 /**
  * What a node keeps of its votes, under keys of a letter and digests:
  *
  *   `b`                 boot: how often the node started, its newest key's generation, whether it may vote, and which proposals are too old
  *   `p` proposal        a proposal that is open here
- *   `m` proposal        what this node has said of it: statement, ballot, expiry
+ *   `m` proposal        what this node has said of it: its newest statement
+ *   `v` proposal        its ballot
+ *   `x` proposal        its expiry
  *   `w` proposal value  a witness for what it has said
  *   `d` proposal digest a payload
- *   `c` proposal        a certificate; the four above are deleted with it
+ *   `c` proposal        a certificate; the six above are deleted with it
  *   `e` number          evidence, counted from 0 in four bytes, big endian
+ *
+ * Those that end with the vote, but for payloads, are in the pages of a `Journal`.
  */
-const letters = { boot: 'b', proposal: 'p', memory: 'm', witness: 'w', payload: 'd', certificate: 'c', evidence: 'e' } as const;
+const letters = {
+  boot: 'b',
+  proposal: 'p',
+  memory: 'm',
+  ballot: 'v',
+  expiry: 'x',
+  witness: 'w',
+  payload: 'd',
+  certificate: 'c',
+  evidence: 'e',
+} as const;
 type Kind = keyof typeof letters;
 
 const encoder = new TextEncoder();
@@ -32,14 +48,25 @@ const encoder = new TextEncoder();
 const key = (kind: Kind, ...digests: readonly Digest[]): Uint8Array =>
   concatBytes([encoder.encode(letters[kind]), ...digests.map(digestBytes)]);
 
+const shortLived = new Set(
+  [letters.proposal, letters.memory, letters.ballot, letters.expiry, letters.witness].map((letter) => letter.charCodeAt(0)),
+);
+
+/** The record is written anew many times, and deleted soon. */
+const isShortLived = ([letter = 0]: Uint8Array): boolean => shortLived.has(letter);
+
 /** This node's own beginnings. */
 export interface BootRecord {
   /** Above that of every start before. */
   readonly boot: number;
   /** Of its newest X25519 key. */
   readonly generation: number;
+  /** The epoch that the rest is about. */
+  readonly epoch: number;
   /** False once it has lost what it had said: it must not vote in this epoch again. */
   readonly mayVote: boolean;
+  /** Up to this index of the log it can't tell in which epochs it had voted before it lost its disk; undefined: it never lost it. */
+  readonly lostUntil?: LogIndex | undefined;
   /** For each member, the highest `proposerSeq` of its proposals that this node has forgotten: an unknown one at or below is not voted on again. */
   readonly forgotten: readonly number[];
 }
@@ -57,39 +84,57 @@ export const certificateChange = (id: ProposalId, value: Uint8Array): VoteChange
 
 export const forgetCertificate = (id: ProposalId): VoteChange => ({ key: key('certificate', id), value: undefined });
 
-export function evidenceChange(number: number, evidence: Evidence): VoteChange {
+export const evidenceChange = (number: number, evidence: Evidence): VoteChange => ({
+  key: evidenceKey(number),
+  value: encodeEvidence(evidence),
+});
+
+function evidenceKey(number: number): Uint8Array {
   const place = new Uint8Array(4);
   new DataView(place.buffer).setUint32(0, number);
-  return { key: concatBytes([key('evidence'), place]), value: encodeEvidence(evidence) };
+  return concatBytes([key('evidence'), place]);
 }
 
-/** The changes that keep a memory; `saved` are the values of the witnesses that are on disk, which is brought up to date. */
-export function memoryChanges(id: ProposalId, { statement, ballot, expiry, witnesses }: Memory, saved: Set<Digest>): VoteChange[] {
-  const records = [
-    encodeStatement(id, statement),
-    ...(ballot === undefined ? [] : [encodeRecord({ type: 'ballot', ballot })]),
-    ...(expiry === undefined ? [] : [encodeRecord({ type: 'expiry', expiry })]),
-  ];
-  const changes: VoteChange[] = [{ key: key('memory', id), value: packRecords(records)[0] ?? emptyBytes }];
-  const kept = new Set(witnesses.map(({ value }) => value));
+/** What of a memory never changes once it is on disk. */
+export interface Saved {
+  ballot: boolean;
+  expiry: boolean;
+  readonly witnesses: Set<Digest>;
+}
+
+export const savedOf = (memory: Memory | undefined): Saved => ({
+  ballot: memory?.ballot !== undefined,
+  expiry: memory?.expiry !== undefined,
+  witnesses: new Set(memory?.witnesses.map(({ value }) => value)),
+});
+
+/** The changes that keep a memory; `saved` is brought up to date. */
+export function memoryChanges(id: ProposalId, { statement, ballot, expiry, witnesses }: Memory, saved: Saved): VoteChange[] {
+  const changes: VoteChange[] = [{ key: key('memory', id), value: encodeStatement(id, statement) }];
+  if (ballot !== undefined && !saved.ballot) changes.push({ key: key('ballot', id), value: encodeRecord({ type: 'ballot', ballot }) });
+  if (expiry !== undefined && !saved.expiry) changes.push({ key: key('expiry', id), value: encodeRecord({ type: 'expiry', expiry }) });
+  saved.ballot = ballot !== undefined;
+  saved.expiry = expiry !== undefined;
   for (const witness of witnesses) {
-    if (saved.has(witness.value)) continue;
-    saved.add(witness.value);
+    if (saved.witnesses.has(witness.value)) continue;
+    saved.witnesses.add(witness.value);
     changes.push({ key: key('witness', id, witness.value), value: encodeRecord({ type: 'witness', witness }) });
   }
-  for (const value of saved) {
-    if (kept.has(value)) continue;
-    saved.delete(value);
+  for (const value of saved.witnesses) {
+    if (witnesses.some((witness) => witness.value === value)) continue;
+    saved.witnesses.delete(value);
     changes.push({ key: key('witness', id, value), value: undefined });
   }
   return changes;
 }
 
 /** Forgets an instance, for its certificate takes its place. */
-export const forgetInstance = (id: ProposalId, witnesses: Iterable<Digest>, payloads: Iterable<Digest>): VoteChange[] =>
+export const forgetInstance = (id: ProposalId, { witnesses }: Saved, payloads: Iterable<Digest>): VoteChange[] =>
   [
     key('proposal', id),
     key('memory', id),
+    key('ballot', id),
+    key('expiry', id),
     ...[...witnesses].map((v) => key('witness', id, v)),
     ...[...payloads].map((d) => key('payload', id, d)),
   ].map((each) => ({ key: each, value: undefined }));
@@ -109,8 +154,36 @@ export interface StoredVotes {
   readonly evidence: readonly Evidence[];
 }
 
-/** @throws Error when a record is not one that this program writes. */
-export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): StoredVotes {
+/** What a node holds when it begins to vote in an epoch, with what is still to be made durable and what waits for that. */
+export interface HeldVotes extends StoredVotes {
+  readonly changes: readonly VoteChange[];
+  readonly afterSave: readonly (() => void)[];
+}
+
+/** What goes on in an epoch: of another one open votes are void, and so is evidence, whose members have other numbers. */
+export function forEpoch(held: HeldVotes, epoch: number): HeldVotes {
+  if (held.boot === undefined || held.boot.epoch === epoch) return held;
+  const forgotten = held.instances.flatMap(({ proposal: { id }, memory, payloads }) =>
+    forgetInstance(id, savedOf(memory), payloads.keys()),
+  );
+  const evidence = held.evidence.map((_, number): VoteChange => ({ key: evidenceKey(number), value: undefined }));
+  return { ...held, instances: [], evidence: [], changes: [...held.changes, ...forgotten, ...evidence] };
+}
+
+/** The store with the journal in front of it, and what it holds of votes. @throws Error when a record is not one that this program writes. */
+export function openVoteStore(
+  hashes: Hashes,
+  store: VoteStore,
+  records: readonly VoteRecord[],
+): { readonly store: VoteStore; readonly held: HeldVotes } {
+  const journal = new Journal(records, isShortLived);
+  return {
+    store: { saveVotes: (changes, done) => store.saveVotes(journal.pack(changes), done) },
+    held: { ...readVotes(hashes, [...records, ...journal.records()]), changes: [], afterSave: [] },
+  };
+}
+
+function readVotes(hashes: Hashes, records: readonly VoteRecord[]): StoredVotes {
   const bytes = new Map(records.map((record) => [toHex(record.key), record.value]));
   const of = (kind: Kind, prefix = ''): [name: string, value: Uint8Array][] => {
     const start = toHex(encoder.encode(letters[kind])) + prefix;
@@ -119,13 +192,13 @@ export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): Store
     );
   };
   const [boot] = of('boot');
-  const memories = new Map(of('memory'));
+  const [memories, ballots, expiries] = [new Map(of('memory')), new Map(of('ballot')), new Map(of('expiry'))];
   return {
     boot: boot && readBoot(boot[1]),
     instances: of('proposal').map(([name, value]) => ({
       proposal: found(decodeSignedProposal(hashes, value)),
       memory: readMemory(
-        memories.get(name),
+        [memories.get(name), ballots.get(name), expiries.get(name)],
         of('witness', name).map(([, record]) => record),
       ),
       payloads: new Map(of('payload', name).map(([text, payload]) => [digest(text), payload])),
@@ -140,19 +213,18 @@ export function readVotes(hashes: Hashes, records: readonly VoteRecord[]): Store
 function readBoot(bytes: Uint8Array): BootRecord {
   const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
   const isBoot = (it: unknown): it is BootRecord =>
-    typeof it === 'object' && it !== null && 'boot' in it && 'generation' in it && 'forgotten' in it;
+    typeof it === 'object' && it !== null && 'boot' in it && 'generation' in it && 'epoch' in it && 'forgotten' in it;
   return found(isBoot(value) ? value : undefined);
 }
 
 const encodeStatement = (proposal: ProposalId, statement: Statement): Uint8Array =>
   encodeRecord({ type: 'statement', proposal, statement, seen: undefined, ballots: emptyBytes, expiries: emptyBytes, asks: false });
 
-function readMemory(bytes: Uint8Array | undefined, witnesses: readonly Uint8Array[]): Memory | undefined {
-  if (bytes === undefined) return undefined;
-  const records = found(unpackRecords(bytes));
-  const statement = records.find((record) => record.type === 'statement')?.statement;
+function readMemory(said: readonly (Uint8Array | undefined)[], witnesses: readonly Uint8Array[]): Memory | undefined {
+  const records = said.flatMap((bytes) => (bytes === undefined ? [] : [found(decodeRecord(bytes))]));
+  if (records.length === 0) return undefined;
   return {
-    statement: found(statement),
+    statement: found(records.find((record) => record.type === 'statement')?.statement),
     ballot: records.find((record) => record.type === 'ballot')?.ballot,
     expiry: records.find((record) => record.type === 'expiry')?.expiry,
     witnesses: witnesses.map((each) => {

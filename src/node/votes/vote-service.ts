@@ -18,13 +18,25 @@ export interface VoteRequest {
   readonly timeoutMs: number;
   /** How long after now the decision may be acted on. */
   readonly validMs: number;
+  /** It may share a vote with other requests, if this node's policy approves its kind. */
+  readonly mayBundle?: boolean;
+}
+
+/** Where a request's answer is found. */
+export interface OpenedVote {
+  readonly id: ProposalId;
+  /** Its place among the items of the vote. */
+  readonly item: number;
 }
 
 export type VoteState = 'open' | 'decided' | 'no_consensus';
 
-/** A vote as this node knows it. */
+/** A vote as this node knows it; of a bundle, one of its items. */
 export interface VoteView {
   readonly id: ProposalId;
+  /** Which of how many items: subject, payload, outcome and choices are this one's. */
+  readonly item: number;
+  readonly items: number;
   readonly state: VoteState;
   readonly kind: string;
   readonly subject: string;
@@ -69,10 +81,14 @@ export interface VoteQuestion {
 
 /** The votes of a node, for its front doors. */
 export interface VoteService {
+  /** Who votes now. */
   readonly configuration: EpochConfiguration;
+  /** Who voted in an epoch of which there is a certificate. */
+  configurationOf(epoch: number): EpochConfiguration;
   /** Newest first, open ones before those with a certificate. */
   list(limit: number): readonly VoteView[];
-  view(id: string): VoteView | undefined;
+  /** `item`: the first when left out. */
+  view(id: string, item?: number): VoteView | undefined;
   /** What this node saw members do that no honest one does, oldest first. */
   evidence(): readonly Evidence[];
 }

@@ -10,15 +10,17 @@ const nameOf = ({ members }: EpochConfiguration, member: MemberIndex): string =>
 
 type Asked = Omit<VoteView, 'state' | 'payload' | 'outcome' | 'ballots' | 'certificate'>;
 
-function asked({ id, proposal }: SignedProposal, configuration: EpochConfiguration): Asked {
+function asked({ id, proposal }: SignedProposal, configuration: EpochConfiguration, item: number): Asked {
   const { kind, items, options, minSupport, timeoutMs, notAfterMs, proposer } = proposal;
   const n = configuration.members.length;
-  const [item] = items;
+  const { subject = '', payloadDigest = '' } = items[item] ?? {};
   return {
     id,
+    item,
+    items: items.length,
     kind,
-    subject: item?.subject ?? '',
-    payloadDigest: item?.payloadDigest ?? '',
+    subject,
+    payloadDigest,
     options,
     minSupport,
     proposer: nameOf(configuration, proposer),
@@ -31,44 +33,47 @@ function asked({ id, proposal }: SignedProposal, configuration: EpochConfigurati
 }
 
 /** A vote without a certificate: whatever its ballots say, nobody may act on it. */
-export function openView(instance: Instance, configuration: EpochConfiguration): VoteView {
+export function openView(instance: Instance, configuration: EpochConfiguration, item = 0): VoteView {
   const { options, items } = instance.proposal.proposal;
-  const [item] = items;
+  const about = items[item];
   return {
-    ...asked(instance.proposal, configuration),
+    ...asked(instance.proposal, configuration, item),
     state: 'open',
-    payload: item && instance.payloads.get(item.payloadDigest),
+    payload: about && instance.payloads.get(about.payloadDigest),
     outcome: undefined,
     ballots: instance.ballots.flatMap((ballot) =>
-      ballot === undefined ? [] : [{ node: nameOf(configuration, ballot.voter), choice: optionName(options, ballot.choices[0]) }],
+      ballot === undefined ? [] : [{ node: nameOf(configuration, ballot.voter), choice: optionName(options, ballot.choices[item]) }],
     ),
     certificate: undefined,
   };
 }
 
-export function certifiedView(certificate: Certificate, configuration: EpochConfiguration): VoteView {
+/** How a vote ended for one of its items. */
+type VoteResult = Pick<VoteView, 'state' | 'outcome'>;
+
+export function resultOf({ proposal, attestation }: Certificate, item = 0): VoteResult {
+  const choice = attestation.outcome[item];
+  if (choice === split) return { state: 'no_consensus', outcome: 'split' };
+  if (choice === expired) return { state: 'no_consensus', outcome: 'expired' };
+  return { state: 'decided', outcome: optionName(proposal.proposal.options, choice) ?? undefined };
+}
+
+export function certifiedView(certificate: Certificate, configuration: EpochConfiguration, item = 0): VoteView {
   const { options } = certificate.proposal.proposal;
-  const [choice] = certificate.attestation.outcome;
-  const isDecided = choice !== split && choice !== expired;
   return {
-    ...asked(certificate.proposal, configuration),
-    state: isDecided ? 'decided' : 'no_consensus',
+    ...asked(certificate.proposal, configuration, item),
+    ...resultOf(certificate, item),
     payload: undefined,
-    outcome: isDecided ? (optionName(options, choice) ?? undefined) : choice === split ? 'split' : 'expired',
     ballots: certificate.ballots.map(({ ballot }) => ({
       node: nameOf(configuration, ballot.voter),
-      choice: optionName(options, ballot.choices[0]),
+      choice: optionName(options, ballot.choices[item]),
     })),
     certificate,
   };
 }
 
-/** For watchers. */
-export const eventOf = ({ id, kind, subject, state, outcome }: VoteView): VoteEvent => ({
-  kind: 'vote',
-  vote: id,
-  type: kind,
-  subject,
-  state,
-  outcome,
-});
+/** For watchers; of a bundle, about its first item. */
+export function eventOf({ id, proposal }: SignedProposal, result?: VoteResult): VoteEvent {
+  const [item] = proposal.items;
+  return { kind: 'vote', vote: id, type: proposal.kind, subject: item?.subject ?? '', state: 'open', outcome: undefined, ...result };
+}

@@ -1,17 +1,19 @@
 import { Authenticator } from '../../byzantine/authenticator.ts';
+import type { Certificate } from '../../byzantine/certificate.ts';
 import type { AgreementKey, Hashes, Sign, VerifySignature } from '../../byzantine/crypto.ts';
 import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
 import type { Evidence } from '../../byzantine/evidence.ts';
 import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.ts';
-import type { ProposalId } from '../../byzantine/proposal.ts';
 import { assert } from '../../core/assert.ts';
 import { copyBytes } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { NodeId } from '../../core/ids.ts';
+import { failure } from '../../core/errors.ts';
+import type { LogIndex, NodeId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { VoteRecord, VoteStore } from '../../storage/vote-store.ts';
+import type { VoteStore } from '../../storage/vote-store.ts';
 import type { Answer } from '../service.ts';
 import { Boot } from './boot.ts';
+import { Bundler } from './bundler.ts';
 import { Certificates, digestIn } from './certificates.ts';
 import { EarlyRecords } from './early-records.ts';
 import { Engines } from './engines.ts';
@@ -24,9 +26,9 @@ import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
-import { readVotes } from './vote-records.ts';
-import type { VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
-import { certifiedView, eventOf, openView } from './vote-views.ts';
+import type { HeldVotes, StoredInstance } from './vote-records.ts';
+import type { OpenedVote, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
+import { certifiedView, eventOf, openView, resultOf } from './vote-views.ts';
 
 /** Frames that wait for the turn, and their bytes; more are dropped, and said again. */
 const maxInboxFrames = 8192;
@@ -40,6 +42,10 @@ const maxQuestions = 16;
 export interface VotesOptions {
   readonly self: NodeId;
   readonly configuration: EpochConfiguration;
+  /** The index of the log where the epoch began; 0 when that is not known. */
+  readonly from: LogIndex;
+  /** The members of an epoch, as far as this node has verified them. */
+  readonly configurationOf: (epoch: number) => EpochConfiguration | undefined;
   /** Kinds that this node approves without asking anyone; `*` is all. */
   readonly autoApprove: readonly string[];
   /** The node's disk was lost since it last ran: it may have voted and not know it. */
@@ -87,9 +93,9 @@ export interface VoteCounters {
  */
 export class Votes implements VoteService {
   readonly configuration: EpochConfiguration;
+  readonly #configurationOf: (epoch: number) => EpochConfiguration | undefined;
   readonly #ports: VotePorts;
   readonly #flush = new Flush();
-  readonly #early = new EarlyRecords();
   readonly #boot: Boot;
   readonly #authenticator: Authenticator;
   readonly #links: VoteLinks;
@@ -100,6 +106,7 @@ export class Votes implements VoteService {
   readonly #engines: Engines;
   readonly #intake: Intake;
   readonly #newVotes: NewVotes;
+  readonly #bundler: Bundler;
   #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
   #inboxBytes = 0;
   #keyMs: number;
@@ -110,21 +117,25 @@ export class Votes implements VoteService {
   #saving = false;
   #turnDeferred = false;
   #stopped = false;
+  #hasEnded = false;
 
-  /** @throws Error when a stored record is not one that this program writes. */
-  constructor({ configuration, self: node, hasLostStore, autoApprove }: VotesOptions, ports: VotePorts, records: readonly VoteRecord[]) {
+  constructor(options: VotesOptions, ports: VotePorts, held: HeldVotes) {
+    const { configuration, self: node, autoApprove } = options;
     const { hashes, clock, sign, logger } = ports;
     this.configuration = configuration;
+    this.#configurationOf = options.configurationOf;
     this.#ports = ports;
     const self = configuration.members.findIndex(({ nodeId }) => nodeId === node);
     assert(self >= 0, 'only a member of the epoch votes');
     const verify = rememberSignatures(ports.verify, rememberedSignatures);
     const trust = { hashes, verify, configuration };
     const notary = memberNotary(hashes, verify, configuration);
-    const stored = readVotes(hashes, records);
-    const [flush, early] = [this.#flush, this.#early];
+    const flush = this.#flush;
+    const early = new EarlyRecords(configuration.members.length);
     const nowMs = (): number => clock.monotonicMs();
-    const boot = new Boot(stored.boot, configuration, hasLostStore, clock.unixMs(), flush);
+    flush.save(...held.changes);
+    for (const job of held.afterSave) flush.afterSave(job);
+    const boot = new Boot(held.boot, options, clock.unixMs(), flush);
     const ownKey = { key: ports.createKey(), generation: boot.generation };
     this.#authenticator = new Authenticator({ hashes, verify, sign, configuration, self, ownKey, boot: boot.number });
     const links = new VoteLinks({
@@ -134,12 +145,10 @@ export class Votes implements VoteService {
       send: (to, frame) => ports.send(to, frame),
       onMet: (member) => this.#meet(member),
     });
-    const onBegun = (instance: Instance): void => this.#tell(openView(instance, configuration));
+    const onBegun = (instance: Instance): void => ports.onEvent(eventOf(instance.proposal));
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
-    const certificates = new Certificates(hashes, stored.certificates, boot, flush, (certificate) =>
-      this.#tell(certifiedView(certificate, configuration)),
-    );
-    const evidence = new EvidenceBook(stored.evidence, configuration, logger, flush);
+    const certificates = new Certificates(hashes, held.certificates, boot, flush, (certificate) => this.#tellEnd(certificate));
+    const evidence = new EvidenceBook(held.evidence, configuration, logger, flush);
     const opinions = new Opinions({ autoApprove, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
     this.#boot = boot;
@@ -150,26 +159,21 @@ export class Votes implements VoteService {
     this.#evidence = evidence;
     this.#opinions = opinions;
     this.#engines = engines;
-    this.#intake = new Intake({ trust, boot, open, certificates, early, engines, opinions, evidence, links, nowMs });
-    this.#newVotes = new NewVotes({
-      self,
-      trust,
-      sign,
-      clock,
-      boot,
-      open,
-      opinions,
-      links,
-      flush,
-      isReachable: (member) => ports.isReachable(member),
-    });
-    for (const each of stored.instances) {
-      const instance = open.resume(each);
-      instance.arm(nowMs());
-      opinions.consider(instance);
-    }
+    const rooms = { trust, boot, open, opinions, links };
+    const { configurationOf } = options;
+    this.#intake = new Intake({ ...rooms, configurationOf, certificates, early, engines, evidence, nowMs });
+    this.#newVotes = new NewVotes({ ...rooms, self, sign, clock, flush, isReachable: (member) => ports.isReachable(member) });
+    const defer = (job: () => void, ms: number): void => ports.defer(() => this.#guard(() => this.#inTurn(job)), ms);
+    this.#bundler = new Bundler({ opinions, newVotes: this.#newVotes, defer });
+    for (const instance of held.instances) this.#resume(instance);
     if (!boot.mayVote) logger.warn({}, 'this node lost what it had voted: it does not vote again before the members change');
     this.#deferTurn();
+  }
+
+  #resume(stored: StoredInstance): void {
+    const instance = this.#open.resume(stored);
+    instance.arm(this.#nowMs);
+    this.#opinions.consider(instance);
   }
 
   // What happens to the node.
@@ -201,14 +205,42 @@ export class Votes implements VoteService {
     this.#stopped = true;
   }
 
+  /** The node lost its disk, and is not known to have been taken in again. */
+  get isLost(): boolean {
+    return this.#boot.isLost;
+  }
+
+  /** The node has been taken in again, after it had lost its disk. */
+  recovered(commitIndex: LogIndex): void {
+    this.#boot.recovered(commitIndex);
+    this.#deferTurn();
+  }
+
+  /** The epoch is over: nothing is voted on any more. A write that is under way is still seen through; what it didn't take is for the next epoch to save. */
+  end(): HeldVotes {
+    this.#hasEnded = true;
+    this.#bundler.end(failure('unavailable', 'the members have changed: ask again'));
+    for (const instance of this.#open) this.#open.end(instance);
+    const { changes, afterSave } = this.#flush.take();
+    return {
+      boot: this.#boot.record,
+      instances: [],
+      certificates: this.#certificates.all(),
+      evidence: this.#evidence.all(),
+      changes,
+      afterSave,
+    };
+  }
+
   // What is asked of it.
 
   /**
-   * Puts a proposal to the members. Answers with its id once it is durable here; at once, and with nothing sent, when a quorum can't be reached. A repeat under
-   * the same `key` names the same vote.
+   * Puts a proposal to the members. Answers once it is durable here; at once, and with nothing sent, when a quorum can't be reached. A repeat under the same
+   * `key` names the same vote, which is then no part of a bundle.
    */
-  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<ProposalId>) => void): void {
-    this.#newVotes.open(request, key, done);
+  open(request: VoteRequest, key: string | undefined, done: (answer: Answer<OpenedVote>) => void): void {
+    if (request.mayBundle === true && key === undefined) this.#bundler.add(request, done);
+    else this.#newVotes.open(request, key, done);
     this.#deferTurn();
   }
 
@@ -229,23 +261,28 @@ export class Votes implements VoteService {
     const certified = this.#certificates.newest(limit - open.length);
     return [
       ...open.map((instance) => openView(instance, this.configuration)),
-      ...certified.map((certificate) => certifiedView(certificate, this.configuration)),
+      ...certified.map((certificate) => certifiedView(certificate, this.configurationOf(certificate.attestation.epoch))),
     ];
   }
 
-  view(id: string): VoteView | undefined {
+  view(id: string, item = 0): VoteView | undefined {
     const digest = digestIn(id);
     if (digest === undefined) return undefined;
     const certificate = this.#certificates.get(digest);
-    if (certificate !== undefined) return certifiedView(certificate, this.configuration);
+    if (certificate !== undefined) return certifiedView(certificate, this.configurationOf(certificate.attestation.epoch), item);
     const instance = this.#open.get(digest);
-    return instance && openView(instance, this.configuration);
+    return instance && openView(instance, this.configuration, item);
+  }
+
+  /** The members of an epoch of which this node has a certificate. */
+  configurationOf(epoch: number): EpochConfiguration {
+    return this.#configurationOf(epoch) ?? this.configuration;
   }
 
   /** Asks the other members for a vote that isn't known here: it may have been decided while this node was away. */
   seek(id: string): void {
     const digest = digestIn(id);
-    if (digest === undefined || this.view(id) !== undefined) return;
+    if (digest === undefined || this.#certificates.has(digest) || this.#open.has(digest)) return;
     this.#certificates.seek(digest);
     this.#links.pushToAll({ type: 'get', digest });
     this.#deferTurn();
@@ -269,10 +306,11 @@ export class Votes implements VoteService {
     return { ...this.#ended, open: this.#open.size, framesRefused, recordsRefused: this.#intake.refused, lies: this.#evidence.noticed };
   }
 
-  #tell(view: VoteView): void {
-    if (view.state === 'decided') this.#ended.decided++;
-    if (view.state === 'no_consensus') this.#ended.noConsensus++;
-    this.#ports.onEvent(eventOf(view));
+  #tellEnd(certificate: Certificate): void {
+    const result = resultOf(certificate);
+    if (result.state === 'decided') this.#ended.decided++;
+    else this.#ended.noConsensus++;
+    this.#ports.onEvent(eventOf(certificate.proposal, result));
   }
 
   // Turns.
@@ -282,13 +320,19 @@ export class Votes implements VoteService {
   }
 
   #deferTurn(): void {
-    if (this.#turnDeferred || this.#stopped) return;
+    if (this.#turnDeferred || this.#stopped || this.#hasEnded) return;
     this.#turnDeferred = true;
     const askedMs = this.#nowMs;
     this.#ports.defer(() => {
       this.#turnDeferred = false;
-      if (!this.#saving) this.#guard(() => this.#turn(askedMs));
+      if (!this.#saving && !this.#hasEnded) this.#guard(() => this.#turn(askedMs));
     }, this.#pace.pauseMs);
+  }
+
+  /** Does something that the next turn is to save and send. */
+  #inTurn(job: () => void): void {
+    job();
+    this.#deferTurn();
   }
 
   #guard(job: () => void): void {
@@ -316,8 +360,9 @@ export class Votes implements VoteService {
     const votes = this.#engines.run();
     const { changes, afterSave } = this.#flush.take();
     const outgoing = this.#links.takeOutgoing();
+    this.#pace.worked(this.#nowMs - startedMs, votes);
     const finish = (): void => {
-      this.#pace.took(this.#nowMs - askedMs, votes);
+      this.#pace.took(this.#nowMs - askedMs);
       if (this.#hasBooted) this.#links.send(outgoing);
       else this.#booted();
       for (const job of afterSave) job();

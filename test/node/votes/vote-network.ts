@@ -6,8 +6,9 @@ import { createAgreementKey, nodeHashes, verifySignature } from '../../../src/cr
 import type { Failure } from '../../../src/core/errors.ts';
 import type { NodeId } from '../../../src/core/ids.ts';
 import type { VoteEvent, VoteRequest, VoteView } from '../../../src/node/votes/vote-service.ts';
+import { openVoteStore } from '../../../src/node/votes/vote-records.ts';
 import { Votes } from '../../../src/node/votes/votes.ts';
-import type { VoteChange, VoteRecord } from '../../../src/storage/vote-store.ts';
+import type { VoteChange, VoteRecord, VoteStore } from '../../../src/storage/vote-store.ts';
 import { Electorate } from '../../byzantine/electorate.ts';
 
 const tickMs = 20;
@@ -160,13 +161,23 @@ export class VoteNetwork {
   start(member: MemberIndex, { hasLostStore = false, autoApprove = this.#options.autoApprove ?? [] } = {}): void {
     const node = this.node(member);
     const { configuration } = this.electorate;
+    const own = this.#options.configurationOf?.(member, configuration) ?? configuration;
     // A life that has ended must not go on in what it left in the queue.
     const later = (job: () => void): void => void this.#jobs.push(() => (node.votes === votes ? job() : undefined));
+    const disk: VoteStore = { saveVotes: (changes, done) => node.disk.save(changes, later, done) };
+    const { store, held } = openVoteStore(nodeHashes, disk, node.disk.records());
     const votes: Votes = new Votes(
-      { self: node.id, configuration: this.#options.configurationOf?.(member, configuration) ?? configuration, autoApprove, hasLostStore },
+      {
+        self: node.id,
+        configuration: own,
+        from: 0,
+        configurationOf: (epoch) => (epoch === own.epoch ? own : undefined),
+        autoApprove,
+        hasLostStore,
+      },
       {
         send: (to, frame) => this.send(member, this.#memberOf(to), frame),
-        store: { saveVotes: (changes, done) => node.disk.save(changes, later, done) },
+        store,
         clock: { monotonicMs: () => this.#nowMs, unixMs: () => 1_790_000_000_000 + this.#nowMs },
         logger: { debug() {}, info() {}, warn() {}, error() {} },
         hashes: nodeHashes,
@@ -178,7 +189,7 @@ export class VoteNetwork {
         defer: later,
         onFatal: (error) => this.fatal.push(error),
       },
-      node.disk.records(),
+      held,
     );
     node.votes = votes;
     for (const [other, { votes: theirs, id }] of this.nodes.entries()) {
@@ -257,7 +268,7 @@ export class VoteNetwork {
       ...request,
     };
     this.votes(member).open(whole, key, (answer) =>
-      Object.assign(asked, answer.ok ? { value: answer.value } : { failure: answer.failure }),
+      Object.assign(asked, answer.ok ? { value: answer.value.id } : { failure: answer.failure }),
     );
     return asked;
   }
@@ -281,8 +292,8 @@ export class VoteNetwork {
     this.settle();
   }
 
-  view(member: MemberIndex, id: string): VoteView | undefined {
-    return this.votes(member).view(id);
+  view(member: MemberIndex, id: string, item?: number): VoteView | undefined {
+    return this.votes(member).view(id, item);
   }
 
   /** What each member that is up knows as decided. */

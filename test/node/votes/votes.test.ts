@@ -3,6 +3,7 @@ import { digest } from '../../../src/byzantine/digest.ts';
 import { encodeSignedProposal } from '../../../src/byzantine/encoding.ts';
 import { decodeFrame } from '../../../src/byzantine/frame.ts';
 import { unpackRecords } from '../../../src/byzantine/records.ts';
+import { someDigest } from '../../byzantine/electorate.ts';
 import { VoteNetwork } from './vote-network.ts';
 
 const everyone = [0, 1, 2, 3];
@@ -615,6 +616,43 @@ describe('node: members that lie', () => {
 
     expect([first, refused()]).to.deep.equal([20, 40]);
     expect(network.view(0, id)?.outcome).to.equal('approve');
+  });
+
+  it('push out nothing that others say of a vote whose proposal is late', () => {
+    const network = new VoteNetwork(4);
+    const liar = network.corrupt(3);
+    let isHeld = true;
+    network.onWay = (frame, from, to) => (isHeld && from === 0 && to === 2 ? undefined : frame);
+    const id = network.begin(0);
+    network.castAll([1], id, 'approve');
+
+    for (let i = 0; i < 10; i++)
+      liar.say(
+        2,
+        ...Array.from({ length: 512 }, (_, j) => ({ type: 'want' as const, proposal: someDigest(j % 256), value: someDigest(i) })),
+      );
+    network.settle();
+    isHeld = false;
+    network.pass(400);
+
+    expect(network.view(2, id)?.ballots.map(({ node }) => node)).to.deep.equal([network.node(1).id]);
+  });
+
+  it('are not taken for others, whose proposals came after what they said of them', () => {
+    const network = new VoteNetwork(4);
+    const liar = network.corrupt(3);
+    network.onWay = (frame, from, to) => (from === 0 && to === 1 ? undefined : frame);
+    const ids = Array.from({ length: 30 }, (_, i) => network.begin(0, { subject: `vote ${i}`, timeoutMs: 60_000 }));
+    for (const id of ids) {
+      const signed = { ...network.electorate.proposal(), id: digest(id) };
+      liar.say(1, { type: 'ballot', ballot: { ...network.electorate.ballot(3, signed, [0]), signature: someSignature } });
+    }
+    network.settle();
+    network.onWay = (frame) => frame;
+
+    network.pass(200);
+
+    expect(network.votes(1).counters).to.include({ open: 30, recordsRefused: 30 });
   });
 
   it('do not end a vote by a certificate that lacks signatures', () => {

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { VoteDepth, VoteResult } from '../sim/byzantine/run-vote.ts';
+import type { VotePlan } from '../sim/byzantine/vote-plan.ts';
+import { CliError } from './cli-error.ts';
+import type { Context } from './context.ts';
+import { exitCodes } from './exit-codes.ts';
+
+export interface VoteFlags {
+  readonly seeds: number;
+  readonly seed: number;
+  readonly jobs: number;
+  readonly nodes?: number;
+  readonly faulty?: number;
+  readonly twins?: boolean;
+  readonly frames?: boolean;
+  readonly firstFailure?: boolean;
+  readonly trace?: boolean;
+  readonly progress?: number;
+}
+
+/** Drawn by seed when the number of members is not given. */
+const sizes = [4, 7, 4, 5, 4, 10, 4, 6] as const;
+
+/** Of so many seeds one is simulated down to the frames: it takes as long as a hundred others. A prime, so that it meets all numbers of members. */
+const framesEvery = 127;
+
+/** The flags that make another process hold the same votes. */
+export const sameVotes = ({ nodes, faulty, frames }: VoteFlags): string[] => [
+  ...(nodes === undefined ? [] : ['--nodes', String(nodes)]),
+  ...(faulty === undefined ? [] : ['--faulty', String(faulty)]),
+  ...(frames === true ? ['--frames'] : []),
+];
+
+/** Holds the votes here, one after the other, until `report` has enough. */
+export async function runVotes(context: Context, flags: VoteFlags, report: (result: VoteResult) => boolean): Promise<void> {
+  const { runVotePlan } = await import('../sim/byzantine/run-vote.ts');
+  const onLine = flags.trace === true ? (line: string) => context.out(`${line}\n`) : undefined;
+  let held = 0;
+  for await (const [seed, plan, depth] of plansOf(flags)) {
+    if (context.interrupt.aborted || !report(runVotePlan(seed, plan, depth, onLine))) return;
+    // Lets a Ctrl-C be heard.
+    if (++held % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+async function* plansOf({ twins, frames, seed, seeds, nodes, faulty }: VoteFlags): AsyncGenerator<[number, VotePlan, VoteDepth]> {
+  if (twins === true) {
+    const { twinRounds } = await import('../sim/byzantine/twin-rounds.ts');
+    let place = 0;
+    for (const plan of twinRounds()) yield [place++, plan, frames === true ? 'frames' : 'engine'];
+    return;
+  }
+  const { drawVotePlan } = await import('../sim/byzantine/vote-plan.ts');
+  const { SeededRandom } = await import('../src/core/random.ts');
+  for (let one = seed; one < seed + seeds; one++) {
+    const n = nodes ?? sizes[one % sizes.length] ?? 4;
+    yield [one, drawVotePlan(new SeededRandom(one), { n, faulty }), frames === true || one % framesEvery === 0 ? 'frames' : 'engine'];
+  }
+}
+
+const parseResult: (line: string) => VoteResult = JSON.parse;
+
+/** Holds them in as many processes as there are jobs, each so many seeds in a row; a vote is the same in any of them. */
+export async function runVotesInProcesses(context: Context, flags: VoteFlags, report: (result: VoteResult) => boolean): Promise<void> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, context.interrupt]);
+  const block = Math.ceil(flags.seeds / flags.jobs);
+  const work = async (first: number): Promise<void> => {
+    const seeds = Math.min(block, flags.seed + flags.seeds - first);
+    if (seeds <= 0) return;
+    const args = ['sim', 'byzantine', '--seed', String(first), '--seeds', String(seeds), ...sameVotes(flags), '--output', 'json'];
+    const child = spawn(process.execPath, [context.executable, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let complaints = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
+    let ended = 0;
+    const stop = (): void => void child.kill();
+    signal.addEventListener('abort', stop);
+    for await (const line of createInterface(child.stdout)) {
+      ended++;
+      // What another process of this program wrote.
+      if (!report(parseResult(line))) over.abort();
+    }
+    signal.removeEventListener('abort', stop);
+    if (ended < seeds && !signal.aborted)
+      throw new CliError(exitCodes.error, `a process ended after ${ended} of ${seeds} votes: ${complaints.trim()}`);
+  };
+  await Promise.all(Array.from({ length: flags.jobs }, (_, job) => work(flags.seed + job * block)));
+}
