@@ -8,7 +8,7 @@ const protocol = '/test/1';
 describe('transport: yamux', () => {
   const running: Libp2p[] = [];
   afterEach(async () => {
-    await Promise.all(running.splice(0).map((host) => host.stop()));
+    await Promise.all(running.splice(0).map(async (host) => await host.stop()));
   });
 
   async function start(): Promise<Libp2p> {
