@@ -2,6 +2,7 @@ import { parse as parseToml } from 'smol-toml';
 import { z } from 'zod';
 import { durationMs } from './arguments.ts';
 import { messageOf, usageError } from './cli-error.ts';
+import type { GossipSettings } from '../src/index.ts';
 import { nearest } from './nearest.ts';
 
 const port = z.int().min(0).max(65_535);
@@ -18,6 +19,10 @@ const nodeKeys = z.strictObject({
   'election-timeout-ms': z.int().min(50).max(600_000),
   'snapshot-bytes': z.int().min(65_536),
   'read-mode': z.enum(['safe', 'lease']),
+  'gossip-carrier': z.enum(['auto', 'mesh', 'gossipsub']),
+  'gossip-fanout': z.int().min(1).max(128).optional(),
+  'gossip-ttl': z.int().min(1).max(32).optional(),
+  'gossip-flush-ms': z.int().min(5).max(50),
   /** Kinds divided by commas. */
   'votes-auto-approve': z.string(),
   'log-level': z.enum(['debug', 'info', 'warn', 'error']),
@@ -38,6 +43,7 @@ export interface NodeSettings {
   readonly electionTimeoutMs: number;
   readonly snapshotBytes: number;
   readonly readMode: 'safe' | 'lease';
+  readonly gossip: GossipSettings;
   /** Kinds of votes that this node approves without asking anyone; `*` is all. */
   readonly votesAutoApprove: readonly string[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -53,6 +59,8 @@ export const nodeDefaults = {
   'election-timeout-ms': 1000,
   'snapshot-bytes': 67_108_864,
   'read-mode': 'safe',
+  'gossip-carrier': 'auto',
+  'gossip-flush-ms': 10,
   'votes-auto-approve': '',
   'log-level': 'info',
 } as const satisfies Partial<NodeKeys>;
@@ -64,6 +72,7 @@ const textKeys: ReadonlySet<string> = new Set([
   'http-host',
   'peer-host',
   'read-mode',
+  'gossip-carrier',
   'votes-auto-approve',
   'log-level',
 ]);
@@ -137,6 +146,12 @@ function settingsOf(keys: NodeKeys): NodeSettings {
     electionTimeoutMs: keys['election-timeout-ms'],
     snapshotBytes: keys['snapshot-bytes'],
     readMode: keys['read-mode'],
+    gossip: {
+      carrier: keys['gossip-carrier'],
+      fanout: keys['gossip-fanout'],
+      ttl: keys['gossip-ttl'],
+      flushMs: keys['gossip-flush-ms'],
+    },
     votesAutoApprove: keys['votes-auto-approve'].split(',').filter((kind) => kind !== ''),
     logLevel: keys['log-level'],
   });

@@ -56,15 +56,15 @@ export function plantIn(root: string, { name, changes }: Mutant): Map<string, st
   return texts;
 }
 
-/** The command that is to find the bug: votes of the engine alone, votes down to the frames, or runs of a cluster. The first are much the shortest, so there are more of them. */
-const runsOf = ({ scenario }: Mutant, { seeds }: MutantBudget): string[] =>
-  scenario === engine
-    ? ['sim', 'byzantine', '--seeds', String(seeds * 10)]
-    : scenario === frames
-      ? ['sim', 'byzantine', '--frames', '--seeds', String(seeds)]
-      : ['sim', 'run', scenario, '--seeds', String(seeds)];
+/** The command that is to find the bug: a world of its own, or runs of a cluster. The first are much the shortest, so there are more of them. */
+const runsOf = ({ scenario }: Mutant, { seeds }: MutantBudget): string[] => {
+  if (scenario === engine) return ['sim', 'byzantine', '--seeds', String(seeds * 10)];
+  if (scenario === frames) return ['sim', 'byzantine', '--frames', '--seeds', String(seeds)];
+  if (scenario === gossip) return ['sim', 'gossip', '--seeds', String(seeds * 10)];
+  return ['sim', 'run', scenario, '--seeds', String(seeds)];
+};
 
-const [engine, frames] = ['byzantine', 'byzantine-frames'];
+const [engine, frames, gossip] = ['byzantine', 'byzantine-frames', 'gossip'];
 
 /** Compiles a copy of the sources with the bug in it, and runs seeds until one fails. */
 export async function hunt(root: string, mutant: Mutant, budget: MutantBudget, signal: AbortSignal): Promise<MutantResult> {
@@ -80,7 +80,7 @@ export async function hunt(root: string, mutant: Mutant, budget: MutantBudget, s
     const { name, title, source, scenario } = mutant;
     const found =
       last.verdict !== undefined && last.verdict !== 'ok' ? { invariant: last.invariant ?? last.verdict, seed: last.seed ?? 0 } : {};
-    const isShrunk = budget.shrink !== undefined && scenario !== engine && scenario !== frames;
+    const isShrunk = budget.shrink !== undefined && ![engine, frames, gossip].includes(scenario);
     const shrunk = isShrunk && found.seed !== undefined ? await shrinkIn(copy, mutant, found.seed, budget, signal) : {};
     const spent = { seeds: runs.length, seconds: Number(seconds.toFixed(1)) };
     return { mutant: name, title, source, scenario, caught: 'seed' in found, ...spent, ...found, ...shrunk };

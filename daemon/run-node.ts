@@ -58,6 +58,7 @@ export async function runNode(
     electionTimeoutMs: settings.electionTimeoutMs,
     snapshotBytes: settings.snapshotBytes,
     readMode: settings.readMode,
+    gossip: settings.gossip,
     autoApprove: settings.votesAutoApprove,
     logger,
     onFatal: (error) => {

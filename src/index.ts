@@ -7,6 +7,8 @@ export { InvariantError } from './core/assert.ts';
 export { type Failure, type FailureCode, isDefinite, QuorateError } from './core/errors.ts';
 export { isName, nodeId, type NodeId } from './core/ids.ts';
 export type { Logger } from './core/logger.ts';
+export type { GossipSettings } from './node/gossip/driver.ts';
+export { GossipHost, type GossipHostOptions } from './node/gossip/host.ts';
 export type { Genesis, MemberInfo, Roster } from './node/genesis.ts';
 export { foundStore, readStoredState } from './node/new-cluster.ts';
 export { Node, type NodeConfig, startNode, version } from './node/node.ts';

@@ -5,6 +5,7 @@ describe('public API', () => {
   it('has these names and no others', () => {
     expect(Object.keys(api).toSorted()).to.deep.equal([
       'FatalTaskError',
+      'GossipHost',
       'InvariantError',
       'Node',
       'QuorateClient',

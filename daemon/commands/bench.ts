@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { QuorateClient } from '../../src/index.ts';
 import { duration, wholeNumber, wholeNumbers } from '../arguments.ts';
 import type { SnapshotBenchFlags } from '../bench-snapshot.ts';
 import { CliError } from '../cli-error.ts';
+import type { GossipBenchFlags } from '../bench-gossip.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { freeRange } from '../ports.ts';
@@ -97,6 +98,20 @@ export function addBenchCommands(program: Command, context: Context): void {
       const { benchSnapshot } = await import('../bench-snapshot.ts');
       const json = wantsJson(command, context);
       await benchSnapshot(flags, context, (figures, text) => print(json ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
+    });
+  bench
+    .command('gossip')
+    .description('how fast an update is known to all nodes, and how many updates they take in: libp2p hosts of one process')
+    .option('--nodes <n>', 'hosts, all linked with all', wholeNumber(2, 200), 60)
+    .option('--updates <n>', 'updates whose way is measured', wholeNumber(1, 10_000), 200)
+    .option('--loss <percent>', 'frames that are thrown away when they arrive', wholeNumber(0, 90), 0)
+    .option('--rate <n>', 'updates written a second, by all hosts together', wholeNumber(1, 1_000_000), 2000)
+    .option('--seconds <n>', 'how long at that rate', wholeNumber(1, 3600), 10)
+    .addOption(new Option('--carrier <kind>', 'how batches spread').choices(['auto', 'mesh', 'gossipsub']).default('auto'))
+    .action(async (flags: GossipBenchFlags, command: Command) => {
+      const { benchGossip } = await import('../bench-gossip.ts');
+      const isJson = wantsJson(command, context);
+      await benchGossip(flags, context, (figures, text) => print(isJson ? JSON.stringify({ bench: 'gossip', ...figures }) : text));
     });
 }
 

@@ -7,6 +7,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { wantsJson } from '../session.ts';
 import { chosen, runSeeds, save, type SimFlags } from '../sim-runs.ts';
 import { addByzantineCommand } from './sim-byzantine.ts';
+import { addGossipCommand } from './sim-gossip.ts';
 import { addMutantsCommand } from './sim-mutants.ts';
 
 const seedArgument = ['<seed>', 'the seed of a run', seedNumber] as const;
@@ -26,7 +27,7 @@ const withPictures = (command: Command): Command =>
     .option('--svg <file>', 'draw the first failed run, or else the first, as an SVG file')
     .option('--html <file>', 'the same as a page, with a list of events');
 
-/** `sim run|replay|shrink|byzantine|mutants|list`: the production node in a simulated world. No cluster is needed. */
+/** `sim run|replay|shrink|byzantine|gossip|mutants|list`: the production node in a simulated world. No cluster is needed. */
 export function addSimCommands(program: Command, context: Context): void {
   const sim = program.command('sim').description('the cluster in a deterministic world of faults');
   withPictures(withWorld(sim.command('run')))
@@ -55,6 +56,7 @@ export function addSimCommands(program: Command, context: Context): void {
     .option('--out <file>', 'where the scenario goes; by default to the standard output')
     .action((seed: number, name: string, flags: ShrinkFlags) => shrinkSeed(context, seed, name, flags));
   addByzantineCommand(sim, context);
+  addGossipCommand(sim, context);
   addMutantsCommand(sim, context);
   sim
     .command('list')

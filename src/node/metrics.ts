@@ -3,6 +3,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { RaftStore, SaveBatch, Done } from '../storage/store.ts';
 import { taskStates } from '../tasks/task.ts';
 import type { TransportStats } from '../transport/transport.ts';
+import { refusals } from '../gossip/gatekeeper.ts';
+import type { NodeGossip } from './gossip/node-gossip.ts';
 import type { Replica } from './replica.ts';
 import type { VoteCounters, Votes } from './votes/votes.ts';
 
@@ -118,6 +120,30 @@ export class Metrics {
       collect() {
         const counts = replica.state.tasks.counts();
         for (const state of taskStates) this.set({ state }, counts[state]);
+      },
+    });
+  }
+
+  watchGossip(gossip: NodeGossip): void {
+    const { driver } = gossip;
+    this.#gauge('quorate_gossip_keys', 'Keys that the gossip holds', () => driver.size);
+    this.#gauge('quorate_gossip_conflicts', 'Keys with several values that do not know of each other', () => driver.conflicts);
+    this.#gauge('quorate_gossip_fresh_rows', 'Members that said within a second whom they hear', () => gossip.freshRows());
+    this.#counter('quorate_gossip_updates_taken_total', 'Updates of other nodes', () => driver.counters.updatesTaken);
+    this.#counter('quorate_gossip_updates_repaired_total', 'Updates that anti-entropy brought', () => driver.counters.repaired);
+    this.#counter(
+      'quorate_gossip_updates_dropped_total',
+      'Own updates that were dropped because too many waited',
+      () => driver.counters.dropped,
+    );
+    new Counter({
+      name: 'quorate_gossip_refused_total',
+      help: 'Batches and keys that were not taken, by reason',
+      labelNames: ['why'],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const why of refusals) this.inc({ why }, driver.counters[why]);
       },
     });
   }

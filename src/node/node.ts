@@ -20,10 +20,14 @@ import { isTerminal, type Task } from '../tasks/task.ts';
 import { isPeerId, loadIdentity } from '../transport/identity.ts';
 import { type LinkFaults, type PeerTransport, startLibp2pTransport, type TransportMember } from '../transport/libp2p-transport.ts';
 import type { Question, Reply } from '../wire/frames.ts';
+import { isGossipFrame } from '../wire/gossip.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { isPartitionFrame } from '../wire/partition.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
 import type { NodeEvent } from './event-log.ts';
+import { nextBoot } from './gossip/boot.ts';
+import type { GossipSettings } from './gossip/driver.ts';
+import { NodeGossip } from './gossip/node-gossip.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import type { BadGuard } from './guarding/door.ts';
 import { Guard } from './guarding/guard.ts';
@@ -58,6 +62,7 @@ import { isVoteFrame } from './votes/vote-links.ts';
 import type { OpenedVote, VoteQuestion, VoteRequest } from './votes/vote-service.ts';
 import { VoteEpochs } from './votes/vote-epochs.ts';
 import type { Votes } from './votes/votes.ts';
+import { waitUntil } from './wait-until.ts';
 
 export const version = '0.1.0';
 
@@ -83,6 +88,7 @@ export interface NodeConfig {
   /** `lease`: a leader may answer linearizable reads alone, which trusts the clocks of the nodes (docs/raft.md). By default `safe`. */
   readonly readMode?: 'safe' | 'lease';
   readonly requestTimeoutMs?: number;
+  readonly gossip?: GossipSettings;
   /** Kinds of Byzantine votes that this node approves without asking anyone; `*` is all. By default none: an operator votes. */
   readonly autoApprove?: readonly string[];
   readonly logger: Logger;
@@ -108,7 +114,7 @@ export async function startNode(config: NodeConfig): Promise<Node> {
   });
   const { store, state } = opened;
   try {
-    return await Node.start(config, opened, await loadState(store, state));
+    return await Node.start(config, opened, await loadState(store, state), await nextBoot(config.dataDir));
   } catch (error) {
     await store.close();
     throw error;
@@ -124,6 +130,7 @@ export class Node implements NodeService {
   readonly #epochs: VoteEpochs;
   readonly #metrics: Metrics;
   readonly #addresses: AddressBook;
+  readonly #gossip: NodeGossip;
   #transport: PeerTransport | undefined;
   #linked: readonly TransportMember[] = [];
   /** The roster that was last given to be kept, as text; its index left out. */
@@ -134,7 +141,7 @@ export class Node implements NodeService {
   #timer: NodeJS.Timeout | undefined;
   readonly #commitAtStart: LogIndex;
 
-  private constructor(config: NodeConfig, opened: OpenedStore, state: ClusterState) {
+  private constructor(config: NodeConfig, opened: OpenedStore, state: ClusterState, boot: number) {
     const { store, state: stored } = opened;
     this.#config = config;
     this.#metrics = new Metrics(version);
@@ -144,6 +151,7 @@ export class Node implements NodeService {
     this.#addresses = new AddressBook(genesis.members, config.roster);
     this.#kept = JSON.stringify((config.roster ?? foundersOf(genesis)).members);
     const { nodeId: id, privateKey } = loadIdentity(config.privateKey);
+    const keys = nodeKeys(privateKey.raw.slice(0, 32));
     this.#replica = new Replica(
       {
         id,
@@ -164,11 +172,12 @@ export class Node implements NodeService {
         store: this.#store,
         clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
         random: { below: (bound) => randomInt(bound) },
-        keys: nodeKeys(privateKey.raw.slice(0, 32)),
+        keys,
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
         onMembers: () => this.#followMembers(),
+        onConfiguration: (index) => this.#gossip.onConfiguration(index),
       },
       stored,
       state,
@@ -184,11 +193,22 @@ export class Node implements NodeService {
         logger,
       },
     );
+    this.#gossip = new NodeGossip({
+      name: config.name,
+      boot,
+      keys,
+      clusterTag: clusterTag(genesis.clusterId),
+      settings: config.gossip ?? {},
+      replica: this.#replica,
+      transport: () => this.#transport,
+      nameOf: (node) => this.#addresses.all(this.#replica.state.members).get(node)?.name,
+      logger,
+    });
     this.#epochs = this.#makeEpochs(opened);
   }
 
-  static async start(config: NodeConfig, opened: OpenedStore, state: ClusterState): Promise<Node> {
-    const node = new Node(config, opened, state);
+  static async start(config: NodeConfig, opened: OpenedStore, state: ClusterState, boot: number): Promise<Node> {
+    const node = new Node(config, opened, state, boot);
     const replica = node.#replica;
     const transport = await startLibp2pTransport({
       privateKey: loadIdentity(config.privateKey).privateKey,
@@ -201,6 +221,7 @@ export class Node implements NodeService {
           replica.onLink(peer, up);
           node.partition.onLink(peer, up);
           node.votes?.onLink(peer, up);
+          node.#gossip.driver.onLink(peer, up);
         },
       },
       logger: config.logger,
@@ -209,6 +230,8 @@ export class Node implements NodeService {
     node.#linked = node.#peers();
     node.#followMembers();
     node.#metrics.watch(replica, opened.store, transport.stats, () => node.votes);
+    node.#metrics.watchGossip(node.#gossip);
+    node.#gossip.start();
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
     node.partition.start();
     node.#timer = setInterval(() => {
@@ -226,6 +249,7 @@ export class Node implements NodeService {
     clearTimeout(this.#forgetTimer);
     this.#replica.stop();
     this.#epochs.stop();
+    await this.#gossip.stop();
     await this.#transport?.stop();
     await this.#store.close();
   }
@@ -233,7 +257,8 @@ export class Node implements NodeService {
   #onFrame(from: NodeId, frame: Uint8Array): void {
     if (isPartitionFrame(frame)) return this.partition.onFrame(from, frame);
     this.partition.heard(from);
-    if (isVoteFrame(frame)) this.votes?.onFrame(from, frame);
+    if (isGossipFrame(frame)) this.#gossip.driver.onFrame(from, frame);
+    else if (isVoteFrame(frame)) this.votes?.onFrame(from, frame);
     else this.#replica.onFrame(from, frame);
   }
 
@@ -307,6 +332,7 @@ export class Node implements NodeService {
       this.#config.onRoster?.(roster);
     }
     this.#followLinks();
+    this.#gossip.followMembers();
   }
 
   #followRemoval({ members }: Roster): void {
@@ -457,6 +483,8 @@ export class Node implements NodeService {
   }
 
   async heartbeat(agent: AgentId, generation: number, report: AgentReport, options: RequestOptions = {}): Promise<HeartbeatAnswer> {
+    // Told to the others at once: it does not need the leader.
+    if (this.#replica.state.registry.get(agent)?.generation === generation) this.#gossip.beat(agent, generation, report);
     const reply = await this.#ask({ kind: 'beat', agent, generation, report }, options);
     if (reply.kind !== 'beat') throw refused(reply);
     // Known here at once, before the leader's word of it comes back.
@@ -554,19 +582,7 @@ export class Node implements NodeService {
 
   waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
     this.#voting().seek(id);
-    return new Promise((resolve) => {
-      if (signal?.aborted === true) return resolve();
-      const end = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', end);
-        giveUp();
-        resolve();
-      };
-      const timer = setTimeout(end, waitMs);
-      const giveUp = this.#voting().onCertified(id, end);
-      signal?.addEventListener('abort', end);
-      return undefined;
-    });
+    return waitUntil((end) => this.#voting().onCertified(id, end), waitMs, signal);
   }
 
   #voting(): Votes {
@@ -606,20 +622,12 @@ export class Node implements NodeService {
     waitMs: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if (waitMs <= 0 || signal?.aborted === true || condition()) return Promise.resolve();
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        unsubscribe();
-        signal?.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, waitMs);
-      const unsubscribe = this.#replica.events.subscribe((events) => {
+    if (condition()) return Promise.resolve();
+    const watch = (end: () => void) =>
+      this.#replica.events.subscribe((events) => {
         if (events.some(concerns) && condition()) end();
       });
-      signal?.addEventListener('abort', end);
-    });
+    return waitUntil(watch, waitMs, signal);
   }
 
   eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean } {

@@ -1,12 +1,12 @@
 import { tcp } from '@libp2p/tcp';
 import { tls } from '@libp2p/tls';
-import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Libp2pOptions } from 'libp2p';
 import { isIPv4, isIPv6 } from 'node:net';
 import type { NodeId } from '../core/ids.ts';
 import type { Ed25519PrivateKey } from './libp2p-types.ts';
+import { quietYamux } from './muxer.ts';
 
 /** Where a node listens or is dialled. */
 export interface HostPort {
@@ -46,7 +46,7 @@ export function libp2pSettings(privateKey: Ed25519PrivateKey, listen: HostPort, 
     transports: [tcp({ inboundSocketInactivityTimeout: 0, outboundSocketInactivityTimeout: 0 })],
     connectionEncrypters: [tls()],
     streamMuxers: [
-      yamux({
+      quietYamux({
         streamOptions: {
           // The window grows to 16 MiB by default, but a reader whose buffer exceeds `maxReadBufferLength` is aborted. A reader that pauses therefore
           // needs a buffer that is larger than the window.

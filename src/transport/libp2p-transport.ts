@@ -12,6 +12,7 @@ import { libp2pSettings, openTimeoutMs, peerProtocol, toMultiaddr } from './libp
 import type { HostPort } from './libp2p-settings.ts';
 import type { Connection, Ed25519PrivateKey, Stream } from './libp2p-types.ts';
 import type { TransportCounters } from './link.ts';
+import { GossipsubTopic, type Pubsub, type PubsubChanges, type PubsubOptions, type PubsubParts } from './pubsub.ts';
 import { PeerLink } from './link.ts';
 import type { TransportLimits } from './send-queue.ts';
 import { defaultTransportLimits } from './send-queue.ts';
@@ -50,6 +51,8 @@ export interface PeerTransport extends Transport {
   links(): ReadonlyMap<NodeId, boolean>;
   /** Closes the connections to a peer, which has gone silent, and dials it afresh. */
   dropLink(peer: NodeId): void;
+  /** Joins the one topic of the cluster, over the links that there are, until the transport stops. Called once. @param changes for tests. */
+  pubsub(options: PubsubOptions, changes?: PubsubChanges): Promise<Pubsub>;
   /**
    * Dials a peer that is not heard, on a fresh connection: what there is may wait out its retransmissions for long. But it may also carry one direction still, so it is
    * given up only once the new one is there.
@@ -109,6 +112,8 @@ class Libp2pTransport implements PeerTransport {
   /** Peers with a dial of `redial` under way. */
   readonly #redialling = new Set<NodeId>();
   #node: Libp2p | undefined;
+  #parts: PubsubParts | undefined;
+  #topic: GossipsubTopic | undefined;
   #port = 0;
   #stopped: Promise<void> | undefined;
   #strangersLoggedMs = -Infinity;
@@ -122,11 +127,19 @@ class Libp2pTransport implements PeerTransport {
 
   async start(): Promise<void> {
     const { listen, privateKey, members } = this.#init;
-    const node = await createLibp2p(
-      libp2pSettings(privateKey, listen, {
-        denyInboundEncryptedConnection: (peer) => this.#denies(nodeId(peer.toString())),
-      }),
-    );
+    const settings = libp2pSettings(privateKey, listen, {
+      denyInboundEncryptedConnection: (peer) => this.#denies(nodeId(peer.toString())),
+    });
+    const node = await createLibp2p({
+      ...settings,
+      services: {
+        // A service only to be given the parts that gossipsub is built from.
+        parts: (components) => {
+          this.#parts = components;
+          return {};
+        },
+      },
+    });
     this.#node = node;
     this.setMembers(members);
     // The handler is there before the first connection can be. A peer needs one stream; the others are for the moment in which it replaces that.
@@ -179,6 +192,15 @@ class Libp2pTransport implements PeerTransport {
     this.#links.get(peer)?.drop('dropped by the node');
   }
 
+  async pubsub(options: PubsubOptions, changes?: PubsubChanges): Promise<Pubsub> {
+    assert(this.#parts !== undefined && this.#topic === undefined, 'libp2p runs, and there is one topic');
+    const topic = new GossipsubTopic(this.#parts, options, changes);
+    await topic.start();
+    this.#topic = topic;
+    for (const [peer, link] of this.#links) this.#tellTopic(peer, link.up);
+    return topic;
+  }
+
   redial(peer: NodeId): void {
     const link = this.#links.get(peer);
     if (link?.up === false) link.hurry();
@@ -188,6 +210,7 @@ class Libp2pTransport implements PeerTransport {
   impair({ deafTo, muteTo }: LinkFaults): void {
     this.#deafTo = new Set(deafTo);
     this.#muteTo = new Set(muteTo);
+    for (const [peer, link] of this.#links) this.#tellTopic(peer, link.up);
   }
 
   stop(): Promise<void> {
@@ -199,6 +222,7 @@ class Libp2pTransport implements PeerTransport {
     const links = [...this.#links.values()];
     this.#links.clear();
     const retired = links.map((link) => link.retire());
+    await this.#topic?.stop();
     // libp2p waits up to half a second for each connection to close in good order, then aborts it.
     await Promise.all([this.#node?.stop(), ...retired]);
   }
@@ -211,7 +235,10 @@ class Libp2pTransport implements PeerTransport {
         onFrame: (from, frame) => {
           if (!this.#deafTo.has(from)) handlers.onFrame(from, frame);
         },
-        onLink: (from, up) => handlers.onLink(from, up),
+        onLink: (to, up) => {
+          this.#tellTopic(to, up);
+          handlers.onLink(to, up);
+        },
       },
       logger,
       limits: this.#limits,
@@ -227,8 +254,7 @@ class Libp2pTransport implements PeerTransport {
   async #open(peer: NodeId, stopped: AbortSignal): Promise<Stream> {
     if (this.#isImpaired(peer)) throw new Error('the link is impaired');
     const signal = AbortSignal.any([stopped, AbortSignal.timeout(openTimeoutMs)]);
-    const existing = this.#connections(peer).findLast((connection) => connection.status === 'open');
-    const connection = existing ?? (await this.#dial(peer, signal));
+    const connection = this.#newest(peer) ?? (await this.#dial(peer, signal));
     try {
       return await connection.newStream(this.#protocol, { signal });
     } catch (error) {
@@ -276,6 +302,15 @@ class Libp2pTransport implements PeerTransport {
     }
     for (const old of this.#connections(peer).slice(0, -maxConnectionsPerMember)) old.abort(new Error('too many connections'));
     link.hurry();
+  }
+
+  /** The topic goes over links that are up and not impaired: gossipsub is a stream both ways, so one bad direction takes it down. */
+  #tellTopic(peer: NodeId, up: boolean): void {
+    this.#topic?.onLink(peer, up && !this.#isImpaired(peer) ? this.#newest(peer) : undefined);
+  }
+
+  #newest(peer: NodeId): Connection | undefined {
+    return this.#connections(peer).findLast((connection) => connection.status === 'open');
   }
 
   #connections(peer: NodeId): Connection[] {

@@ -178,14 +178,14 @@ function readCommands(r: FieldReader): Uint8Array[] {
   return [];
 }
 
-const reportFields = (report: Report): readonly unknown[] => [
+export const reportFields = (report: Report): readonly unknown[] => [
   report.status ?? null,
   report.load ?? null,
   report.latencyMs ?? null,
   report.successRate ?? null,
 ];
 
-function readReport(r: FieldReader): Report {
+export function readReport(r: FieldReader): Report {
   return {
     status: r.optional(() => r.oneOf(['available', 'busy', 'draining'])),
     load: r.optional(() => r.number(0, 1e9)),

@@ -3,3 +3,6 @@
 
 /** Rows, probes and healing: what msgpack never begins with. */
 export const partitionMark = 0xc1;
+
+/** The gossip: 'G'. */
+export const gossipMark = 0x47;

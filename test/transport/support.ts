@@ -117,11 +117,11 @@ export class Cluster {
   }
 
   /** So many nodes that know and have reached one another. */
-  async startLinked(count: number, limits: Partial<TransportLimits> = {}): Promise<TestNode[]> {
+  async startLinked(count: number, limits: Partial<TransportLimits> = {}, boundMs?: number): Promise<TestNode[]> {
     const seats = await newSeats(count);
     const members = seats.map((seat) => seat.member);
     const nodes = await Promise.all(seats.map((seat) => this.start(seat, members, limits)));
-    await eventually(() => allLinked(nodes), 'every node has a link to every other');
+    await eventually(() => allLinked(nodes), 'every node has a link to every other', boundMs);
     return nodes;
   }
 

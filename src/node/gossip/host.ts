@@ -1,0 +1,99 @@
+import { randomInt } from 'node:crypto';
+import type { NodeId } from '../../core/ids.ts';
+import type { Logger } from '../../core/logger.ts';
+import { loadIdentity } from '../../transport/identity.ts';
+import { type PeerTransport, startLibp2pTransport, type TransportMember } from '../../transport/libp2p-transport.ts';
+import { isGossipFrame } from '../../wire/gossip.ts';
+import { clusterTag } from '../genesis.ts';
+import { nodeKeys } from '../log-head.ts';
+import { GossipDriver, type GossipSettings } from './driver.ts';
+
+export interface GossipHostOptions {
+  readonly clusterId: string;
+  /** The node's libp2p key, protobuf-encoded Ed25519. */
+  readonly privateKey: Uint8Array;
+  readonly members: readonly TransportMember[];
+  readonly settings: GossipSettings;
+  readonly logger: Logger;
+  /** Percent of arriving frames that are lost, for measurements. */
+  readonly lossPercent?: number;
+  readonly onChanged: (keys: ReadonlySet<string>) => void;
+}
+
+/** A member that gossips and does nothing else, over real sockets: to measure how far and how fast. */
+export class GossipHost {
+  readonly id: NodeId;
+  readonly driver: GossipDriver;
+  readonly #transport: PeerTransport;
+
+  private constructor(id: NodeId, driver: GossipDriver, transport: PeerTransport) {
+    this.id = id;
+    this.driver = driver;
+    this.#transport = transport;
+  }
+
+  /** Listens where its own record among the members says. @throws ListenError */
+  static async start({
+    clusterId,
+    privateKey,
+    members,
+    settings,
+    logger,
+    lossPercent = 0,
+    onChanged,
+  }: GossipHostOptions): Promise<GossipHost> {
+    const identity = loadIdentity(privateKey);
+    const self = identity.nodeId;
+    const own = members.find(({ nodeId }) => nodeId === self);
+    if (own === undefined) throw new RangeError('the key is no member of the cluster');
+    const isLost = (): boolean => lossPercent > 0 && randomInt(100) < lossPercent;
+    const started: { transport?: PeerTransport } = {};
+    const driver = new GossipDriver({
+      ...nodeKeys(identity.privateKey.raw.slice(0, 32)),
+      self,
+      boot: 1,
+      clusterTag: clusterTag(clusterId),
+      settings,
+      send: (to, frame) => started.transport?.send(to, frame),
+      joinTopic: (options, changes) => {
+        if (started.transport === undefined) throw new Error('the transport has not started');
+        const { take } = options;
+        return started.transport.pubsub({ ...options, take: (from, bytes) => (isLost() ? 'ignore' : take(from, bytes)) }, changes);
+      },
+      mayWrite: () => true,
+      clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+      random: { below: (bound) => randomInt(bound) },
+      logger,
+      onChanged,
+    });
+    const transport = await startLibp2pTransport({
+      privateKey: identity.privateKey,
+      listen: { host: own.host, port: own.port },
+      members,
+      clusterId,
+      logger,
+      handlers: {
+        onFrame: (from, frame) => {
+          if (isGossipFrame(frame) && !isLost()) driver.onFrame(from, frame);
+        },
+        onLink: (peer, up) => driver.onLink(peer, up),
+      },
+    });
+    started.transport = transport;
+    driver.setMembers(
+      members.map(({ nodeId }) => nodeId),
+      1,
+    );
+    return new GossipHost(self, driver, transport);
+  }
+
+  /** Peers to whom a link is up. */
+  get links(): number {
+    return [...this.#transport.links().values()].filter(Boolean).length;
+  }
+
+  async stop(): Promise<void> {
+    await this.driver.stop();
+    await this.#transport.stop();
+  }
+}

@@ -1,0 +1,112 @@
+import { randomInt } from 'node:crypto';
+import type { AgentId, NodeId } from '../../core/ids.ts';
+import type { Logger } from '../../core/logger.ts';
+import { members } from '../../raft/configuration.ts';
+import type { PeerTransport } from '../../transport/libp2p-transport.ts';
+import type { Report } from '../../wire/frames.ts';
+import type { NodeKeys } from '../log-head.ts';
+import type { Replica } from '../replica.ts';
+import { AgentGossip } from './agent-gossip.ts';
+import { GossipDriver, type GossipSettings } from './driver.ts';
+
+export interface NodeGossipParts {
+  readonly name: string;
+  readonly boot: number;
+  readonly keys: NodeKeys;
+  readonly clusterTag: number;
+  readonly settings: GossipSettings;
+  readonly replica: Replica;
+  /** Undefined until it has started. */
+  readonly transport: () => PeerTransport | undefined;
+  readonly nameOf: (node: NodeId) => string | undefined;
+  readonly logger: Logger;
+}
+
+/** How often a node says whom it hears. */
+const rowMs = 250;
+/** Rows between two sweeps of what is said of agents that are gone. */
+const rowsPerSweep = 40;
+
+/** The gossip of a running node: heartbeats and rows go in, what others say of agents comes out into the replica's knowledge of who is alive. */
+export class NodeGossip {
+  readonly driver: GossipDriver;
+  readonly #replica: Replica;
+  readonly #agents: AgentGossip;
+  #epoch = 1;
+  #rows = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor({ name, boot, keys, clusterTag, settings, replica, transport, nameOf, logger }: NodeGossipParts) {
+    const clock = { monotonicMs: () => performance.now(), unixMs: () => Date.now() };
+    this.#replica = replica;
+    this.#agents = new AgentGossip({
+      self: replica.id,
+      name,
+      agentOf: (agent) => replica.state.registry.get(agent),
+      nameOf,
+      onBeat: (agent, generation, report, heardMs) => replica.liveness.beat(agent, generation, report, heardMs),
+      clock,
+    });
+    this.driver = new GossipDriver({
+      ...keys,
+      self: replica.id,
+      boot,
+      clusterTag,
+      settings,
+      send: (to, frame) => transport()?.send(to, frame),
+      joinTopic: async (options, changes) => {
+        const started = transport();
+        if (started === undefined) throw new Error('the transport has not started');
+        return started.pubsub(options, changes);
+      },
+      mayWrite: this.#agents.mayWrite,
+      clock,
+      random: { below: (bound) => randomInt(bound) },
+      logger,
+      onChanged: (changed) => this.#agents.onChanged(this.driver, changed),
+    });
+  }
+
+  start(): void {
+    this.followMembers();
+    this.#timer = setInterval(() => this.#tellRow(), rowMs);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.driver.stop();
+  }
+
+  /** A configuration is in force, which is the log's entry at `index`. */
+  onConfiguration(index: number): void {
+    this.#epoch = index;
+  }
+
+  followMembers(): void {
+    this.driver.setMembers(members(this.#replica.raft.configuration), this.#epoch);
+  }
+
+  beat(agent: AgentId, generation: number, report: Report): void {
+    this.#agents.beat(this.driver, agent, generation, report);
+  }
+
+  /** Of members whose row came within a second: how many. */
+  freshRows(): number {
+    return members(this.#replica.raft.configuration).filter(
+      (node) => (this.#agents.rowOf(this.driver, node)?.ageMs ?? Number.POSITIVE_INFINITY) <= 1000,
+    ).length;
+  }
+
+  #tellRow(): void {
+    const { raft, links } = this.#replica;
+    const all = members(raft.configuration).toSorted();
+    const nowMs = performance.now();
+    const heard = new Uint8Array(Math.ceil(all.length / 8));
+    for (const [place, node] of all.entries())
+      if (links.isReachable(node, nowMs)) heard[place >> 3] = (heard[place >> 3] ?? 0) | (1 << (place & 7));
+    const leader = raft.leader === undefined ? -1 : all.indexOf(raft.leader);
+    const { term, commitIndex } = raft;
+    this.#agents.tellRow(this.driver, { epoch: this.#epoch, heard, term, leader: leader < 0 ? undefined : leader, commitIndex });
+    if (++this.#rows % rowsPerSweep === 0) this.#agents.sweep(this.driver);
+  }
+}
