@@ -5,6 +5,7 @@ import { isGuardedByDefault } from '../byzantine/epoch-chain.ts';
 import { publicKeyOf } from '../byzantine/peer-id.ts';
 import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
 import { defined } from '../core/assert.ts';
+import type { Clock } from '../core/clock.ts';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
@@ -26,6 +27,7 @@ import type { NodeEvent } from './event-log.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import type { BadGuard } from './guarding/door.ts';
 import { Guard } from './guarding/guard.ts';
+import { Promotions } from './guarding/promotions.ts';
 import { changeContext, enactment } from './guarding/requests.ts';
 import { nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
@@ -58,6 +60,8 @@ import { VoteEpochs } from './votes/vote-epochs.ts';
 import type { Votes } from './votes/votes.ts';
 
 export const version = '0.1.0';
+
+const clock: Clock = { monotonicMs: () => performance.now(), unixMs: () => Date.now() };
 
 export interface NodeConfig {
   /** Holds the store; of this node alone. */
@@ -141,6 +145,8 @@ export class Node implements NodeService {
     this.#addresses = new AddressBook(genesis.members, config.roster);
     this.#kept = JSON.stringify((config.roster ?? foundersOf(genesis)).members);
     const { nodeId: id, privateKey } = loadIdentity(config.privateKey);
+    const votes = () => (this.votes?.configuration.epoch === this.guard.current.epoch ? this.votes : undefined);
+    const promotions = new Promotions({ votes, hashes: nodeHashes, clock, logger });
     this.#replica = new Replica(
       {
         id,
@@ -159,13 +165,14 @@ export class Node implements NodeService {
       {
         send: (to, frame) => this.#transport?.send(to, frame),
         store: this.#store,
-        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+        clock,
         random: { below: (bound) => randomInt(bound) },
         keys: nodeKeys(privateKey.raw.slice(0, 32)),
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
         onMembers: () => this.#followMembers(),
+        approvalOf: (action) => promotions.approvalOf(action),
       },
       stored,
       state,
@@ -232,7 +239,7 @@ export class Node implements NodeService {
         votes: {
           send: (to, frame) => this.#transport?.send(to, frame),
           store,
-          clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+          clock,
           logger,
           hashes: nodeHashes,
           verify: verifySignature,

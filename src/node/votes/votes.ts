@@ -3,6 +3,7 @@ import type { Certificate } from '../../byzantine/certificate.ts';
 import type { AgreementKey, Hashes, Sign, VerifySignature } from '../../byzantine/crypto.ts';
 import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
 import type { Evidence } from '../../byzantine/evidence.ts';
+import type { GuardedAction } from '../../byzantine/guard.ts';
 import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.ts';
 import { assert } from '../../core/assert.ts';
 import { copyBytes } from '../../core/bytes.ts';
@@ -26,6 +27,7 @@ import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
 import { VoteLinks } from './vote-links.ts';
+import type { Succession } from './successions.ts';
 import type { HeldVotes, StoredInstance } from './vote-records.ts';
 import type { OpenedVote, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
 import { certifiedView, eventOf, openView, resultOf } from './vote-views.ts';
@@ -149,7 +151,7 @@ export class Votes implements VoteService {
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
     const certificates = new Certificates(hashes, held.certificates, boot, flush, (certificate) => this.#tellEnd(certificate));
     const evidence = new EvidenceBook(held.evidence, configuration, logger, flush);
-    const opinions = new Opinions({ autoApprove, open, certificates, flush });
+    const opinions = new Opinions({ autoApprove, trust, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
     this.#boot = boot;
     this.#keyMs = nowMs();
@@ -256,6 +258,11 @@ export class Votes implements VoteService {
     return kinds.length === 0 ? [] : this.#opinions.questions(new Set(kinds), maxQuestions);
   }
 
+  /** How far the members are with a change of themselves. */
+  succession(action: GuardedAction): Succession {
+    return this.#opinions.succession(action);
+  }
+
   list(limit: number): readonly VoteView[] {
     const open = [...this.#open].toReversed().slice(0, limit);
     const certified = this.#certificates.newest(limit - open.length);
@@ -311,6 +318,7 @@ export class Votes implements VoteService {
     if (result.state === 'decided') this.#ended.decided++;
     else this.#ended.noConsensus++;
     this.#ports.onEvent(eventOf(certificate.proposal, result));
+    this.#opinions.reconsider(certificate.proposal.proposal.kind);
   }
 
   // Turns.
