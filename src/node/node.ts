@@ -527,7 +527,17 @@ export class Node implements NodeService {
     return settle((done) => this.#voting().cast(id, option, done), options.signal, true);
   }
 
-  waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
+  async waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
+    const endMs = performance.now() + waitMs;
+    for (let leftMs = waitMs; leftMs > 0; leftMs = endMs - performance.now()) {
+      await this.#certified(id, leftMs, signal);
+      // An epoch has ended, and the vote goes on in the next.
+      if (signal?.aborted === true || this.#voting().view(id)?.state !== 'open') return;
+    }
+  }
+
+  /** Resolves once the vote has a certificate, its epoch is over or the time is. */
+  #certified(id: string, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     this.#voting().seek(id);
     return new Promise((resolve) => {
       if (signal?.aborted === true) return resolve();

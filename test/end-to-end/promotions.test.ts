@@ -33,6 +33,44 @@ describe('end to end: a node that joins a guarded cluster', function () {
     expect(certificates.map(({ certificate }) => typeof certificate)).to.deep.equal(['string']);
   });
 
+  it('ends an epoch; a client that waits for a vote gets the outcome of the one in which it goes on', async () => {
+    const up = await DevCluster.up(4, ...fast, '--votes-auto-approve', 'membership');
+    cluster = up;
+    await up.leader();
+    const [base = '', ...others] = up.endpoints;
+    const [genesis, cert, chain] = ['genesis.json', 'cert.json', 'chain.json'].map((name) => join(up.directory, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const first = await until('a vote to be open', async () => {
+      const opened = await post(`${base}/v1/votes`, { subject: 'deploy:web', timeoutMs: 600_000 });
+      return typeof opened?.['id'] === 'string' ? opened['id'] : undefined;
+    });
+    const waits = quorate('--endpoints', base, 'vote', 'get', first, '--wait', '-o', 'json');
+
+    const newcomer = await up.join('node-5', others[0] ?? '', ...fast, '--votes-auto-approve', 'membership');
+    const second = await until('the vote to go on', async () => {
+      const vote = await json(`${others[1]}/v1/votes/${first}`);
+      return vote?.['n'] === 5 ? String(vote['id']) : undefined;
+    });
+    for (const endpoint of [base, ...others]) {
+      await until('the ballot', async () => {
+        const cast = await post(`${endpoint}/v1/votes/${first}/ballots`, { choice: 'approve' });
+        return cast?.['id'] === second || cast?.['code'] === 'wrong_state' ? true : undefined;
+      });
+    }
+    const waited = await waits;
+    await quorate('--endpoints', newcomer, 'vote', 'epoch', chain);
+    await quorate('--endpoints', base, 'vote', 'cert', first, cert);
+    const verified = await quorate('vote', 'verify', cert, '--genesis', genesis, '--chain', chain, '--option', 'approve');
+
+    expect(second).to.not.equal(first);
+    expect(waited.code, waited.stderr).to.equal(0);
+    expect(JSON.parse(waited.stdout)).to.include({ id: second, outcome: 'approve' });
+    expect(verified.code, verified.stdout).to.equal(0);
+  });
+
   it('waits for the opinions of persons where none does; who leads by then makes the change', async () => {
     const up = await DevCluster.up(4, ...fast);
     cluster = up;

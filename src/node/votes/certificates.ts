@@ -102,6 +102,13 @@ export class Certificates {
     };
   }
 
+  /** Everybody who waits, who is forgotten here. */
+  takeWatchers(): readonly (() => void)[] {
+    const watchers = [...this.#watchers.values()].flatMap((each) => [...each]);
+    this.#watchers.clear();
+    return watchers;
+  }
+
   /** Oldest first. */
   all(): readonly Certified[] {
     return [...this.#certificates.entries()].flatMap(([id, bytes]) => {

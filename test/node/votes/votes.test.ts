@@ -217,6 +217,24 @@ describe('node: what a member asks of its node', () => {
     expect(network.votes(0).counters.open).to.equal(2);
   });
 
+  it('remembers the key over a restart, and in the next epoch', () => {
+    const network = new VoteNetwork(5);
+    const first = network.open(0, { subject: 'web' }, 'key');
+    network.settle();
+
+    network.kill(0);
+    network.start(0);
+    network.settle();
+    const restarted = network.open(0, { subject: 'web' }, 'key');
+    network.enter([4]);
+    const [later, conflict] = [network.open(0, { subject: 'web' }, 'key'), network.open(0, { subject: 'db' }, 'key')];
+    network.settle();
+
+    expect([restarted.value, later.value]).to.deep.equal([first.value, first.value]);
+    expect(conflict.failure?.code).to.equal('idempotency_conflict');
+    expect(network.votes(0).counters.open).to.equal(1);
+  });
+
   it('refuses a second, different ballot for ever, and answers the same one alike', () => {
     const network = new VoteNetwork(4);
     const id = network.begin(0);
@@ -558,8 +576,24 @@ describe('node: members that lie', () => {
     network.pass(3000);
 
     expect(network.votes(0).evidence()).to.have.length(1);
-    expect(network.votes(0).evidence()[0]).to.include({ kind: 'double_ballot', member: 3, proposal: id });
+    expect(network.votes(0).evidence()[0]?.evidence).to.include({ kind: 'double_ballot', member: 3, proposal: id });
     expect([0, 1, 2].map((member) => network.view(member, id)?.outcome)).to.deep.equal(['approve', 'approve', 'approve']);
+  });
+
+  it('leave evidence that outlives their epoch, also over a restart', () => {
+    const network = new VoteNetwork(5);
+    const ids = [0, 1].map((i) => network.begin(0, { subject: `vote ${i}` }));
+    const liar = network.corrupt(3);
+    liar.sayToAll(...doubleBallots(network, ids[0] ?? '', 3));
+    network.settle();
+
+    network.enter([4]);
+    const after = network.votes(0).evidence();
+    network.kill(0);
+    network.start(0);
+
+    expect(after.map(({ epoch, evidence }) => [epoch, evidence.member])).to.deep.equal([[0, 3]]);
+    expect(network.votes(0).evidence()).to.deep.equal(after);
   });
 
   it('do not fill a book with what they do again', () => {
