@@ -57,7 +57,7 @@ export class Watcher {
     for (const { certificate } of after.certificates.slice(before?.certificates.length ?? 0))
       this.#watch(certificate.proposal).checks.certified(member, certificate);
     const noticed = after.evidence.slice(before?.evidence.length ?? 0);
-    for (const evidence of noticed) {
+    for (const { evidence } of noticed) {
       this.evidence.add(evidence.kind);
       this.#fairEvidence.onEvidence(member, evidence);
     }

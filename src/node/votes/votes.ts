@@ -27,6 +27,7 @@ import { NewVotes } from './new-votes.ts';
 import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
+import { Patience } from './patience.ts';
 import { VoteLinks } from './vote-links.ts';
 import type { Renewals } from './renewals.ts';
 import { Repeats } from './repeats.ts';
@@ -134,7 +135,8 @@ export class Votes implements VoteService {
     this.#ports = ports;
     const self = configuration.members.findIndex(({ nodeId }) => nodeId === node);
     assert(self >= 0, 'only a member of the epoch votes');
-    const verify = rememberSignatures(ports.verify, rememberedSignatures);
+    const patience = new Patience(ports.verify);
+    const verify = rememberSignatures(patience.verify, rememberedSignatures);
     const trust = { hashes, verify, configuration };
     const notary = memberNotary(hashes, verify, configuration);
     const flush = this.#flush;
@@ -168,7 +170,7 @@ export class Votes implements VoteService {
     this.#engines = engines;
     const rooms = { trust, boot, open, opinions, links };
     const { configurationOf } = options;
-    this.#intake = new Intake({ ...rooms, configurationOf, certificates, early, engines, evidence, nowMs });
+    this.#intake = new Intake({ ...rooms, patience, configurationOf, certificates, early, engines, evidence, nowMs });
     this.#repeats = new Repeats(hashes, held.repeats, flush);
     const repeats = this.#repeats;
     this.#newVotes = new NewVotes({ ...rooms, self, sign, clock, flush, repeats, isReachable: (member) => ports.isReachable(member) });
