@@ -447,6 +447,23 @@ describe('node: members that were away', () => {
     expect(network.view(3, id)?.outcome).to.equal('approve');
   });
 
+  it('get it too when they know the decision and lack only what shows it (seed 24 of 4 members, in frames)', () => {
+    const network = new VoteNetwork(4);
+    const id = network.begin(0);
+    network.castAll([0, 1, 2], id, 'approve');
+    const late = network.corrupt(3);
+    const answers: number[] = [];
+    network.onWay = (frame, from, to) => {
+      if (from === 0 && to === 3) answers.push(frame.length);
+      return frame;
+    };
+
+    late.say(0, { type: 'want', proposal: digest(id), value: digest('0'.repeat(64)) });
+    network.settle();
+
+    expect(answers).to.have.length(1);
+  });
+
   it('find a vote that began and ended without them when somebody asks for it', () => {
     const network = new VoteNetwork(4);
     network.cutOff(3);
