@@ -1,3 +1,4 @@
+import type { GuardedAction } from '../src/byzantine/guard.ts';
 import { type NodeId, nodeId } from '../src/core/ids.ts';
 import type { Clock } from '../src/core/clock.ts';
 import type { Logger } from '../src/core/logger.ts';
@@ -106,6 +107,8 @@ export interface WorldOptions extends Listeners {
   readonly ids?: readonly NodeId[];
   /** What a node verifies certificates by; none by default. A new one for every start. */
   readonly guardOf?: (id: NodeId, lies: () => boolean) => Guard;
+  /** What the members have approved of the changes that a leader wants to make of its own; by default nothing. */
+  readonly approvalOf?: (id: NodeId, action: GuardedAction) => string | undefined;
   /** Invariants for this world alone. */
   readonly invariants?: readonly Invariant[];
   /** One invariant more, which no run can keep. */
@@ -358,6 +361,7 @@ export class World {
         logger: silent,
         defer,
         onFatal,
+        approvalOf: (action) => this.#options.approvalOf?.(node.id, action),
         ...this.#checks(index),
       },
       state,

@@ -11,6 +11,8 @@ import { readInput, withGenesis } from './vote-verify.ts';
 interface EvidenceFlags {
   readonly check?: string;
   readonly genesis?: string;
+  readonly chain?: string;
+  readonly allowUncertified?: boolean;
 }
 
 /** `vote evidence`: what a node keeps of members' lies, to be shown to others; and the check of such a file, which works offline. */
@@ -20,7 +22,9 @@ export function addEvidence(vote: Command, context: Context): void {
     .description('list what the node saw members do that no honest one does; a line of -o ndjson, as a file, is evidence for others')
     .option('--check <file>', 'say whether this evidence proves what it says; needs --genesis and no cluster. Exit code 0: it does, 7: not')
     .option('--genesis <file>', "the cluster's genesis.json, from a source you trust")
-    .action(async ({ check, genesis }: EvidenceFlags, command: Command) => {
+    .option('--chain <file>', 'epochs after the founding, from `quorate vote epoch FILE` of any node; each is checked')
+    .option('--allow-uncertified', 'believe members of the chain that no certificate proves; then it must come from a source you trust')
+    .action(async ({ check, genesis, chain, allowUncertified = false }: EvidenceFlags, command: Command) => {
       const { http, printer } = openSession(command, context);
       if (check === undefined) {
         const answer = await http.request('GET', '/v1/votes/evidence');
@@ -29,7 +33,8 @@ export function addEvidence(vote: Command, context: Context): void {
       if (genesis === undefined)
         throw usageError('--check needs to know the members', 'name the genesis.json of the cluster with --genesis');
       const [file, members] = [await readInput(check), await readInput(genesis)];
-      const verdict = withGenesis(genesis, () => verifyEvidence(file.toString('utf8'), members.toString('utf8')));
+      const known = { allowUncertified, ...(chain === undefined ? {} : { chain: (await readInput(chain)).toString('utf8') }) };
+      const verdict = withGenesis(genesis, () => verifyEvidence(file.toString('utf8'), members.toString('utf8'), known));
       printer.value(verdict, () =>
         verdict.proven
           ? `proven\n${verdict.document.node} lied: ${verdict.document.kind}`

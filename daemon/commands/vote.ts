@@ -118,7 +118,7 @@ function addReading(vote: Command, context: Context): void {
 }
 
 /** Waits until the vote has a certificate, as long as it takes or --timeout allows. */
-async function decided(answer: unknown, { http, settings }: Session): Promise<unknown> {
+async function decided(answer: unknown, { http, settings, printer }: Session): Promise<unknown> {
   const endMs = performance.now() + (settings.givenTimeoutMs ?? Number.POSITIVE_INFINITY);
   let latest = answer;
   for (let vote = voteSchema.parse(latest); vote.state === 'open'; vote = voteSchema.parse(latest)) {
@@ -130,6 +130,9 @@ async function decided(answer: unknown, { http, settings }: Session): Promise<un
         `see \`quorate vote get ${vote.id}\`; it may still be decided`,
       );
     latest = await http.request('GET', pathOf(vote.id), { query: { wait: `${leftMs}ms` }, waitMs: leftMs });
+    const { id } = voteSchema.parse(latest);
+    if (id !== vote.id)
+      printer.note(`The members have changed before ${vote.id} was decided: it goes on as ${id}, with ballots of its own`);
   }
   return latest;
 }

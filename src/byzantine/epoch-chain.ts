@@ -1,5 +1,5 @@
 import { equalBytes } from '../core/bytes.ts';
-import type { NodeId } from '../core/ids.ts';
+import { isName, type NodeId, nodeId } from '../core/ids.ts';
 import type { Hashes, VerifySignature } from './crypto.ts';
 import { configurationDigest, encodeConfiguration } from './encoding.ts';
 import { type EpochConfiguration, maxEpochs, maxMembers, type Member } from './epoch.ts';
@@ -42,7 +42,7 @@ export const isGuardedByDefault = ({ members }: EpochConfiguration): boolean => 
 
 /** The configuration of the next epoch, whose members these voters are; `undefined` if they or the epochs are too many, or not all of them named by a key. */
 export function nextConfiguration(
-  { hashes, keyOf }: EpochRules,
+  { hashes, keyOf }: Pick<EpochRules, 'hashes' | 'keyOf'>,
   current: EpochConfiguration,
   voters: readonly NodeId[],
 ): EpochConfiguration | undefined {
@@ -81,6 +81,30 @@ export function successionAction(current: EpochConfiguration, next: EpochConfigu
       : { kind: 'membership', subject: `epoch:${epoch}` }),
     payload: JSON.stringify(payload),
   };
+}
+
+/** True where an approval of the action would begin a next epoch: it is just what `successionAction` says of the members that it names. */
+export function isPossibleSuccession(
+  rules: Pick<EpochRules, 'hashes' | 'keyOf'>,
+  current: EpochConfiguration,
+  action: GuardedAction,
+): boolean {
+  const members = membersIn(action.payload);
+  const next = members && nextConfiguration(rules, current, members);
+  if (next === undefined || without(current, next).length > 1) return false;
+  const { kind, subject, payload } = successionAction(current, next);
+  return kind === action.kind && subject === action.subject && payload === action.payload;
+}
+
+function membersIn(payload: string): readonly NodeId[] | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(payload);
+  } catch {
+    return undefined;
+  }
+  const members: unknown = typeof value === 'object' && value !== null && 'members' in value ? value.members : undefined;
+  return Array.isArray(members) && members.every(isName) ? members.map(nodeId) : undefined;
 }
 
 /** Why `next` may not follow `current`, if it may not. At most one member leaves in an epoch: its share is among the F that may lie. */

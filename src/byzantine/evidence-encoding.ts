@@ -1,7 +1,7 @@
 import { type ByteReader, type ByteWriter, decodeStrictly, encode } from './bytes.ts';
 import { readSignedBallot, readSignedExpiry, writeSignedBallot, writeSignedExpiry } from './encoding.ts';
 import { maxMembers } from './epoch.ts';
-import type { Evidence } from './evidence.ts';
+import type { Accusation, Evidence } from './evidence.ts';
 import { readSignedAttestation, writeSignedAttestation } from './records.ts';
 import { regressionOf } from './statement.ts';
 import { readStatement, writeStatement } from './statement-encoding.ts';
@@ -46,8 +46,15 @@ function readEvidence(reader: ByteReader): Evidence {
   return { kind: 'equivocation_mac', ...about, before, after, why: why ?? '' };
 }
 
+function writeAccusation(writer: ByteWriter, { epoch, evidence }: Accusation): void {
+  writer.u32(epoch);
+  writeEvidence(writer, evidence);
+}
+
+const readAccusation = (reader: ByteReader): Accusation => ({ epoch: reader.u32(), evidence: readEvidence(reader) });
+
 /** Evidence as it is kept and handed to others. */
-export const encodeEvidence = (evidence: Evidence): Uint8Array => encode(evidence, writeEvidence);
+export const encodeAccusation = (accusation: Accusation): Uint8Array => encode(accusation, writeAccusation);
 
 /** Reads evidence of anyone: well-formed, not yet known to prove anything (`isProven`). */
-export const decodeEvidence = (bytes: Uint8Array): Evidence | undefined => decodeStrictly(bytes, readEvidence, writeEvidence);
+export const decodeAccusation = (bytes: Uint8Array): Accusation | undefined => decodeStrictly(bytes, readAccusation, writeAccusation);

@@ -43,3 +43,9 @@ export interface Equivocation {
 
 /** What a member did that no honest one does. Opens, but never carries out, a proposal to evict it. */
 export type Evidence = DoubleBallot | DoubleExpiry | DoubleAttestation | Equivocation;
+
+/** Evidence, and the epoch whose members it is about. */
+export interface Accusation {
+  readonly epoch: number;
+  readonly evidence: Evidence;
+}

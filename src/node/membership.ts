@@ -19,6 +19,8 @@ export interface MembershipPorts {
   readonly propose: (command: Command) => void;
   /** Why the cluster's rules of certificates forbid a change, if they do. */
   readonly forbids: (change: ConfigurationChange) => Failure | undefined;
+  /** A promotion with the certificate that it takes, if it takes one; undefined while the members have not approved it. */
+  readonly certified: (promotion: ConfigurationChange) => ConfigurationChange | undefined;
   /** How long a chosen successor has to take over. */
   readonly electionTimeoutMs: number;
 }
@@ -100,12 +102,14 @@ export class Membership {
       respond(refused('timeout', `node ${to} did not take over in time; this node leads on`));
     }
     if (this.#change !== undefined || isJoint(raft.configuration)) return;
-    const ready = raft.configuration.learners.find((node) => {
-      if (table.get(node)?.promote !== true) return false;
+    for (const node of raft.configuration.learners) {
       const promotion = promotionOf(node);
-      return this.#refusal(promotion, nowMs) === undefined && this.#ports.forbids(promotion) === undefined;
-    });
-    if (ready !== undefined) raft.proposeConfigChange(promotionOf(ready));
+      if (table.get(node)?.promote !== true || this.#refusal(promotion, nowMs) !== undefined) continue;
+      const certified = this.#ports.certified(promotion);
+      if (certified === undefined || this.#ports.forbids(certified) !== undefined) continue;
+      raft.proposeConfigChange(certified);
+      return;
+    }
   }
 
   #answerChange(change: ConfigurationChange, nowMs: number, respond: Respond): void {

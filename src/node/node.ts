@@ -5,6 +5,7 @@ import { isGuardedByDefault } from '../byzantine/epoch-chain.ts';
 import { publicKeyOf } from '../byzantine/peer-id.ts';
 import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
 import { defined } from '../core/assert.ts';
+import type { Clock } from '../core/clock.ts';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
@@ -31,6 +32,7 @@ import { NodeGossip } from './gossip/node-gossip.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
 import type { BadGuard } from './guarding/door.ts';
 import { Guard } from './guarding/guard.ts';
+import { Promotions } from './guarding/promotions.ts';
 import { changeContext, enactment } from './guarding/requests.ts';
 import { nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
@@ -65,6 +67,8 @@ import type { Votes } from './votes/votes.ts';
 import { waitUntil } from './wait-until.ts';
 
 export const version = '0.1.0';
+
+const clock: Clock = { monotonicMs: () => performance.now(), unixMs: () => Date.now() };
 
 export interface NodeConfig {
   /** Holds the store; of this node alone. */
@@ -152,6 +156,8 @@ export class Node implements NodeService {
     this.#kept = JSON.stringify((config.roster ?? foundersOf(genesis)).members);
     const { nodeId: id, privateKey } = loadIdentity(config.privateKey);
     const keys = nodeKeys(privateKey.raw.slice(0, 32));
+    const votes = () => (this.votes?.configuration.epoch === this.guard.current.epoch ? this.votes : undefined);
+    const promotions = new Promotions({ votes, hashes: nodeHashes, clock, logger });
     this.#replica = new Replica(
       {
         id,
@@ -170,7 +176,7 @@ export class Node implements NodeService {
       {
         send: (to, frame) => this.#transport?.send(to, frame),
         store: this.#store,
-        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+        clock,
         random: { below: (bound) => randomInt(bound) },
         keys,
         logger,
@@ -178,6 +184,7 @@ export class Node implements NodeService {
         onFatal: (error) => config.onFatal(error),
         onMembers: () => this.#followMembers(),
         onConfiguration: (index) => this.#gossip.onConfiguration(index),
+        approvalOf: (action) => promotions.approvalOf(action),
       },
       stored,
       state,
@@ -286,7 +293,7 @@ export class Node implements NodeService {
         votes: {
           send: (to, frame) => this.#transport?.send(to, frame),
           store,
-          clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+          clock,
           logger,
           hashes: nodeHashes,
           verify: verifySignature,
@@ -580,7 +587,17 @@ export class Node implements NodeService {
     return settle((done) => this.#voting().cast(id, option, done), options.signal, true);
   }
 
-  waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
+  async waitForVote(id: string, waitMs: number, signal?: AbortSignal): Promise<void> {
+    const endMs = performance.now() + waitMs;
+    for (let leftMs = waitMs; leftMs > 0; leftMs = endMs - performance.now()) {
+      await this.#certified(id, leftMs, signal);
+      // An epoch has ended, and the vote goes on in the next.
+      if (signal?.aborted === true || this.#voting().view(id)?.state !== 'open') return;
+    }
+  }
+
+  /** Resolves once the vote has a certificate, its epoch is over or the time is. */
+  #certified(id: string, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     this.#voting().seek(id);
     return waitUntil((end) => this.#voting().onCertified(id, end), waitMs, signal);
   }

@@ -1,3 +1,4 @@
+import type { GuardedAction } from '../byzantine/guard.ts';
 import type { Clock } from '../core/clock.ts';
 import type { LogIndex, NodeId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
@@ -57,6 +58,8 @@ export interface ReplicaPorts {
   onFatal(error: Error): void;
   /** Who is a member, or where, has changed. */
   onMembers?(): void;
+  /** On a leader that wants a change of the voters: the members' certificate for it in base64, once there is one; until then it sees to it that they vote. */
+  approvalOf?(action: GuardedAction): string | undefined;
   // For the simulator's checks.
   /** A configuration is in force. */
   onConfiguration?(index: LogIndex, configuration: Configuration): void;

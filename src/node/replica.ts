@@ -129,6 +129,11 @@ export class Replica {
     this.#membership = new Membership({
       raft,
       forbids: (change) => guard?.refusalOf(change) ?? (change.context === '' ? undefined : this.divergence.refusal()),
+      certified: (change) => {
+        const action = guard?.requirementOf(change);
+        const context = action === undefined ? '' : ports.approvalOf?.(action);
+        return context === undefined ? undefined : { ...change, context };
+      },
       isReachable: (node, nowMs) => this.#links.isReachable(node, nowMs),
       propose: (command) => this.#proposer.proposeNow(command),
       electionTimeoutMs: options.electionTimeoutMs,

@@ -3,6 +3,7 @@ import { type EpochLink, followChain } from '../byzantine/epoch-chain.ts';
 import type { EpochConfiguration } from '../byzantine/epoch.ts';
 import { publicKeyOf } from '../byzantine/peer-id.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
+import type { Founding } from './genesis.ts';
 import { isRecord, parse } from './json.ts';
 
 /** The members of all epochs that a chain proves, by epoch; or why it proves nothing. */
@@ -13,11 +14,25 @@ export type Chain =
 /** Every change of the members is a few KiB with its certificate. */
 const maxChainCharacters = 64 * 1024 * 1024;
 
+/** Where the members of epochs after the founding are to be known from. */
+export interface KnownEpochs {
+  /** The text of a chain of epochs, from `GET /v1/epoch` of any node: without it the members of the genesis alone are known. */
+  readonly chain?: string;
+  /** Believe a chain also where members were changed without a certificate, as fewer than 4 may: then it must come from a source you trust. */
+  readonly allowUncertified?: boolean;
+}
+
+/** The members of all epochs that are known. */
+export const epochsOf = ({ configuration, guardMembership }: Founding, { chain, allowUncertified = false }: KnownEpochs): Chain =>
+  chain === undefined
+    ? { ok: true, configurations: [configuration] }
+    : readChain(chain, configuration, { guardMembership, allowUncertified });
+
 /**
  * Follows the epochs of a chain file, as `GET /v1/epoch` gives it, from the founding members on. A change without a certificate proves nothing: it is believed only
  * with `allowUncertified`, and then only where the genesis asks for none.
  */
-export function readChain(
+function readChain(
   text: string,
   founding: EpochConfiguration,
   rules: { readonly guardMembership: boolean; readonly allowUncertified: boolean },

@@ -1,5 +1,5 @@
-import { encodeEvidence } from '../byzantine/evidence-encoding.ts';
-import type { Evidence } from '../byzantine/evidence.ts';
+import { encodeAccusation } from '../byzantine/evidence-encoding.ts';
+import type { Accusation, Evidence } from '../byzantine/evidence.ts';
 import type { EpochConfiguration } from '../byzantine/epoch.ts';
 
 /** Evidence as JSON: fields for people, all of them made from `evidence`, which alone may be proof. */
@@ -19,7 +19,9 @@ export interface EvidenceDocument {
   readonly evidence: string;
 }
 
-export function evidenceDocument(evidence: Evidence, { cluster, epoch, members }: EpochConfiguration): EvidenceDocument {
+/** `configuration`: of the epoch that it is about. */
+export function evidenceDocument(accusation: Accusation, { cluster, members }: EpochConfiguration): EvidenceDocument {
+  const { epoch, evidence } = accusation;
   const { kind, member, proposal } = evidence;
   const isTransferable = kind !== 'equivocation_mac';
   return {
@@ -31,6 +33,6 @@ export function evidenceDocument(evidence: Evidence, { cluster, epoch, members }
     proposal,
     detail: kind === 'equivocation_mac' ? evidence.why : 'it signed two different ones',
     isTransferable,
-    evidence: Buffer.from(encodeEvidence(evidence)).toString('base64'),
+    evidence: Buffer.from(encodeAccusation(accusation)).toString('base64'),
   };
 }

@@ -3,16 +3,17 @@ import type { VerifySignature } from '../byzantine/crypto.ts';
 import { flawText } from '../byzantine/flaw-text.ts';
 import { rememberSignatures } from '../byzantine/member-notary.ts';
 import { nodeHashes, verifySignature } from '../crypto/node.ts';
-import { readChain } from './chain.ts';
+import { epochsOf, type KnownEpochs } from './chain.ts';
 import { type Founding, foundingOf } from './genesis.ts';
 import { isRecord, parse } from './json.ts';
 import { certificateDocument, type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
+export { type KnownEpochs } from './chain.ts';
 export { type EvidenceDocument, type EvidenceVerdict, verifyEvidence } from './evidence.ts';
 export { type CertificateDocument, type DecidedItem, decisionText } from './document.ts';
 
 /** What the caller wants the certificate to say. A field that is left out is not looked at. */
-export interface Expectation {
+export interface Expectation extends KnownEpochs {
   readonly kind?: string;
   /** One of the items is about this. With `option` and `payloadDigest`: the same item. */
   readonly subject?: string;
@@ -22,10 +23,6 @@ export interface Expectation {
   readonly option?: string;
   /** The present, in milliseconds since 1970: refuses a certificate whose time is over, with two seconds for clocks that differ. */
   readonly nowMs?: number;
-  /** The text of a chain of epochs, from `GET /v1/epoch` of any node: without it the members of the genesis alone are known. */
-  readonly chain?: string;
-  /** Believe a chain also where members were changed without a certificate, as fewer than 4 may: then it must come from a source you trust. */
-  readonly allowUncertified?: boolean;
   /** Accept clusters of fewer than 4 members, where one liar decides. */
   readonly allowNoFaultTolerance?: boolean;
 }
@@ -91,14 +88,11 @@ function verdictOn(certificate: string, founding: Founding, verify: VerifySignat
   if (keysIn(certificate) !== keysOf(document)) return invalid('malformed', 'a field is there twice, or too deep');
   const decoded = decodeCertificate(nodeHashes, new Uint8Array(Buffer.from(encoded, 'base64')));
   if (decoded === undefined) return invalid('malformed', "the field certificate is not the base64 of a certificate's bytes");
-  const { allowNoFaultTolerance = false, allowUncertified = false, chain: chainText } = expected;
-  const chain =
-    chainText === undefined
-      ? undefined
-      : readChain(chainText, founding.configuration, { guardMembership: founding.guardMembership, allowUncertified });
-  if (chain?.ok === false) return invalid('bad_chain', `the chain of epochs does not hold: ${chain.detail}`);
-  const known = chain?.configurations ?? [founding.configuration];
-  const configuration = known[decoded.attestation.epoch] ?? known.at(-1) ?? founding.configuration;
+  const { allowNoFaultTolerance = false } = expected;
+  const chain = epochsOf(founding, expected);
+  if (!chain.ok) return invalid('bad_chain', `the chain of epochs does not hold: ${chain.detail}`);
+  const { configurations } = chain;
+  const configuration = configurations[decoded.attestation.epoch] ?? configurations.at(-1) ?? founding.configuration;
   const flaws = checkCertificate(decoded, { hashes: nodeHashes, verify, configuration, allowNoFaultTolerance });
   if (flaws.length > 0)
     return { valid: false, objections: flaws.map((flaw) => ({ code: flaw.code, detail: flawText(flaw, configuration) })) };

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Trust } from '../../src/byzantine/certificate.ts';
 import { isProven } from '../../src/byzantine/evidence-check.ts';
-import { decodeEvidence, encodeEvidence } from '../../src/byzantine/evidence-encoding.ts';
+import { decodeAccusation, encodeAccusation } from '../../src/byzantine/evidence-encoding.ts';
 import type { Evidence } from '../../src/byzantine/evidence.ts';
 import { nodeHashes, verifySignature } from '../../src/crypto/node.ts';
 import { Electorate } from './electorate.ts';
@@ -38,26 +38,26 @@ const local: Evidence = {
 describe("byzantine: evidence's bytes", () => {
   for (const evidence of [...transferable, local])
     it(`give back ${evidence.kind}, and are refused cut or with more behind`, () => {
-      const bytes = encodeEvidence(evidence);
+      const bytes = encodeAccusation({ epoch: 3, evidence });
 
-      expect(decodeEvidence(bytes)).to.deep.equal(evidence);
-      for (let length = 0; length < bytes.length; length++) expect(decodeEvidence(bytes.subarray(0, length))).to.equal(undefined);
-      expect(decodeEvidence(Uint8Array.of(...bytes, 0))).to.equal(undefined);
+      expect(decodeAccusation(bytes)).to.deep.equal({ epoch: 3, evidence });
+      for (let length = 0; length < bytes.length; length++) expect(decodeAccusation(bytes.subarray(0, length))).to.equal(undefined);
+      expect(decodeAccusation(Uint8Array.of(...bytes, 0))).to.equal(undefined);
     });
 
   it('still prove what they prove', () => {
     for (const evidence of transferable) {
-      const decoded = decodeEvidence(encodeEvidence(evidence));
+      const decoded = decodeAccusation(encodeAccusation({ epoch: 0, evidence }));
 
-      expect(decoded !== undefined && isProven(decoded, trust)).to.equal(true);
+      expect(decoded !== undefined && isProven(decoded.evidence, trust)).to.equal(true);
     }
   });
 
   it('are none of two statements that agree, or of an unknown kind', () => {
-    const agreeing = encodeEvidence({ ...local, after: local.before });
-    const unknown = Uint8Array.of(5, ...agreeing.subarray(1));
+    const agreeing = encodeAccusation({ epoch: 0, evidence: { ...local, after: local.before } });
+    const unknown = Uint8Array.of(...agreeing.subarray(0, 4), 5, ...agreeing.subarray(5));
 
-    expect(decodeEvidence(agreeing)).to.equal(undefined);
-    expect(decodeEvidence(unknown)).to.equal(undefined);
+    expect(decodeAccusation(agreeing)).to.equal(undefined);
+    expect(decodeAccusation(unknown)).to.equal(undefined);
   });
 });

@@ -20,7 +20,7 @@ describe('daemon: vote evidence --check', () => {
 
   const check = (other: typeof first) => {
     const evidence = evidenceDocument(
-      { kind: 'double_ballot', proposal: proposal.id, member: 2, first, second: other },
+      { epoch: 0, evidence: { kind: 'double_ballot', proposal: proposal.id, member: 2, first, second: other } },
       electorate.configuration,
     );
     writeFileSync(join(folder, 'evidence.json'), JSON.stringify(evidence));

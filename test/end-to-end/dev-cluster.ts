@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -70,6 +70,7 @@ export const post = (url: string, body: unknown): Promise<Record<string, unknown
 export class DevCluster {
   readonly directory: string;
   readonly endpoints: readonly string[];
+  readonly #joined: ChildProcess[] = [];
 
   private constructor(directory: string, endpoints: readonly string[]) {
     this.directory = directory;
@@ -105,6 +106,25 @@ export class DevCluster {
       .join('\n');
   }
 
+  /** Starts a node that joins by this member; its endpoint. */
+  async join(name: string, base: string, ...flags: string[]): Promise<string> {
+    const token = await quorate('--endpoints', base, 'member', 'token');
+    if (token.code !== 0) throw new Error(`no token: ${token.stderr}`);
+    const port = await freePorts(2);
+    const ports = ['--http-port', String(port), '--peer-port', String(port + 1)];
+    const args = ['start', '--data-dir', join(this.directory, name), '--join', base, '--token', token.stdout.trim(), ...ports, ...flags];
+    this.#joined.push(spawn(process.execPath, [executable, ...args], { stdio: 'ignore' }));
+    return `http://127.0.0.1:${port}`;
+  }
+
+  /** Waits until the node at this endpoint knows the named member as a voter. */
+  async votes(name: string, endpoint: string): Promise<void> {
+    await until(`${name} to become a voter`, async () => {
+      const members = ((await json(`${endpoint}/v1/status`))?.['members'] ?? []) as { name: string; voter: boolean }[];
+      return members.some((member) => member.name === name && member.voter) ? true : undefined;
+    });
+  }
+
   /** Number (from 1) of the node that leads, as the others see it. */
   leader(): Promise<number> {
     return until('a leader', async () => {
@@ -121,6 +141,7 @@ export class DevCluster {
   }
 
   async down(): Promise<void> {
+    for (const child of this.#joined) child.kill('SIGKILL');
     await quorate('dev', 'down', '--dir', this.directory);
     rmSync(this.directory, { recursive: true, force: true });
   }

@@ -1,16 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { DevCluster, freePorts, json, quorate, until } from './dev-cluster.ts';
+import { DevCluster, json, quorate, until } from './dev-cluster.ts';
 
-const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
 const fast = ['--heartbeat-ms', '50', '--election-timeout-ms', '500'];
 
 describe('end to end: members that come and go', function () {
   this.timeout(120_000);
-  const joined: ChildProcess[] = [];
   let cluster: DevCluster;
   let second: string;
   let third: string;
@@ -20,25 +16,11 @@ describe('end to end: members that come and go', function () {
     await cluster.leader();
   });
 
-  after(async () => {
-    for (const child of joined) child.kill('SIGKILL');
-    await cluster.down();
-  });
+  after(() => cluster.down());
 
   async function joinNode(name: string, base: string): Promise<string> {
-    const token = await quorate('--endpoints', base, 'member', 'token');
-    expect(token.code, token.stderr).to.equal(0);
-    const port = await freePorts(2);
-    const dataDir = join(cluster.directory, name);
-    const ports = ['--http-port', String(port), '--peer-port', String(port + 1)];
-    const args = ['start', '--data-dir', dataDir, '--join', base, '--token', token.stdout.trim(), ...ports, ...fast];
-    joined.push(spawn(process.execPath, [executable, ...args], { stdio: 'ignore' }));
-    const url = `http://127.0.0.1:${port}`;
-    await until(`${name} to become a voter`, async () => {
-      const status = await json(`${url}/v1/status`);
-      const members = (status?.['members'] ?? []) as { name: string; voter: boolean }[];
-      return members.some((member) => member.name === name && member.voter) ? true : undefined;
-    });
+    const url = await cluster.join(name, base, ...fast);
+    await cluster.votes(name, url);
     return url;
   }
 

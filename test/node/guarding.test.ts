@@ -46,6 +46,10 @@ class Cluster {
   readonly seeds: readonly Uint8Array[];
   readonly ids: readonly NodeId[];
   readonly founding: EpochConfiguration;
+  /** Payloads of the changes that leaders want the members to approve. */
+  readonly wanted = new Set<string>();
+  /** They approve these. */
+  approves = false;
 
   constructor(
     nodes: number,
@@ -57,7 +61,11 @@ class Cluster {
     const all = new Electorate(nodes).configuration;
     this.founding = { ...all, members: all.members.slice(0, founders) };
     const guardOf = (id: NodeId) => new (liars.includes(this.ids.indexOf(id)) ? LyingGuard : Guard)({ rules, founding: this.founding });
-    this.world = new World({ seed: 7, ids: this.ids, guardOf, plan: { ...calmPlan, nodes, founders, snapshotBytes } });
+    const approvalOf = (_id: NodeId, action: GuardedAction) => {
+      this.wanted.add(action.payload);
+      return this.approves ? Buffer.from(this.membersOf(this.founding).approval(action)).toString('base64') : undefined;
+    };
+    this.world = new World({ seed: 7, ids: this.ids, guardOf, approvalOf, plan: { ...calmPlan, nodes, founders, snapshotBytes } });
     for (let i = 0; i < nodes; i++) this.world.start(i);
     this.pass(3);
   }
@@ -214,6 +222,23 @@ describe('node: certified epochs (protocol design 1.8)', () => {
       expect(cluster.replica(node).guard?.current).to.deep.include({ epoch: 1 });
       expect(cluster.replica(node).state.epochs.current).to.equal(1);
     }
+  });
+
+  it('a learner that joined is promoted by itself once the members have approved it, whoever leads then', () => {
+    const cluster = new Cluster(5, 4);
+    const member = { nodeId: cluster.id(4), name: 'node-4', http: 'http://h:1', peer: 'h:2', promote: true };
+    cluster.replica(0).submit({ op: 'PutMember', member }, undefined, undefined, () => {});
+    cluster.change(0, '', { type: 'add-learner', node: cluster.id(4) });
+    const before = cluster.replica(0).raft.configuration.learners;
+    cluster.leadBy(cluster.leader === 0 ? 1 : 0);
+
+    cluster.approves = true;
+    cluster.pass(3);
+
+    expect(before).to.deep.equal([cluster.id(4)]);
+    expect([...cluster.wanted], 'all leaders want the same').to.have.length(1);
+    for (const node of [0, 1, 2, 3, 4]) expect(cluster.replica(node).guard?.current).to.deep.include({ epoch: 1 });
+    expect(cluster.replica(0).raft.configuration.voters).to.have.length(5);
   });
 
   it('a certificate of an epoch that is over permits nothing; what it permitted before stays carried out', () => {

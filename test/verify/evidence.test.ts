@@ -1,8 +1,13 @@
 import { expect } from 'chai';
+import { encodeConfiguration } from '../../src/byzantine/encoding.ts';
+import { nextConfiguration, successionAction } from '../../src/byzantine/epoch-chain.ts';
 import type { Evidence } from '../../src/byzantine/evidence.ts';
+import { publicKeyOf } from '../../src/byzantine/peer-id.ts';
+import { defined } from '../../src/core/assert.ts';
+import { nodeHashes } from '../../src/crypto/node.ts';
 import { evidenceDocument } from '../../src/verify/evidence-document.ts';
 import { verifyEvidence } from '../../src/verify/index.ts';
-import { Electorate } from '../byzantine/electorate.ts';
+import { Electorate, fixedSeeds } from '../byzantine/electorate.ts';
 import { statement, x, y } from '../byzantine/support.ts';
 
 const electorate = new Electorate(4);
@@ -22,7 +27,7 @@ const local: Evidence = {
   why: 'a vote changed',
 };
 const verify = (evidence: Evidence, changes: object = {}, genesis = electorate.genesis) =>
-  verifyEvidence(JSON.stringify({ ...evidenceDocument(evidence, electorate.configuration), ...changes }), genesis);
+  verifyEvidence(JSON.stringify({ ...evidenceDocument({ epoch: 0, evidence }, electorate.configuration), ...changes }), genesis);
 const reasonOf = (...args: Parameters<typeof verify>) => {
   const verdict = verify(...args);
   return verdict.proven ? undefined : verdict.reason;
@@ -49,6 +54,28 @@ describe('verify: an evidence file by the genesis alone', () => {
     expect(reasonOf(double, {}, new Electorate(4, { seeds: [5, 6, 7, 8].map((i) => new Uint8Array(32).fill(i)) }).genesis)).to.equal(
       'not_proven',
     );
+  });
+
+  it('proves what a member of a later epoch did by the chain that leads there, and nothing without', () => {
+    const before = new Electorate(4, { seeds: fixedSeeds(5).slice(0, 4) });
+    const rules = { hashes: nodeHashes, keyOf: publicKeyOf };
+    const voters = new Electorate(5).configuration.members.map(({ nodeId }) => nodeId);
+    const configuration = defined(nextConfiguration(rules, before.configuration, voters), 'they have keys');
+    const after = new Electorate(5, { seeds: fixedSeeds(5), configuration });
+    const certificate = Buffer.from(before.approval(successionAction(before.configuration, configuration))).toString('base64');
+    const links = [{ configuration: Buffer.from(encodeConfiguration(configuration)).toString('base64'), certificate }];
+    const later = after.proposal();
+    const [first, second] = [after.ballot(4, later, [0]), after.ballot(4, later, [1])];
+    const evidence: Evidence = { kind: 'double_ballot', proposal: later.id, member: 4, first, second };
+    const file = JSON.stringify(evidenceDocument({ epoch: 1, evidence }, configuration));
+    const reason = (known?: Parameters<typeof verifyEvidence>[2]) => {
+      const verdict = verifyEvidence(file, before.genesis, known);
+      return verdict.proven ? verdict.document.node : verdict.reason;
+    };
+
+    expect(reason({ chain: JSON.stringify({ links }) })).to.equal(configuration.members[4]?.nodeId);
+    expect(reason()).to.equal('wrong_epoch');
+    expect(reason({ chain: JSON.stringify({ links: [{ ...links[0], certificate: null }] }) })).to.equal('bad_chain');
   });
 
   it('is malformed when it is anything else, however long', () => {

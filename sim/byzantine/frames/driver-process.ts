@@ -4,9 +4,9 @@ import type { NodeId } from '../../../src/core/ids.ts';
 import type { Logger } from '../../../src/core/logger.ts';
 import type { Random } from '../../../src/core/random.ts';
 import { createAgreementKey, nodeHashes, verifySignature } from '../../../src/crypto/node.ts';
-import { openVoteStore } from '../../../src/node/votes/vote-records.ts';
-import { Votes } from '../../../src/node/votes/votes.ts';
-import type { VoteChange, VoteStore } from '../../../src/storage/vote-store.ts';
+import { VoteEpochs } from '../../../src/node/votes/vote-epochs.ts';
+import type { Votes } from '../../../src/node/votes/votes.ts';
+import type { VoteChange } from '../../../src/storage/vote-store.ts';
 import type { EventQueue } from '../../event-queue.ts';
 import { hold } from '../../violation.ts';
 import type { Opinion } from '../vote-plan.ts';
@@ -35,6 +35,7 @@ export interface DriverParts {
 const tickUs = 20_000;
 const maxWriteUs = 2000;
 const maxTurnUs = 200;
+const maxReplayUs = 100_000;
 const startUnixMs = 1_790_000_000_000;
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -47,10 +48,14 @@ export class DriverProcess {
   /** It has lost its disk, and knows it. */
   hasLostStore = false;
   readonly #parts: DriverParts;
-  #votes: Votes | undefined;
+  #epochs: VoteEpochs | undefined;
+  /** That its log has come to, and that it knows of since its start. */
+  #logEpoch = 0;
+  #epoch = 0;
   #starts = 0;
   #hasBooted = false;
-  #writing: readonly VoteChange[] | undefined;
+  /** The first is under way. */
+  #writing: { readonly changes: readonly VoteChange[]; readonly done: (error: Error | undefined) => void }[] = [];
   /** Jobs that wait for their turn, and whether they are to be taken at once. */
   #waiting = 0;
   #atOnce: (() => void)[] | undefined;
@@ -65,70 +70,88 @@ export class DriverProcess {
     this.nodeId = member.nodeId;
   }
 
-  /** While it runs. */
+  get isRunning(): boolean {
+    return this.#epochs !== undefined;
+  }
+
+  /** While it runs and is in an epoch. */
   get votes(): Votes | undefined {
-    return this.#votes;
+    return this.#epochs?.current;
+  }
+
+  /** Its log comes to the beginning of an epoch. */
+  enter(epoch: number): void {
+    this.#logEpoch = Math.max(this.#logEpoch, epoch);
+    if (!this.isRunning) return;
+    this.#epoch = this.#logEpoch;
+    this.#epochs?.follow();
   }
 
   start(): void {
-    if (this.#votes !== undefined) return;
+    if (this.isRunning) return;
     this.#starts++;
+    // It reads its log again, and may still be on the way.
+    this.#epoch = this.#parts.random.below(this.#logEpoch + 1);
     this.#hasBooted = false;
     this.#waiting = 0;
     this.#cast.clear();
     const { electorate, queue, listener, aheadMs } = this.#parts;
-    const { configuration } = electorate.trust;
     const clock = { monotonicMs: () => queue.nowUs / 1000, unixMs: () => startUnixMs + aheadMs + Math.floor(queue.nowUs / 1000) };
     // A life that has ended does not go on in what it left in the queue.
     const life = this.#starts;
     const later = (delayUs: number, job: () => void): void =>
-      queue.after(delayUs, () => (this.#votes === undefined || this.#starts !== life ? undefined : job()));
-    const disk: VoteStore = { saveVotes: (changes, done) => this.#save(changes, later, done) };
-    const { store, held } = openVoteStore(nodeHashes, disk, this.disk.records);
-    const configurationOf = (epoch: number) => (epoch === configuration.epoch ? configuration : undefined);
-    const votes = new Votes(
-      { self: this.nodeId, configuration, from: 0, configurationOf, autoApprove: [], hasLostStore: this.hasLostStore },
+      queue.after(delayUs, () => (!this.isRunning || this.#starts !== life ? undefined : job()));
+    const configurationOf = (epoch: number) => electorate.configurationOf(epoch);
+    this.#epochs = new VoteEpochs(
       {
-        send: (to, frame) => listener.send(this, to, frame),
-        store,
-        clock,
-        logger: quiet,
-        hashes: nodeHashes,
-        verify: verifySignature,
-        sign: electorate.keyOf(this.member).sign,
-        createKey: createAgreementKey,
-        isReachable: (node) => listener.isReachable(this, node),
-        defer: (job) => this.#defer(job, later),
-        onEvent() {},
-        onFatal: (error) => {
-          throw error;
+        self: this.nodeId,
+        autoApprove: [],
+        current: () => ({ configuration: configurationOf(this.#epoch), from: this.#epoch }),
+        configurationOf,
+        isRejoining: () => this.hasLostStore,
+        commitIndex: () => 0,
+        votes: {
+          send: (to, frame) => listener.send(this, to, frame),
+          store: { saveVotes: (changes, done) => this.#save(changes, later, done) },
+          clock,
+          logger: quiet,
+          hashes: nodeHashes,
+          verify: verifySignature,
+          sign: electorate.keyOf(this.member).sign,
+          createKey: createAgreementKey,
+          isReachable: (node) => listener.isReachable(this, node),
+          defer: (job) => this.#defer(job, later),
+          onEvent() {},
+          onFatal: (error) => {
+            throw error;
+          },
         },
       },
-      held,
+      this.disk.records,
     );
-    this.#votes = votes;
     const tick = (): void => {
-      votes.tick();
+      this.votes?.tick();
       later(tickUs, tick);
     };
     tick();
+    later(this.#parts.random.below(maxReplayUs), () => this.enter(this.#logEpoch));
   }
 
   /** Loses all but the disk; a write that is under way may or may not have been done. */
   crash(): void {
-    if (this.#writing !== undefined && this.#parts.random.below(2) === 0) this.#written(this.#writing);
-    this.#writing = undefined;
-    this.#votes?.stop();
-    this.#votes = undefined;
+    const [underWay] = this.#writing.splice(0);
+    if (underWay !== undefined && this.#parts.random.below(2) === 0) this.#written(underWay.changes);
+    this.#epochs?.stop();
+    this.#epochs = undefined;
   }
 
   receive(from: NodeId, frame: Uint8Array): void {
-    this.#votes?.onFrame(from, frame);
+    this.votes?.onFrame(from, frame);
   }
 
   /** Takes a frame that no honest node may act on, and looks at once whether it was refused. */
   receiveBad(from: NodeId, frame: Uint8Array, why: string): void {
-    const votes = this.#votes;
+    const { votes } = this;
     if (votes === undefined) return;
     const before = votes.counters.framesRefused;
     const isLookedAt = this.#takeAtOnce(votes, from, frame);
@@ -141,13 +164,13 @@ export class DriverProcess {
 
   /** Takes a frame, and then again: at most once to act on. */
   receiveTwice(from: NodeId, frame: Uint8Array): void {
-    if (this.#votes !== undefined) this.#takeAtOnce(this.#votes, from, frame);
+    if (this.votes !== undefined) this.#takeAtOnce(this.votes, from, frame);
     this.receiveBad(from, frame, 'came before');
   }
 
   /** False when the node has other things to do first, and takes it with them. */
   #takeAtOnce(votes: Votes, from: NodeId, frame: Uint8Array): boolean {
-    const isIdle = this.#hasBooted && this.#writing === undefined && this.#waiting === 0;
+    const isIdle = this.#hasBooted && this.#writing.length === 0 && this.#waiting === 0;
     const jobs: (() => void)[] = [];
     if (isIdle) this.#atOnce = jobs;
     votes.onFrame(from, frame);
@@ -162,7 +185,7 @@ export class DriverProcess {
     if (opinion === undefined || opinion.atMs * 1000 > queue.nowUs || this.#cast.has(id)) return;
     const option = options[(this.#starts === 1 ? opinion.choices : opinion.later)[0] ?? 0];
     if (option === undefined) return;
-    this.#votes?.cast(id, option, (answer) => {
+    this.votes?.cast(id, option, (answer) => {
       if (answer.ok || answer.failure.code === 'already_voted' || answer.failure.code === 'wrong_state') this.#cast.add(id);
     });
   }
@@ -177,12 +200,20 @@ export class DriverProcess {
   }
 
   #save(changes: readonly VoteChange[], later: (delayUs: number, job: () => void) => void, done: (error: Error | undefined) => void): void {
-    this.#writing = changes;
+    this.#writing.push({ changes, done });
+    if (this.#writing.length === 1) this.#write(later);
+  }
+
+  /** One after the other: an epoch's last and the next one's first may both be asked for. */
+  #write(later: (delayUs: number, job: () => void) => void): void {
     later(this.#parts.random.below(maxWriteUs), () => {
-      this.#writing = undefined;
+      const next = this.#writing.shift();
       this.#hasBooted = true;
-      this.#written(changes);
-      done(undefined);
+      if (next === undefined) return;
+      const isMore = this.#writing.length > 0;
+      this.#written(next.changes);
+      next.done(undefined);
+      if (isMore) this.#write(later);
     });
   }
 

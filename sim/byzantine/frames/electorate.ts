@@ -2,8 +2,8 @@ import { signBatch, type Signable } from '../../../src/byzantine/attestation.ts'
 import type { Ballot, BatchSignature, Expiry, SignedBallot, SignedExpiry } from '../../../src/byzantine/ballot.ts';
 import type { Trust } from '../../../src/byzantine/certificate.ts';
 import { genesisConfiguration } from '../../../src/byzantine/configuration.ts';
-import { outcomeValue } from '../../../src/byzantine/encoding.ts';
-import type { MemberIndex } from '../../../src/byzantine/epoch.ts';
+import { configurationDigest, outcomeValue } from '../../../src/byzantine/encoding.ts';
+import type { EpochConfiguration, MemberIndex } from '../../../src/byzantine/epoch.ts';
 import { memberNotary, rememberSignatures } from '../../../src/byzantine/member-notary.ts';
 import type { Notary } from '../../../src/byzantine/notary.ts';
 import type { ProposalId } from '../../../src/byzantine/proposal.ts';
@@ -19,6 +19,8 @@ export class Electorate implements Forge {
   /** Checks what honest members took, apart from what they remember. */
   readonly notary: Notary;
   readonly #keys: readonly SigningKey[];
+  /** By epoch. */
+  readonly #configurations: EpochConfiguration[];
 
   constructor(n: number) {
     const keys = Array.from({ length: n }, (_, i) => signingKey(new Uint8Array(32).fill(i + 1)));
@@ -26,7 +28,17 @@ export class Electorate implements Forge {
     const configuration = genesisConfiguration('simulated', [...byId.keys()]);
     this.#keys = configuration.members.map(({ nodeId }) => defined(byId.get(nodeId), 'a member has the key of its id'));
     this.trust = { hashes: nodeHashes, verify: rememberSignatures(verifySignature, 4096), configuration };
+    this.#configurations = [configuration];
     this.notary = memberNotary(nodeHashes, this.trust.verify, configuration);
+  }
+
+  /** The members of every epoch are the same: they change places with nobody, and share keys and frames with none of their own of another epoch. */
+  configurationOf(epoch: number): EpochConfiguration {
+    for (let next = this.#configurations.length; next <= epoch; next++) {
+      const before = defined(this.#configurations[next - 1], 'epochs are made in order');
+      this.#configurations.push({ ...before, epoch: next, previous: configurationDigest(nodeHashes, before) });
+    }
+    return defined(this.#configurations[epoch], 'an epoch is a natural number');
   }
 
   keyOf(member: MemberIndex): SigningKey {

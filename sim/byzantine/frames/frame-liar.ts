@@ -11,6 +11,7 @@ import type { ProposalId, SignedProposal } from '../../../src/byzantine/proposal
 import type { FrameRecord } from '../../../src/byzantine/records.ts';
 import { encodeRecord, packRecords } from '../../../src/byzantine/records.ts';
 import { emptyBytes } from '../../../src/core/bytes.ts';
+import { defined } from '../../../src/core/assert.ts';
 import type { Random } from '../../../src/core/random.ts';
 import { createAgreementKey, nodeHashes } from '../../../src/crypto/node.ts';
 import { Liar } from '../liar.ts';
@@ -33,6 +34,8 @@ export interface FrameLiarParts {
   readonly electorate: Electorate;
   readonly random: Random;
   readonly watcher: Watcher;
+  /** In which a member is. */
+  readonly epochOf: (member: MemberIndex) => number;
 }
 
 /** Above every key and start that the member's own node has. */
@@ -49,7 +52,8 @@ const someDigest = digest('5'.repeat(64));
 export class FrameLiar {
   readonly #parts: FrameLiarParts;
   readonly #configuration: EpochConfiguration;
-  readonly #voice: Authenticator;
+  /** By epoch; all have one key. */
+  readonly #voices: readonly Authenticator[];
   /** Of an epoch that isn't. */
   readonly #foreign: Authenticator;
   readonly #believers: ReadonlySet<MemberIndex>;
@@ -68,8 +72,8 @@ export class FrameLiar {
     this.#configuration = configuration;
     const options = { hashes, verify, sign: electorate.keyOf(member).sign, self: member, boot: later };
     const ownKey = { key: createAgreementKey(), generation: later };
-    this.#voice = new Authenticator({ ...options, configuration, ownKey });
-    this.#foreign = new Authenticator({ ...options, configuration: { ...configuration, epoch: 1 }, ownKey });
+    this.#voices = [0, 1, 2].map((epoch) => new Authenticator({ ...options, configuration: electorate.configurationOf(epoch), ownKey }));
+    this.#foreign = new Authenticator({ ...options, configuration: { ...configuration, epoch: 99 }, ownKey });
     const some = (): Set<MemberIndex> => new Set(this.#others.filter(() => random.below(2) === 0));
     this.#believers = some();
     this.#starved = some();
@@ -87,7 +91,7 @@ export class FrameLiar {
   /** Sees what honest members send, to anybody, and hears what is for itself. */
   hear(from: MemberIndex, to: MemberIndex, frame: Uint8Array): void {
     if (isAnnouncement(frame)) {
-      this.#voice.learn(frame, 0);
+      for (const voice of this.#voices) voice.learn(frame, 0);
       this.#foreign.learn(frame, 0);
       return;
     }
@@ -101,7 +105,7 @@ export class FrameLiar {
     const to = this.#pick(this.#others) ?? 0;
     switch (this.#below(20)) {
       case 0:
-        return [...this.#believers].map((believer) => ({ to: believer, frame: this.#voice.announcement() }));
+        return [...this.#believers].map((believer) => ({ to: believer, frame: this.#voiceFor(believer).announcement() }));
       case 1:
         return this.#say(to, [this.#anything()]).map((attack) => this.#spoiled(to, attack.frame));
       case 2:
@@ -137,9 +141,17 @@ export class FrameLiar {
           to,
           Array.from({ length: 40 }, () => this.#anything()),
         );
+      case 15:
+        return this.#everybody((vote) => [{ type: 'proposal', bytes: encodeSignedProposal(vote) }]);
       default:
         return this.#lie();
     }
+  }
+
+  /** Of the epoch in which the member is, or of any. */
+  #voiceFor(member: MemberIndex): Authenticator {
+    const epoch = this.#below(8) === 0 ? this.#below(this.#voices.length) : this.#parts.epochOf(member);
+    return defined(this.#voices[epoch], 'it has a voice for every epoch');
   }
 
   get #others(): MemberIndex[] {
@@ -167,7 +179,7 @@ export class FrameLiar {
   /** A frame for all that is right for some, for the tags of the others are spoiled. */
   #toSomeOnly(): Attack[] {
     const [payload] = packRecords([encodeRecord(this.#anything())]);
-    const frame = this.#voice.sealForAll(payload ?? emptyBytes);
+    const frame = this.#voiceFor(0).sealForAll(payload ?? emptyBytes);
     const { members } = this.#configuration;
     const attacks = this.#others.map((to): Attack => {
       if (this.#below(2) === 0) return { to, frame };
@@ -219,7 +231,7 @@ export class FrameLiar {
   #attested({ id, proposal }: SignedProposal, member: MemberIndex, outcome: Uint8Array): SignedAttestation {
     const { electorate } = this.#parts;
     const { cluster, epoch } = proposal;
-    const configuration = configurationDigest(nodeHashes, this.#configuration);
+    const configuration = configurationDigest(nodeHashes, electorate.configurationOf(epoch));
     const attestation = { cluster, epoch, configuration, proposal: id, outcome };
     // Only in its own name, whoever it says it is.
     return { proposal: id, member, outcome, signature: electorate.sign(this.#parts.member, { type: 'attestation', attestation }) };
@@ -235,7 +247,7 @@ export class FrameLiar {
       attestation: {
         cluster: vote.proposal.cluster,
         epoch: vote.proposal.epoch,
-        configuration: configurationDigest(nodeHashes, this.#configuration),
+        configuration: configurationDigest(nodeHashes, this.#parts.electorate.configurationOf(vote.proposal.epoch)),
         proposal: vote.id,
         outcome,
       },
@@ -254,7 +266,8 @@ export class FrameLiar {
   /** A vote of its own, whose payload nobody has, or one in the name of another. */
   #proposal(isForged: boolean): FrameRecord {
     const { member, electorate } = this.#parts;
-    const { cluster, epoch, members } = this.#configuration;
+    const { cluster, members } = this.#configuration;
+    const epoch = this.#parts.epochOf(this.#below(members.length));
     const proposer = isForged ? (this.#pick(this.#others) ?? member) : member;
     const proposal = {
       cluster,
@@ -296,7 +309,7 @@ export class FrameLiar {
   }
 
   #say(to: MemberIndex, records: readonly FrameRecord[]): Attack[] {
-    const attacks = this.#believers.has(to) ? this.#seal(this.#voice, to, records) : [];
+    const attacks = this.#believers.has(to) ? this.#seal(this.#voiceFor(to), to, records) : [];
     for (const { frame } of attacks) {
       if (this.#said.length < maxHeard) this.#said.push(frame);
       else this.#said[this.#below(maxHeard)] = frame;
@@ -305,7 +318,7 @@ export class FrameLiar {
   }
 
   #sayBytes(to: MemberIndex, record: Uint8Array): Attack[] {
-    return this.#believers.has(to) ? this.#sealBytes(this.#voice, to, [record]) : [];
+    return this.#believers.has(to) ? this.#sealBytes(this.#voiceFor(to), to, [record]) : [];
   }
 
   #seal(by: Authenticator, to: MemberIndex, records: readonly FrameRecord[]): Attack[] {

@@ -16,7 +16,7 @@ import { DriverProcess } from './driver-process.ts';
 import { Electorate } from './electorate.ts';
 import type { Attack } from './frame-liar.ts';
 import { FrameLiar } from './frame-liar.ts';
-import { recordsIn, Watcher } from './watcher.ts';
+import { epochOf, recordsIn, Watcher } from './watcher.ts';
 
 const electorates = new Map<number, Electorate>();
 
@@ -33,6 +33,8 @@ const seekEveryMs = 200;
 /** In this time of calm what has been begun has reached somebody. */
 const settleUs = 300_000;
 const lookEveryUs = 20_000;
+/** How much later than another a member comes to an epoch. */
+const maxEpochLagMs = 300;
 
 /** The plan's members as they are shipped, with their driver, keys, bytes, frames and MACs, on the plan's network. Liars lie in the bytes. */
 export class FrameWorld implements DriverListener {
@@ -46,7 +48,10 @@ export class FrameWorld implements DriverListener {
   readonly #processes: readonly DriverProcess[];
   readonly #honest: readonly DriverProcess[];
   readonly #liars = new Map<MemberIndex, FrameLiar>();
-  readonly #opened = new Set<ProposalId>();
+  /** Votes that were opened, and who was asked to. */
+  readonly #opened = new Map<ProposalId, DriverProcess>();
+  /** How often the members change; to themselves, but nothing of an epoch holds in the next. */
+  readonly #epochs: number;
   #reach: readonly number[];
   #isCalm = false;
 
@@ -58,6 +63,7 @@ export class FrameWorld implements DriverListener {
     this.trace = new Trace(() => this.queue.nowUs, { onLine });
     const liars = [...lies.keys()].filter((member) => lies[member] !== undefined);
     this.watcher = new Watcher(this.#electorate, new Set(liars));
+    this.#epochs = Math.max(0, random.below(5) - 2);
     this.#reach = plan.rounds[0]?.reach ?? plan.calmReach;
     const parts = { electorate: this.#electorate, queue: this.queue, random, listener: this };
     this.#processes = membersOf(lies).map((member, index) => {
@@ -68,7 +74,16 @@ export class FrameWorld implements DriverListener {
     this.#honest = this.#processes.filter(({ member }) => lies[member] === undefined);
     for (const member of liars) {
       if (lies[member] !== 'liar') continue;
-      this.#liars.set(member, new FrameLiar({ member, electorate: this.#electorate, random, watcher: this.watcher }));
+      this.#liars.set(
+        member,
+        new FrameLiar({
+          member,
+          electorate: this.#electorate,
+          random,
+          watcher: this.watcher,
+          epochOf: (of) => this.#processes[of]?.votes?.configuration.epoch ?? 0,
+        }),
+      );
     }
   }
 
@@ -82,6 +97,10 @@ export class FrameWorld implements DriverListener {
       untilMs = endMs;
       this.#at(fromMs, () => this.#connect(reach));
     }
+    for (let epoch = 1; epoch <= this.#epochs; epoch++) {
+      const atMs = Math.floor((untilMs * epoch) / (this.#epochs + 1));
+      for (const process of this.#processes) this.#at(atMs + this.#random.below(maxEpochLagMs), () => process.enter(epoch));
+    }
     for (const { member, atMs, downMs } of crashes) this.#at(atMs, () => this.#crash(member, downMs));
     for (const [member, liar] of this.#liars) this.#doMischief(member, liar);
     const voters = this.#processes.filter(({ member }) => lies[member] !== 'silent');
@@ -93,7 +112,10 @@ export class FrameWorld implements DriverListener {
   /** Faults off for honest members. False when a vote has no certificate with one of them in time. */
   runCalm(limitMs: number): boolean {
     this.#isCalm = true;
-    for (const process of this.#honest) this.#start(process);
+    for (const process of this.#honest) {
+      this.#start(process);
+      process.enter(this.#epochs);
+    }
     this.#connect(this.#plan.calmReach);
     const untilUs = this.queue.nowUs + limitMs * 1000;
     // At least one vote of an honest member, and all that was begun.
@@ -147,11 +169,15 @@ export class FrameWorld implements DriverListener {
   }
 
   get #isOver(): boolean {
-    return this.watcher.isOver(this.#honest.map(({ member }) => member)) && [...this.#opened].every((id) => this.#isCertified(id));
+    return (
+      this.watcher.isOver(this.#honest.map(({ member }) => member)) && [...this.#opened].every(([id, by]) => this.#isCertified(id, by))
+    );
   }
 
-  #isCertified(id: ProposalId): boolean {
+  #isCertified(id: ProposalId, by: DriverProcess): boolean {
     const has = this.#honest.map(({ votes }) => votes?.view(id)?.certificate !== undefined);
+    // What became of a vote in a later epoch is known to who knew it, so to its proposer.
+    if (this.#epochs > 0) return !this.#honest.includes(by) || by.votes?.view(id)?.certificate !== undefined;
     // A liar may open a vote of which it tells nobody.
     return has.every((it) => it) || !has.some((it) => it);
   }
@@ -179,7 +205,10 @@ export class FrameWorld implements DriverListener {
 
   #arrive(from: DriverProcess, to: DriverProcess, { frame, bad, twice }: Attack): void {
     this.trace.event(isAnnouncement(frame) ? 'key' : 'frame', to.index, from.index, frame.length);
-    if (twice === true) to.receiveTwice(from.nodeId, frame);
+    const epoch = epochOf(frame, this.#plan.n);
+    const now = to.votes?.configuration.epoch;
+    if (epoch !== undefined && now !== undefined && epoch !== now) to.receiveBad(from.nodeId, frame, `is of epoch ${epoch}, not ${now}`);
+    else if (twice === true) to.receiveTwice(from.nodeId, frame);
     else if (bad === undefined) to.receive(from.nodeId, frame);
     else to.receiveBad(from.nodeId, frame, bad);
   }
@@ -205,7 +234,7 @@ export class FrameWorld implements DriverListener {
   #crash(member: MemberIndex, downMs: number): void {
     const process = this.#processes[member];
     const lie = this.#plan.lies[member];
-    if (process?.votes === undefined || this.#isCalm || lie === 'silent') return;
+    if (process?.isRunning !== true || this.#isCalm || lie === 'silent') return;
     this.counts.crashes++;
     this.trace.event('crash', process.index);
     process.crash();
@@ -245,7 +274,7 @@ export class FrameWorld implements DriverListener {
     const again = (): void => this.queue.after(50_000, () => this.#open(process, number));
     if (process?.votes === undefined) return again();
     process.votes.open(request, undefined, (answer) => {
-      if (answer.ok) this.#opened.add(answer.value.id);
+      if (answer.ok) this.#opened.set(answer.value.id, process);
       else again();
     });
   }
@@ -257,7 +286,7 @@ export class FrameWorld implements DriverListener {
 
   /** Whoever was away while others decided finds out when its clients ask. */
   #seek(): void {
-    for (const { votes } of this.#honest) for (const id of this.#opened) votes?.seek(id);
+    for (const { votes } of this.#honest) for (const id of this.#opened.keys()) votes?.seek(id);
     this.queue.after(seekEveryMs * 1000, () => this.#seek());
   }
 

@@ -12,6 +12,7 @@ import type { VoteRecord } from '../../../src/storage/vote-store.ts';
 import { openVoteStore, type StoredVotes } from '../../../src/node/votes/vote-records.ts';
 import type { Motion } from '../../../src/byzantine/motion.ts';
 import { FairEvidence } from '../invariants/fair-evidence.ts';
+import { OwnEpoch } from '../invariants/own-epoch.ts';
 import { VoteChecks } from '../vote-checks.ts';
 import type { Electorate } from './electorate.ts';
 
@@ -33,6 +34,7 @@ export class Watcher {
   readonly #electorate: Electorate;
   readonly #liars: ReadonlySet<MemberIndex>;
   readonly #fairEvidence: FairEvidence;
+  readonly #ownEpoch = new OwnEpoch();
   readonly #stored = new Map<MemberIndex, StoredVotes>();
 
   constructor(electorate: Electorate, liars: ReadonlySet<MemberIndex>) {
@@ -46,6 +48,7 @@ export class Watcher {
     const before = this.#stored.get(member);
     const after = openVoteStore(nodeHashes, { saveVotes() {} }, records).held;
     this.#stored.set(member, after);
+    this.#ownEpoch.onSaved(member, after);
     for (const { proposal, memory } of after.instances) {
       if (memory === undefined) continue;
       const { checks } = this.#watch(proposal);
@@ -57,7 +60,7 @@ export class Watcher {
     for (const { certificate } of after.certificates.slice(before?.certificates.length ?? 0))
       this.#watch(certificate.proposal).checks.certified(member, certificate);
     const noticed = after.evidence.slice(before?.evidence.length ?? 0);
-    for (const evidence of noticed) {
+    for (const { evidence } of noticed) {
       this.evidence.add(evidence.kind);
       this.#fairEvidence.onEvidence(member, evidence);
     }
@@ -66,6 +69,8 @@ export class Watcher {
 
   /** The records of an honest member's frame. */
   onSent(member: MemberIndex, frame: Uint8Array): void {
+    const epoch = epochOf(frame, this.#electorate.trust.configuration.members.length);
+    if (epoch !== undefined) this.#ownEpoch.onSent(member, epoch);
     for (const record of recordsIn(frame, this.#electorate.trust.configuration.members.length)) {
       const word = wordOf(record);
       const vote = word && this.votes.get(word.id);
@@ -97,7 +102,8 @@ export class Watcher {
     const { trust, notary } = this.#electorate;
     const n = trust.configuration.members.length;
     const motion = { proposal: id, n, items: proposal.items.length, options: proposal.options.length, minSupport: proposal.minSupport };
-    const checks = new VoteChecks({ motion, notary, liars: this.#liars }, trust);
+    const configuration = this.#electorate.configurationOf(proposal.epoch);
+    const checks = new VoteChecks({ motion, notary, liars: this.#liars }, { ...trust, configuration });
     const vote = { proposal: signed, motion, checks, statements: [], ballots: new Map<MemberIndex, SignedBallot>() };
     this.votes.set(id, vote);
     return vote;
@@ -112,6 +118,9 @@ export const recordsIn = (frame: Uint8Array, members: number): readonly FrameRec
   const decoded = decodeFrame(frame, members);
   return (decoded && unpackRecords(decoded.payload)) ?? [];
 };
+
+/** That a frame says it is of; undefined: it is none. */
+export const epochOf = (frame: Uint8Array, members: number): number | undefined => decodeFrame(frame, members)?.header.epoch;
 
 /** A record about a vote, as an engine takes it. */
 function wordOf(record: FrameRecord): { readonly id: ProposalId; readonly message: ByzantineMessage } | undefined {

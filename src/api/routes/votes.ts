@@ -18,12 +18,12 @@ export const voteRoutes = (node: NodeService): Route[] => [
     query: noQuery,
     body: votesBody,
     handle: async ({ body, header, signal }) => {
-      const votes = votesOf(node);
+      votesOf(node);
       const key = header('idempotency-key');
-      if (Array.isArray(body)) return { body: await openMany(node, votes, body, { signal, idempotencyKey: key }) };
+      if (Array.isArray(body)) return { body: await openMany(node, body, { signal, idempotencyKey: key }) };
       const { id, item } = await open(node, body, key);
       if (body.wait !== undefined) await node.waitForVote(id, body.wait, signal);
-      return { status: 201, body: viewOf(votes, id, item) };
+      return { status: 201, body: viewOf(votesOf(node), id, item) };
     },
   }),
   route({
@@ -42,7 +42,7 @@ export const voteRoutes = (node: NodeService): Route[] => [
     query: noQuery,
     handle: () => {
       const votes = votesOf(node);
-      return { body: { items: votes.evidence().map((each) => evidenceDocument(each, votes.configuration)) } };
+      return { body: { items: votes.evidence().map((each) => evidenceDocument(each, votes.configurationOf(each.epoch))) } };
     },
   }),
   route({
@@ -55,7 +55,7 @@ export const voteRoutes = (node: NodeService): Route[] => [
       const votes = votesOf(node);
       if (votes.view(id) === undefined) await node.waitForVote(id, seekMs, signal);
       if (votes.view(id) !== undefined && wait !== undefined) await node.waitForVote(id, wait, signal);
-      return { body: viewOf(votes, id, item) };
+      return { body: viewOf(votesOf(node), id, item) };
     },
   }),
   route({
@@ -92,19 +92,27 @@ function open(node: NodeService, body: VoteBody, idempotencyKey: string | undefi
 }
 
 /** Each in its place, how it ended or why it was refused, and each certificate once: the items of a bundle share theirs. */
-async function openMany(node: NodeService, votes: VoteService, bodies: readonly VoteBody[], { signal, idempotencyKey: key }: OpenOptions) {
+async function openMany(node: NodeService, bodies: readonly VoteBody[], { signal, idempotencyKey: key }: OpenOptions) {
   // Each vote that is waited for listens.
   setMaxListeners(0, signal);
   const opened = await Promise.all(bodies.map((body, i) => open(node, body, key && `${key}/${i}`).catch(refusalOf)));
   const waits = new Map<string, number>();
   for (const [i, each] of opened.entries()) if ('id' in each) waits.set(each.id, Math.max(waits.get(each.id) ?? 0, bodies[i]?.wait ?? 0));
   await Promise.all([...waits].filter(([, wait]) => wait > 0).map(([id, wait]) => node.waitForVote(id, wait, signal)));
+  const votes = votesOf(node);
   const certificates = new Map<string, CertificateDocument>();
-  for (const id of waits.keys()) {
-    const certificate = votes.view(id)?.certificate;
-    if (certificate !== undefined) certificates.set(id, certificateDocument(certificate, votes.configuration));
+  const renewals = new Map<string, string>();
+  for (const asked of waits.keys()) {
+    const { id = asked, certificate } = votes.view(asked) ?? {};
+    renewals.set(asked, id);
+    if (certificate !== undefined)
+      certificates.set(id, certificateDocument(certificate, votes.configurationOf(certificate.attestation.epoch)));
   }
-  const items = opened.map((each) => ('id' in each ? { ...each, ...resultOf(certificates.get(each.id)?.items[each.item]) } : each));
+  const items = opened.map((each) => {
+    if (!('id' in each)) return each;
+    const id = renewals.get(each.id) ?? each.id;
+    return { ...each, id, ...resultOf(certificates.get(id)?.items[each.item]) };
+  });
   return { items, certificates: [...certificates.values()] };
 }
 
@@ -121,6 +129,13 @@ function refusalOf(error: unknown): { readonly code: string; readonly detail: st
 
 function known(votes: VoteService, id: string, item?: number): VoteView {
   const view = votes.view(id, item);
+  if (view === undefined && votes.isVoid(id))
+    throw new QuorateError(
+      failure(
+        'wrong_state',
+        `the members changed before the vote ${id} was decided, and it could not go on among the new ones: open it anew`,
+      ),
+    );
   if (view === undefined) throw new QuorateError(failure('not_found', `there is no vote ${id}`));
   return view;
 }
@@ -130,6 +145,7 @@ function viewOf(votes: VoteService, id: string, item?: number): unknown {
   const { certificate, ...rest } = view;
   return {
     ...shown(rest),
+    ...(view.id === id ? {} : { renews: id }),
     ...(certificate === undefined
       ? {}
       : { certificate: certificateDocument(certificate, votes.configurationOf(certificate.attestation.epoch)) }),

@@ -10,7 +10,7 @@ import {
 } from '../../byzantine/epoch-chain.ts';
 import { encodeConfiguration, decodeConfiguration } from '../../byzantine/encoding.ts';
 import type { EpochConfiguration } from '../../byzantine/epoch.ts';
-import { checkGuard, guardFlawText, payloadDigest } from '../../byzantine/guard.ts';
+import { checkGuard, type GuardedAction, guardFlawText, payloadDigest } from '../../byzantine/guard.ts';
 import type { Hashes } from '../../byzantine/crypto.ts';
 import { failure, type Failure } from '../../core/errors.ts';
 import type { LogIndex, NodeId } from '../../core/ids.ts';
@@ -171,6 +171,12 @@ export class Guard {
     if (flaw.code === 'certificate_required') return failure('certificate_required', detail, { ...flaw.action });
     if (flaw.code === 'not_the_next' || flaw.code === 'too_many_removals') return failure('invalid_argument', detail);
     return failure('bad_certificate', `the certificate does not permit this change: ${detail}`, { flaw: flaw.code });
+  }
+
+  /** What the members have to approve before a change may enter the log; undefined where no certificate is asked for, or none would help. */
+  requirementOf(change: ConfigurationChange): GuardedAction | undefined {
+    const step = this.#place && this.#change(this.#place, change);
+    return step?.ok === false && step.flaw.code === 'certificate_required' ? step.flaw.action : undefined;
   }
 
   /** Whether a guarded entry may enter the log now, behind the `changes` of the members that are in it and not yet applied. */

@@ -1,12 +1,11 @@
 import { type Digest, digest } from '../../byzantine/digest.ts';
 import { type Certificate, decodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes } from '../../byzantine/crypto.ts';
-import { isSuccession } from '../../byzantine/epoch-chain.ts';
-import { approval } from '../../byzantine/guard.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 import { copyBytes } from '../../core/bytes.ts';
 import type { Boot } from './boot.ts';
 import type { Flush } from './flush.ts';
+import { Successions } from './successions.ts';
 import { certificateChange, forgetCertificate } from './vote-records.ts';
 
 /** Certificates kept; the oldest go first. */
@@ -29,8 +28,7 @@ export class Certificates {
   readonly #certificates: Map<ProposalId, Uint8Array>;
   /** The one that was read last: whoever asks for one item of a bundle mostly asks for the next, too. */
   #latest: Certificate | undefined;
-  /** By epoch: the vote by which its members approved others to take their place. */
-  readonly #successors = new Map<number, ProposalId>();
+  readonly successions = new Successions();
   /** Votes that a client asked for and that are not known here, oldest first. */
   readonly #sought = new Set<ProposalId>();
   readonly #onAdded: (certificate: Certificate) => void;
@@ -44,7 +42,7 @@ export class Certificates {
     this.#onAdded = onAdded;
     const oldestFirst = stored.toSorted((a, b) => orderOf(a.certificate) - orderOf(b.certificate));
     this.#certificates = new Map(oldestFirst.map(({ certificate, bytes }) => [certificate.proposal.id, bytes]));
-    for (const { certificate } of stored) this.#noteSuccessor(certificate);
+    for (const { certificate } of stored) this.successions.note(certificate);
   }
 
   /** As it travels. */
@@ -72,7 +70,7 @@ export class Certificates {
     const { id } = certificate.proposal;
     this.#sought.delete(id);
     this.#certificates.set(id, copyBytes(bytes));
-    this.#noteSuccessor(certificate);
+    this.successions.note(certificate);
     this.#flush.save(certificateChange(id, bytes));
     if (this.#certificates.size > maxCertificates) this.#forgetOldest();
     this.#flush.afterSave(() => {
@@ -104,9 +102,11 @@ export class Certificates {
     };
   }
 
-  /** Members of an epoch have approved others to take their place. */
-  hasSuccessor(epoch: number): boolean {
-    return this.#successors.has(epoch);
+  /** Everybody who waits, who is forgotten here. */
+  takeWatchers(): readonly (() => void)[] {
+    const watchers = [...this.#watchers.values()].flatMap((each) => [...each]);
+    this.#watchers.clear();
+    return watchers;
   }
 
   /** Oldest first. */
@@ -117,13 +117,9 @@ export class Certificates {
     });
   }
 
-  #noteSuccessor({ attestation: { epoch, outcome }, proposal: { id, proposal } }: Certificate): void {
-    if (isSuccession(proposal.kind) && outcome.some((choice) => proposal.options[choice] === approval)) this.#successors.set(epoch, id);
-  }
-
   #forgetOldest(): void {
     // That there is a successor must not be forgotten before its epoch begins.
-    const lasting = new Set(this.#successors.values());
+    const { lasting } = this.successions;
     for (const id of this.#certificates.keys()) if (!lasting.has(id)) return this.#forget(id);
   }
 

@@ -12,7 +12,7 @@ import type { Engines } from './engines.ts';
 import type { EvidenceBook } from './evidence-book.ts';
 import type { OpenVotes } from './open-votes.ts';
 import type { Opinions } from './opinions.ts';
-import { Patience } from './patience.ts';
+import type { Patience } from './patience.ts';
 import type { VoteLinks } from './vote-links.ts';
 
 export interface IntakeParts {
@@ -27,6 +27,7 @@ export interface IntakeParts {
   readonly opinions: Opinions;
   readonly evidence: EvidenceBook;
   readonly links: VoteLinks;
+  readonly patience: Patience;
   readonly nowMs: () => number;
 }
 
@@ -35,14 +36,17 @@ export class Intake {
   readonly #parts: IntakeParts;
   /** What members said that no honest one says. */
   refused = 0;
-  readonly #patience = new Patience();
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
   }
 
   take(from: MemberIndex, record: FrameRecord): void {
-    if (this.#patience.isOverWith(from, this.#parts.nowMs())) return;
+    const { patience, nowMs } = this.#parts;
+    patience.hear(from, nowMs(), () => this.#take(from, record));
+  }
+
+  #take(from: MemberIndex, record: FrameRecord): void {
     switch (record.type) {
       case 'proposal':
         return this.#onProposal(from, record.bytes);
@@ -86,13 +90,14 @@ export class Intake {
     const { trust, boot, open, certificates, opinions, early, nowMs } = this.#parts;
     const signed = decodeSignedProposal(trust.hashes, bytes);
     if (signed !== undefined && (open.has(signed.id) || certificates.has(signed.id))) return;
-    if (signed === undefined || invalidField(signed, trust.configuration, trust.verify) !== undefined) return this.#refuse(from);
+    if (signed === undefined) return this.#refuse(from);
     const { proposer, proposerSeq } = signed.proposal;
     if (proposerSeq <= boot.forgottenOf(signed.proposal) || !open.hasRoomFor(proposer, 0)) return;
+    if (invalidField(signed, trust.configuration, trust.verify) !== undefined) return this.#refuse(from);
     const instance = open.begin(signed);
     if (!instance.isComplete) instance.arm(nowMs());
     opinions.consider(instance);
-    for (const each of early.take(signed.id)) this.#onVote(each.from, signed.id, each.record);
+    for (const each of early.take(signed.id)) this.take(each.from, each.record);
   }
 
   #onCertificate(from: MemberIndex, bytes: Uint8Array): void {
@@ -144,7 +149,7 @@ export class Intake {
 
   #refuse(from: MemberIndex): void {
     this.refused++;
-    this.#patience.spend(from);
+    this.#parts.patience.spend(from);
   }
 
   /** Of a vote that is over here, or whose proposal hasn't come. */
@@ -152,8 +157,8 @@ export class Intake {
     const { certificates, early, links, nowMs } = this.#parts;
     const bytes = certificates.bytesOf(id);
     if (bytes === undefined) return early.add(from, id, record, nowMs());
-    // Who only is a little behind has what it needs on the way; who asks again has not.
-    if (record.type === 'statement' && record.asks) links.answer(from, { type: 'certificate', bytes });
+    // Who only is a little behind has what it needs on the way; who asks again has not. Who has decided on others' word alone asks for nothing but a witness.
+    if (record.type === 'want' || (record.type === 'statement' && record.asks)) links.answer(from, { type: 'certificate', bytes });
   }
 }
 

@@ -15,8 +15,9 @@ import type { Boot } from './boot.ts';
 import type { Flush } from './flush.ts';
 import type { OpenVotes } from './open-votes.ts';
 import type { Opinions } from './opinions.ts';
-import { Repeats } from './repeats.ts';
+import type { Repeats } from './repeats.ts';
 import type { VoteLinks } from './vote-links.ts';
+import type { RenewedVote } from './vote-records.ts';
 import type { OpenedVote, VoteRequest } from './vote-service.ts';
 
 /** A payload up to this size travels with its proposal; a larger one is asked for. */
@@ -32,25 +33,25 @@ export interface NewVotesParts {
   readonly opinions: Opinions;
   readonly links: VoteLinks;
   readonly flush: Flush;
+  readonly repeats: Repeats;
   readonly isReachable: (node: NodeId) => boolean;
 }
 
 /** Puts what clients want decided to the members, or refuses it at once, with nothing sent. */
 export class NewVotes {
   readonly #parts: NewVotesParts;
-  readonly #repeats: Repeats;
   #proposerSeq: number;
 
   constructor(parts: NewVotesParts) {
     this.#parts = parts;
-    this.#repeats = new Repeats(parts.trust.hashes);
     this.#proposerSeq = parts.boot.forgottenOf({ proposer: parts.self });
   }
 
   /** One vote about this request alone. Answers once it is durable here. */
   open(request: VoteRequest, key: string | undefined, done: (answer: Answer<OpenedVote>) => void): void {
-    const opened = (key === undefined ? undefined : this.#repeats.find(key, request)) ?? this.#propose([request]);
-    if (key !== undefined && typeof opened === 'string') this.#repeats.keep(key, request, opened);
+    const { repeats, clock } = this.#parts;
+    const opened = (key === undefined ? undefined : repeats.find(key, request)) ?? this.#propose([request]);
+    if (key !== undefined && typeof opened === 'string') repeats.keep(key, request, opened, clock.unixMs());
     this.#answer(opened, done);
   }
 
@@ -59,16 +60,28 @@ export class NewVotes {
     this.#answer(this.#propose(requests), done);
   }
 
+  /** Puts what an earlier epoch left undecided to the members of this one; they may come later. */
+  renew({ proposal, payloads }: RenewedVote): void {
+    this.#proposerSeq = Math.max(this.#proposerSeq, proposal.proposerSeq);
+    this.#put(proposal, [...payloads.values()]);
+  }
+
   #answer(opened: ProposalId | Failure, done: (answer: Answer<OpenedVote>) => void): void {
     if (typeof opened !== 'string') return done({ ok: false, failure: opened });
     return this.#parts.flush.afterSave(() => done({ ok: true, value: { id: opened, item: 0 } }));
   }
 
   #propose(requests: readonly VoteRequest[]): ProposalId | Failure {
-    const { trust, sign, clock, open, opinions, links } = this.#parts;
     const refused = this.refusal(requests);
     if (refused !== undefined) return refused;
-    const proposal = this.#proposalOf(requests);
+    return this.#put(
+      this.#proposalOf(requests),
+      requests.map(({ payload }) => payload),
+    );
+  }
+
+  #put(proposal: Proposal, payloads: readonly Uint8Array[]): ProposalId | Failure {
+    const { trust, sign, clock, open, opinions, links } = this.#parts;
     const id = proposalId(trust.hashes, proposal);
     const signed: SignedProposal = { id, proposal, signature: sign(proposalMessage(id)) };
     // The signature is this node's own.
@@ -76,7 +89,7 @@ export class NewVotes {
     if (field !== undefined) return failure('invalid_argument', `body ${field}: not valid in this cluster`, { path: field, in: 'body' });
     const instance = open.begin(signed);
     links.pushToAll({ type: 'proposal', bytes: encodeSignedProposal(signed) });
-    for (const { payload } of requests) {
+    for (const payload of payloads) {
       open.hold(payload);
       if (payload.length > 0 && payload.length <= sentAlongBytes) links.pushToAll({ type: 'blob', bytes: payload });
     }

@@ -1,16 +1,20 @@
-import { isSuccession } from '../../byzantine/epoch-chain.ts';
-import { approval } from '../../byzantine/guard.ts';
+import { isPossibleSuccession, isSuccession } from '../../byzantine/epoch-chain.ts';
+import { approval, type GuardedAction, payloadDigest } from '../../byzantine/guard.ts';
+import type { Trust } from '../../byzantine/certificate.ts';
+import { publicKeyOf } from '../../byzantine/peer-id.ts';
 import { failure, type FailureCode } from '../../core/errors.ts';
 import type { Answer } from '../service.ts';
 import { type Certificates, digestIn } from './certificates.ts';
 import type { Flush } from './flush.ts';
 import type { Instance } from './instance.ts';
 import type { OpenVotes } from './open-votes.ts';
+import { changeKey, isSameChange, type Succession } from './successions.ts';
 import type { VoteQuestion } from './vote-service.ts';
 
 export interface OpinionsParts {
   /** Kinds that this node approves without asking anyone; `*` is all. */
   readonly autoApprove: readonly string[];
+  readonly trust: Trust;
   readonly open: OpenVotes;
   readonly certificates: Certificates;
   readonly flush: Flush;
@@ -28,7 +32,28 @@ export class Opinions {
   consider(instance: Instance): void {
     const { proposal } = instance.proposal;
     const approve = proposal.options.indexOf(approval);
-    if (instance.isComplete && this.approves(proposal) && !this.#isBarred(instance, approve)) this.#cast(instance, approve);
+    if (!instance.isComplete || !this.approves(proposal) || this.#isBarred(instance, approve)) return;
+    // An approved change that can't be made would leave the epoch without a successor for ever: whoever wants that says so.
+    if (!isSuccession(proposal.kind) || this.#isPossible(instance)) this.#cast(instance, approve);
+  }
+
+  /** A vote on a change of the members has ended: others may be approved now. */
+  reconsider(ended: string): void {
+    if (!isSuccession(ended)) return;
+    for (const instance of this.#parts.open) if (isSuccession(instance.proposal.proposal.kind)) this.consider(instance);
+  }
+
+  /** How far the members are with a change of themselves. */
+  succession({ kind, subject, payload }: GuardedAction): Succession {
+    const { open, certificates, trust } = this.#parts;
+    const change = changeKey({ kind, items: [{ subject, payloadDigest: payloadDigest(trust.hashes, payload) }] });
+    const approved = certificates.successions.approvedIn(trust.configuration.epoch);
+    const certificate = approved && changeKey(approved.proposal) === change ? certificates.bytesOf(approved.id) : undefined;
+    if (certificate !== undefined) return { state: 'approved', certificate };
+    for (const { proposal } of open)
+      if (proposal.proposal.kind === kind && changeKey(proposal.proposal) === change) return { state: 'open' };
+    const { rejected, failed } = certificates.successions.failuresOf(change);
+    return rejected ? { state: 'rejected' } : { state: 'none', failed };
   }
 
   /** True when nobody has to be asked. */
@@ -78,17 +103,29 @@ export class Opinions {
   }
 
   /**
-   * An epoch has one successor: an honest member approves a change of the members only when every other one that it approved in the epoch has ended without
-   * approval. Two approved ones would share an honest member that approved both (docs/decisions/0012).
+   * An epoch has one successor: an honest member approves a change of the members only when every vote on another that it approved in the epoch has ended without
+   * approval. Two approved changes would share an honest member that approved both (docs/decisions/0012). Two votes on one change do no harm.
    */
-  #isBarred({ proposal: { id, proposal } }: Instance, choice: number): boolean {
+  #isBarred({ proposal: { proposal } }: Instance, choice: number): boolean {
     if (!isSuccession(proposal.kind) || proposal.options[choice] !== approval) return false;
     const { open, certificates } = this.#parts;
     for (const { proposal: other, choice: chosen } of open) {
       const { kind, options } = other.proposal;
-      if (other.id !== id && isSuccession(kind) && chosen !== undefined && options[chosen] === approval) return true;
+      const isApproved = isSuccession(kind) && chosen !== undefined && options[chosen] === approval;
+      if (isApproved && !isSameChange(other.proposal, proposal)) return true;
     }
-    return certificates.hasSuccessor(proposal.epoch);
+    const successor = certificates.successions.approvedIn(proposal.epoch);
+    return successor !== undefined && !isSameChange(successor.proposal, proposal);
+  }
+
+  /** An approval of it would begin the next epoch. */
+  #isPossible({ proposal: { proposal }, payloads }: Instance): boolean {
+    const [item, ...others] = proposal.items;
+    const payload = item && payloads.get(item.payloadDigest);
+    if (item === undefined || payload === undefined || others.length > 0) return false;
+    const { hashes, configuration } = this.#parts.trust;
+    const action = { kind: proposal.kind, subject: item.subject, payload: new TextDecoder().decode(payload) };
+    return isPossibleSuccession({ hashes, keyOf: publicKeyOf }, configuration, action);
   }
 
   #cast(instance: Instance, choice: number): boolean {

@@ -3,37 +3,59 @@ import type { Hashes } from '../../byzantine/crypto.ts';
 import type { Digest } from '../../byzantine/digest.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 import { type Failure, failure } from '../../core/errors.ts';
+import type { Flush } from './flush.ts';
+import { forgetRepeat, type Repeat, repeatChange } from './vote-records.ts';
 import type { VoteRequest } from './vote-service.ts';
 
 /** Keys that are remembered; the oldest go first. */
 const maxKeys = 10_000;
 
-/** The votes that clients opened here under keys of their own since this node started, so that a request that is sent again opens no second vote. */
+const encoder = new TextEncoder();
+
+/** The votes that clients opened here under keys of their own, so that a request that is sent again opens no second vote. As durable as the votes. */
 export class Repeats {
   readonly #hashes: Hashes;
-  readonly #opened = new Map<string, { readonly request: Digest; readonly id: ProposalId }>();
+  readonly #flush: Flush;
+  /** By the key's digest, oldest first. */
+  readonly #opened: Map<Digest, Repeat>;
 
-  constructor(hashes: Hashes) {
+  constructor(hashes: Hashes, stored: readonly Repeat[], flush: Flush) {
     this.#hashes = hashes;
+    this.#flush = flush;
+    this.#opened = new Map(stored.map((each) => [each.key, each]));
   }
 
   /** The vote that was opened under the key. */
   find(key: string, request: VoteRequest): ProposalId | Failure | undefined {
-    const opened = this.#opened.get(key);
-    return opened === undefined || opened.request === this.#digestOf(request)
+    const opened = this.#opened.get(this.#digestOf(key));
+    return opened === undefined || opened.request === this.#requestDigest(request)
       ? opened?.id
       : failure('idempotency_conflict', 'this idempotency key was used for another request');
   }
 
-  keep(key: string, request: VoteRequest, id: ProposalId): void {
+  keep(text: string, request: VoteRequest, id: ProposalId, firstMs: number): void {
+    const key = this.#digestOf(text);
     if (this.#opened.has(key)) return;
-    const [oldest] = this.#opened.keys();
-    if (this.#opened.size >= maxKeys && oldest !== undefined) this.#opened.delete(oldest);
-    this.#opened.set(key, { request: this.#digestOf(request), id });
+    const [oldest] = this.#opened.values();
+    if (this.#opened.size >= maxKeys && oldest !== undefined) {
+      this.#opened.delete(oldest.key);
+      this.#flush.save(forgetRepeat(oldest));
+    }
+    const repeat = { key, firstMs, request: this.#requestDigest(request), id };
+    this.#opened.set(key, repeat);
+    this.#flush.save(repeatChange(repeat));
   }
 
-  #digestOf({ payload, kind, subject, options, minSupport, timeoutMs, validMs }: VoteRequest): Digest {
-    const text = JSON.stringify([kind, subject, options, minSupport, timeoutMs, validMs, digestOf(this.#hashes.sha256(payload))]);
-    return digestOf(this.#hashes.sha256(new TextEncoder().encode(text)));
+  /** Oldest first. */
+  all(): readonly Repeat[] {
+    return [...this.#opened.values()];
+  }
+
+  #requestDigest({ payload, kind, subject, options, minSupport, timeoutMs, validMs }: VoteRequest): Digest {
+    return this.#digestOf(JSON.stringify([kind, subject, options, minSupport, timeoutMs, validMs, digestOf(this.#hashes.sha256(payload))]));
+  }
+
+  #digestOf(text: string): Digest {
+    return digestOf(this.#hashes.sha256(encoder.encode(text)));
   }
 }

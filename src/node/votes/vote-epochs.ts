@@ -1,7 +1,11 @@
+import type { Hashes } from '../../byzantine/crypto.ts';
+import { proposalId } from '../../byzantine/encoding.ts';
 import type { EpochConfiguration } from '../../byzantine/epoch.ts';
+import type { Proposal } from '../../byzantine/proposal.ts';
+import { renewed } from '../../byzantine/renewal.ts';
 import type { LogIndex, NodeId } from '../../core/ids.ts';
 import type { VoteRecord } from '../../storage/vote-store.ts';
-import { forEpoch, type HeldVotes, openVoteStore } from './vote-records.ts';
+import { forEpoch, forgetRenewal, type HeldVotes, openVoteStore, renewalChange } from './vote-records.ts';
 import { type VotePorts, Votes } from './votes.ts';
 
 /** An epoch, and the index of the log where it began; 0 when that is not known. */
@@ -24,7 +28,7 @@ export interface VoteEpochsPorts {
 }
 
 /**
- * The votes of one epoch after the other. When the members change, open votes are void, for who approved them may vote no more; their proposers ask again. What was decided stays known. A
+ * The votes of one epoch after the other. When the members change, open votes are void, for who approved them may vote no more; their proposers put them to the next members. What was decided stays known. A
  * node never goes back: after a restart it takes no part before its log has come to the epoch in which it voted last.
  */
 export class VoteEpochs {
@@ -65,10 +69,10 @@ export class VoteEpochs {
 
   #enter({ configuration, from }: EpochPlace): void {
     const { votes, self, autoApprove } = this.#ports;
-    const held = forEpoch(this.#held, configuration.epoch);
+    const configurationOf = (epoch: number) => this.#ports.configurationOf(epoch);
+    const held = renewAll(forEpoch(this.#held, configuration.epoch), { self, hashes: votes.hashes, configuration, configurationOf });
     if (configuration.members.some(({ nodeId }) => nodeId === self)) {
       const hasLostStore = this.#ports.isRejoining();
-      const configurationOf = (epoch: number) => this.#ports.configurationOf(epoch);
       this.#votes = new Votes({ self, configuration, from, configurationOf, autoApprove, hasLostStore }, votes, held);
       return;
     }
@@ -80,4 +84,38 @@ export class VoteEpochs {
       return undefined;
     });
   }
+}
+
+interface Successor {
+  readonly self: NodeId;
+  readonly hashes: Hashes;
+  /** Who votes now. */
+  readonly configuration: EpochConfiguration;
+  configurationOf(epoch: number): EpochConfiguration | undefined;
+}
+
+/** Takes what earlier epochs left undecided on: each vote is noted with the one in which it goes on, and this node's own are to be proposed again. */
+function renewAll(held: HeldVotes, successor: Successor): HeldVotes {
+  const { self, hashes, configuration } = successor;
+  const changes = [...held.changes];
+  const again = held.ended.flatMap(({ proposal: { id, proposal }, payloads }) => {
+    const next = renewedNow(proposal, successor);
+    const renewal = { id, epoch: proposal.epoch, next: next && proposalId(hashes, next) };
+    const forgotten = held.renewals.add(renewal);
+    changes.push(renewalChange(renewal), ...(forgotten === undefined ? [] : [forgetRenewal(forgotten)]));
+    return next !== undefined && configuration.members[next.proposer]?.nodeId === self ? [{ proposal: next, payloads }] : [];
+  });
+  return { ...held, ended: [], again, changes };
+}
+
+/** A node may have missed epochs in between, in which others had it already. */
+function renewedNow(proposal: Proposal, { configuration, configurationOf }: Successor): Proposal | undefined {
+  let current: Proposal | undefined = proposal;
+  let before = configurationOf(proposal.epoch);
+  for (let epoch = proposal.epoch + 1; current !== undefined && epoch <= configuration.epoch; epoch++) {
+    const after = configurationOf(epoch);
+    current = before && after && renewed(current, before, after);
+    before = after;
+  }
+  return current;
 }

@@ -1,12 +1,12 @@
-import { digestBytes, toHex } from '../../byzantine/bytes.ts';
+import { type ByteReader, type ByteWriter, decodeStrictly, digestBytes, encode, toHex } from '../../byzantine/bytes.ts';
 import type { Digest } from '../../byzantine/digest.ts';
 import { digest } from '../../byzantine/digest.ts';
 import { decodeSignedProposal, encodeSignedProposal } from '../../byzantine/encoding.ts';
 import { type Certificate, decodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes } from '../../byzantine/crypto.ts';
-import { decodeEvidence, encodeEvidence } from '../../byzantine/evidence-encoding.ts';
-import type { Evidence } from '../../byzantine/evidence.ts';
-import type { ProposalId, SignedProposal } from '../../byzantine/proposal.ts';
+import { decodeAccusation, encodeAccusation } from '../../byzantine/evidence-encoding.ts';
+import type { Accusation } from '../../byzantine/evidence.ts';
+import type { Proposal, ProposalId, SignedProposal } from '../../byzantine/proposal.ts';
 import type { Memory } from '../../byzantine/ready.ts';
 import { decodeRecord, encodeRecord } from '../../byzantine/records.ts';
 import type { Statement } from '../../byzantine/statement.ts';
@@ -14,6 +14,7 @@ import type { LogIndex } from '../../core/ids.ts';
 import { concatBytes, emptyBytes } from '../../core/bytes.ts';
 import type { VoteChange, VoteRecord, VoteStore } from '../../storage/vote-store.ts';
 import { Journal } from './journal.ts';
+import { Renewals } from './renewals.ts';
 
 /**
  * What a node keeps of its votes, under keys of a letter and digests:
@@ -27,6 +28,8 @@ import { Journal } from './journal.ts';
  *   `d` proposal digest a payload
  *   `c` proposal        a certificate; the six above are deleted with it
  *   `e` number          evidence, counted from 0 in four bytes, big endian
+ *   `r` proposal        a vote whose epoch ended before it was decided: u32 epoch, 0 or (1, digest of the proposal in which it goes on)
+ *   `k` digest of a key a request under an idempotency key: u64 milliseconds since 1970, digest of the request, digest of the proposal
  *
  * Those that end with the vote, but for payloads, are in the pages of a `Journal`.
  */
@@ -40,6 +43,8 @@ const letters = {
   payload: 'd',
   certificate: 'c',
   evidence: 'e',
+  renewal: 'r',
+  repeat: 'k',
 } as const;
 type Kind = keyof typeof letters;
 
@@ -84,16 +89,61 @@ export const certificateChange = (id: ProposalId, value: Uint8Array): VoteChange
 
 export const forgetCertificate = (id: ProposalId): VoteChange => ({ key: key('certificate', id), value: undefined });
 
-export const evidenceChange = (number: number, evidence: Evidence): VoteChange => ({
-  key: evidenceKey(number),
-  value: encodeEvidence(evidence),
-});
+/** Evidence with the number that it is kept under. */
+export interface KeptAccusation extends Accusation {
+  readonly number: number;
+}
+
+export const evidenceChange = (kept: KeptAccusation): VoteChange => ({ key: evidenceKey(kept.number), value: encodeAccusation(kept) });
+
+export const forgetEvidence = ({ number }: KeptAccusation): VoteChange => ({ key: evidenceKey(number), value: undefined });
 
 function evidenceKey(number: number): Uint8Array {
   const place = new Uint8Array(4);
   new DataView(place.buffer).setUint32(0, number);
   return concatBytes([key('evidence'), place]);
 }
+
+/** A vote whose epoch ended before it was decided. */
+export interface Renewal {
+  readonly id: ProposalId;
+  readonly epoch: number;
+  /** The vote of a later epoch in which it goes on, if it does. */
+  readonly next: ProposalId | undefined;
+}
+
+export const renewalChange = (renewal: Renewal): VoteChange => ({ key: key('renewal', renewal.id), value: encode(renewal, writeRenewal) });
+
+export const forgetRenewal = (id: ProposalId): VoteChange => ({ key: key('renewal', id), value: undefined });
+
+function writeRenewal(writer: ByteWriter, { epoch, next }: Omit<Renewal, 'id'>): void {
+  writer.u32(epoch).flag(next !== undefined);
+  if (next !== undefined) writer.digest(next);
+}
+
+const readRenewal = (reader: ByteReader): Omit<Renewal, 'id'> => ({
+  epoch: reader.u32(),
+  next: reader.flag() ? reader.digest() : undefined,
+});
+
+/** A vote that a client opened here under a key of its own. */
+export interface Repeat {
+  /** SHA-256 of the client's key. */
+  readonly key: Digest;
+  /** When it was first used, in milliseconds since 1970. */
+  readonly firstMs: number;
+  readonly request: Digest;
+  readonly id: ProposalId;
+}
+
+export const repeatChange = (repeat: Repeat): VoteChange => ({ key: key('repeat', repeat.key), value: encode(repeat, writeRepeat) });
+
+export const forgetRepeat = (repeat: Repeat): VoteChange => ({ key: key('repeat', repeat.key), value: undefined });
+
+const writeRepeat = (writer: ByteWriter, { firstMs, request, id }: Omit<Repeat, 'key'>): void =>
+  void writer.u64(firstMs).digest(request).digest(id);
+
+const readRepeat = (reader: ByteReader): Omit<Repeat, 'key'> => ({ firstMs: reader.u64(), request: reader.digest(), id: reader.digest() });
 
 /** What of a memory never changes once it is on disk. */
 export interface Saved {
@@ -151,23 +201,35 @@ export interface StoredVotes {
   readonly instances: readonly StoredInstance[];
   readonly certificates: readonly { readonly certificate: Certificate; readonly bytes: Uint8Array }[];
   /** Oldest first. */
-  readonly evidence: readonly Evidence[];
+  readonly evidence: readonly KeptAccusation[];
+  /** Oldest first. */
+  readonly repeats: readonly Repeat[];
 }
 
 /** What a node holds when it begins to vote in an epoch, with what is still to be made durable and what waits for that. */
 export interface HeldVotes extends StoredVotes {
+  readonly renewals: Renewals;
+  /** Votes of earlier epochs that were still open when these ended. */
+  readonly ended: readonly Pick<StoredInstance, 'proposal' | 'payloads'>[];
+  /** What this node has to propose again. */
+  readonly again: readonly RenewedVote[];
   readonly changes: readonly VoteChange[];
   readonly afterSave: readonly (() => void)[];
 }
 
-/** What goes on in an epoch: of another one open votes are void, and so is evidence, whose members have other numbers. */
+/** An own proposal for this epoch of what an earlier one left undecided. */
+export interface RenewedVote {
+  readonly proposal: Proposal;
+  readonly payloads: ReadonlyMap<Digest, Uint8Array>;
+}
+
+/** What goes on in an epoch: of another one open votes are void until they are renewed. */
 export function forEpoch(held: HeldVotes, epoch: number): HeldVotes {
   if (held.boot === undefined || held.boot.epoch === epoch) return held;
   const forgotten = held.instances.flatMap(({ proposal: { id }, memory, payloads }) =>
     forgetInstance(id, savedOf(memory), payloads.keys()),
   );
-  const evidence = held.evidence.map((_, number): VoteChange => ({ key: evidenceKey(number), value: undefined }));
-  return { ...held, instances: [], evidence: [], changes: [...held.changes, ...forgotten, ...evidence] };
+  return { ...held, instances: [], ended: [...held.ended, ...held.instances], changes: [...held.changes, ...forgotten] };
 }
 
 /** The store with the journal in front of it, and what it holds of votes. @throws Error when a record is not one that this program writes. */
@@ -177,13 +239,14 @@ export function openVoteStore(
   records: readonly VoteRecord[],
 ): { readonly store: VoteStore; readonly held: HeldVotes } {
   const journal = new Journal(records, isShortLived);
+  const { renewals, ...votes } = readVotes(hashes, [...records, ...journal.records()]);
   return {
     store: { saveVotes: (changes, done) => store.saveVotes(journal.pack(changes), done) },
-    held: { ...readVotes(hashes, [...records, ...journal.records()]), changes: [], afterSave: [] },
+    held: { ...votes, renewals: new Renewals(renewals), ended: [], again: [], changes: [], afterSave: [] },
   };
 }
 
-function readVotes(hashes: Hashes, records: readonly VoteRecord[]): StoredVotes {
+function readVotes(hashes: Hashes, records: readonly VoteRecord[]): StoredVotes & { readonly renewals: readonly Renewal[] } {
   const bytes = new Map(records.map((record) => [toHex(record.key), record.value]));
   const of = (kind: Kind, prefix = ''): [name: string, value: Uint8Array][] => {
     const start = toHex(encoder.encode(letters[kind])) + prefix;
@@ -206,7 +269,11 @@ function readVotes(hashes: Hashes, records: readonly VoteRecord[]): StoredVotes 
     certificates: of('certificate').map(([, value]) => ({ certificate: found(decodeCertificate(hashes, value)), bytes: value })),
     evidence: of('evidence')
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, value]) => found(decodeEvidence(value))),
+      .map(([name, value]) => ({ ...found(decodeAccusation(value)), number: Number.parseInt(name, 16) })),
+    repeats: of('repeat')
+      .map(([name, value]) => ({ key: digest(name), ...found(decodeStrictly(value, readRepeat, writeRepeat)) }))
+      .toSorted((a, b) => a.firstMs - b.firstMs),
+    renewals: of('renewal').map(([name, value]) => ({ id: digest(name), ...found(decodeStrictly(value, readRenewal, writeRenewal)) })),
   };
 }
 

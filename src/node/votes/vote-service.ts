@@ -1,6 +1,6 @@
 import type { Certificate } from '../../byzantine/certificate.ts';
 import type { EpochConfiguration } from '../../byzantine/epoch.ts';
-import type { Evidence } from '../../byzantine/evidence.ts';
+import type { Accusation } from '../../byzantine/evidence.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
 
 /** What a caller wants decided. */
@@ -87,8 +87,10 @@ export interface VoteService {
   configurationOf(epoch: number): EpochConfiguration;
   /** Newest first, open ones before those with a certificate. */
   list(limit: number): readonly VoteView[];
-  /** `item`: the first when left out. */
+  /** Of a vote whose epoch ended before it was decided: the one in which it goes on, under an id of its own. `item`: the first when left out. */
   view(id: string, item?: number): VoteView | undefined;
-  /** What this node saw members do that no honest one does, oldest first. */
-  evidence(): readonly Evidence[];
+  /** The vote's epoch ended before it was decided, and it could not go on in the next. */
+  isVoid(id: string): boolean;
+  /** What this node saw members of this and earlier epochs do that no honest one does, oldest first. */
+  evidence(): readonly Accusation[];
 }

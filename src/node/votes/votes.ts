@@ -2,8 +2,10 @@ import { Authenticator } from '../../byzantine/authenticator.ts';
 import type { Certificate } from '../../byzantine/certificate.ts';
 import type { AgreementKey, Hashes, Sign, VerifySignature } from '../../byzantine/crypto.ts';
 import type { EpochConfiguration, MemberIndex } from '../../byzantine/epoch.ts';
-import type { Evidence } from '../../byzantine/evidence.ts';
+import type { Accusation } from '../../byzantine/evidence.ts';
+import type { GuardedAction } from '../../byzantine/guard.ts';
 import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.ts';
+import type { ProposalId } from '../../byzantine/proposal.ts';
 import { assert } from '../../core/assert.ts';
 import { copyBytes } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -25,7 +27,11 @@ import { NewVotes } from './new-votes.ts';
 import { Pace } from './pace.ts';
 import { OpenVotes } from './open-votes.ts';
 import { Opinions } from './opinions.ts';
+import { Patience } from './patience.ts';
 import { VoteLinks } from './vote-links.ts';
+import type { Renewals } from './renewals.ts';
+import { Repeats } from './repeats.ts';
+import type { Succession } from './successions.ts';
 import type { HeldVotes, StoredInstance } from './vote-records.ts';
 import type { OpenedVote, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
 import { certifiedView, eventOf, openView, resultOf } from './vote-views.ts';
@@ -107,6 +113,8 @@ export class Votes implements VoteService {
   readonly #intake: Intake;
   readonly #newVotes: NewVotes;
   readonly #bundler: Bundler;
+  readonly #renewals: Renewals;
+  readonly #repeats: Repeats;
   #inbox: { readonly from: MemberIndex; readonly bytes: Uint8Array }[] = [];
   #inboxBytes = 0;
   #keyMs: number;
@@ -127,7 +135,8 @@ export class Votes implements VoteService {
     this.#ports = ports;
     const self = configuration.members.findIndex(({ nodeId }) => nodeId === node);
     assert(self >= 0, 'only a member of the epoch votes');
-    const verify = rememberSignatures(ports.verify, rememberedSignatures);
+    const patience = new Patience(ports.verify);
+    const verify = rememberSignatures(patience.verify, rememberedSignatures);
     const trust = { hashes, verify, configuration };
     const notary = memberNotary(hashes, verify, configuration);
     const flush = this.#flush;
@@ -148,8 +157,8 @@ export class Votes implements VoteService {
     const onBegun = (instance: Instance): void => ports.onEvent(eventOf(instance.proposal));
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
     const certificates = new Certificates(hashes, held.certificates, boot, flush, (certificate) => this.#tellEnd(certificate));
-    const evidence = new EvidenceBook(held.evidence, configuration, logger, flush);
-    const opinions = new Opinions({ autoApprove, open, certificates, flush });
+    const evidence = new EvidenceBook(held.evidence, { configuration, configurationOf: options.configurationOf, logger, flush });
+    const opinions = new Opinions({ autoApprove, trust, open, certificates, flush });
     const engines = new Engines({ self, hashes, sign, logger, open, certificates, early, evidence, links, flush, nowMs });
     this.#boot = boot;
     this.#keyMs = nowMs();
@@ -161,11 +170,15 @@ export class Votes implements VoteService {
     this.#engines = engines;
     const rooms = { trust, boot, open, opinions, links };
     const { configurationOf } = options;
-    this.#intake = new Intake({ ...rooms, configurationOf, certificates, early, engines, evidence, nowMs });
-    this.#newVotes = new NewVotes({ ...rooms, self, sign, clock, flush, isReachable: (member) => ports.isReachable(member) });
+    this.#intake = new Intake({ ...rooms, patience, configurationOf, certificates, early, engines, evidence, nowMs });
+    this.#repeats = new Repeats(hashes, held.repeats, flush);
+    const repeats = this.#repeats;
+    this.#newVotes = new NewVotes({ ...rooms, self, sign, clock, flush, repeats, isReachable: (member) => ports.isReachable(member) });
     const defer = (job: () => void, ms: number): void => ports.defer(() => this.#guard(() => this.#inTurn(job)), ms);
     this.#bundler = new Bundler({ opinions, newVotes: this.#newVotes, defer });
+    this.#renewals = held.renewals;
     for (const instance of held.instances) this.#resume(instance);
+    for (const vote of held.again) this.#newVotes.renew(vote);
     if (!boot.mayVote) logger.warn({}, 'this node lost what it had voted: it does not vote again before the members change');
     this.#deferTurn();
   }
@@ -220,9 +233,16 @@ export class Votes implements VoteService {
   end(): HeldVotes {
     this.#hasEnded = true;
     this.#bundler.end(failure('unavailable', 'the members have changed: ask again'));
-    for (const instance of this.#open) this.#open.end(instance);
+    const ended = [...this.#open];
+    for (const instance of ended) this.#open.end(instance);
+    // Whoever waits looks again, in the next epoch.
+    for (const watcher of this.#certificates.takeWatchers()) this.#ports.defer(watcher, 0);
     const { changes, afterSave } = this.#flush.take();
     return {
+      renewals: this.#renewals,
+      repeats: this.#repeats.all(),
+      ended,
+      again: [],
       boot: this.#boot.record,
       instances: [],
       certificates: this.#certificates.all(),
@@ -246,7 +266,7 @@ export class Votes implements VoteService {
 
   /** Gives this node's one ballot. Answers once it is durable; a repeat of the same choice is answered alike. */
   cast(id: string, option: string, done: (answer: Answer<undefined>) => void): void {
-    this.#opinions.cast(id, option, done);
+    this.#opinions.cast(this.#named(id) ?? id, option, done);
     this.#deferTurn();
   }
 
@@ -254,6 +274,11 @@ export class Votes implements VoteService {
   questionsFor(capabilities: readonly string[]): readonly VoteQuestion[] {
     const kinds = capabilities.filter((name) => name.startsWith(opinionPrefix)).map((name) => name.slice(opinionPrefix.length));
     return kinds.length === 0 ? [] : this.#opinions.questions(new Set(kinds), maxQuestions);
+  }
+
+  /** How far the members are with a change of themselves. */
+  succession(action: GuardedAction): Succession {
+    return this.#opinions.succession(action);
   }
 
   list(limit: number): readonly VoteView[] {
@@ -266,12 +291,25 @@ export class Votes implements VoteService {
   }
 
   view(id: string, item = 0): VoteView | undefined {
-    const digest = digestIn(id);
+    const digest = this.#named(id);
     if (digest === undefined) return undefined;
     const certificate = this.#certificates.get(digest);
     if (certificate !== undefined) return certifiedView(certificate, this.configurationOf(certificate.attestation.epoch), item);
     const instance = this.#open.get(digest);
     return instance && openView(instance, this.configuration, item);
+  }
+
+  /** The vote that a text names; of one whose epoch is over, the one in which it goes on. */
+  #named(id: string): ProposalId | undefined {
+    const digest = digestIn(id);
+    if (digest === undefined || this.#certificates.has(digest)) return digest;
+    const latest = this.#renewals.latest(digest);
+    return latest === 'void' ? digest : latest;
+  }
+
+  isVoid(id: string): boolean {
+    const digest = this.#named(id);
+    return digest !== undefined && this.#renewals.latest(digest) === 'void' && !this.#certificates.has(digest);
   }
 
   /** The members of an epoch of which this node has a certificate. */
@@ -281,21 +319,21 @@ export class Votes implements VoteService {
 
   /** Asks the other members for a vote that isn't known here: it may have been decided while this node was away. */
   seek(id: string): void {
-    const digest = digestIn(id);
+    const digest = this.#named(id);
     if (digest === undefined || this.#certificates.has(digest) || this.#open.has(digest)) return;
     this.#certificates.seek(digest);
     this.#links.pushToAll({ type: 'get', digest });
     this.#deferTurn();
   }
 
-  evidence(): readonly Evidence[] {
+  evidence(): readonly Accusation[] {
     return this.#evidence.all();
   }
 
-  /** Calls back, later, once the vote has a certificate; returns what takes the wish back. */
+  /** Calls back, later, once the vote has a certificate or the epoch is over; returns what takes the wish back. */
   onCertified(id: string, listener: () => void): () => void {
-    const digest = digestIn(id);
-    if (digest === undefined || !this.#certificates.has(digest)) return this.#certificates.watch(id, listener);
+    const digest = this.#named(id);
+    if (digest === undefined || !this.#certificates.has(digest)) return this.#certificates.watch(digest ?? id, listener);
     this.#ports.defer(listener, 0);
     return () => {};
   }
@@ -311,6 +349,7 @@ export class Votes implements VoteService {
     if (result.state === 'decided') this.#ended.decided++;
     else this.#ended.noConsensus++;
     this.#ports.onEvent(eventOf(certificate.proposal, result));
+    this.#opinions.reconsider(certificate.proposal.proposal.kind);
   }
 
   // Turns.

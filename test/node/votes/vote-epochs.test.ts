@@ -1,5 +1,9 @@
 import { expect } from 'chai';
 import type { EpochConfiguration } from '../../../src/byzantine/epoch.ts';
+import { nextConfiguration, successionAction } from '../../../src/byzantine/epoch-chain.ts';
+import type { GuardedAction } from '../../../src/byzantine/guard.ts';
+import { publicKeyOf } from '../../../src/byzantine/peer-id.ts';
+import { defined } from '../../../src/core/assert.ts';
 import type { LogIndex } from '../../../src/core/ids.ts';
 import { createAgreementKey, nodeHashes, verifySignature } from '../../../src/crypto/node.ts';
 import { VoteEpochs } from '../../../src/node/votes/vote-epochs.ts';
@@ -173,13 +177,79 @@ describe('node: changes of the members that are voted on', () => {
   it('approves no second one by policy either, nor after the first was approved', () => {
     const network = new VoteNetwork(4, { autoApprove: ['membership'] });
 
-    const first = network.begin(0, change);
+    const first = network.begin(0, asked(adding(5)));
     network.pass(100);
-    const second = network.begin(1, { ...change, subject: 'other' });
+    const second = network.begin(1, asked(adding(6)));
     network.pass(100);
 
     expect(network.view(2, first)?.outcome).to.equal('approve');
     expect(network.view(2, second)).to.include({ state: 'open' });
     expect(network.cast(3, second, 'approve').failure?.code).to.equal('wrong_state');
   });
+
+  it('two votes on one change are both approved: leaders that follow each other may both have asked', () => {
+    const network = new VoteNetwork(4, { autoApprove: ['membership'] });
+    const [one, two] = [network.open(0, asked(adding(5))), network.open(1, asked(adding(5)))];
+    network.settle();
+    network.pass(100);
+
+    const late = network.begin(2, asked(adding(5)));
+    network.pass(100);
+
+    for (const id of [one.value ?? '', two.value ?? '', late]) expect(network.view(3, id)?.outcome).to.equal('approve');
+  });
+
+  it('approves by policy only what would begin a next epoch', () => {
+    const network = new VoteNetwork(4, { autoApprove: ['*'] });
+    const action = adding(5);
+    const bad = [
+      { payload: '' },
+      { payload: '{"members":["a"]}' },
+      { payload: ` ${action.payload}` },
+      { subject: 'epoch:2' },
+      { kind: 'evict' },
+    ].map((change) => network.begin(0, asked({ ...action, ...change })));
+
+    network.pass(100);
+
+    for (const id of bad) expect(network.view(1, id)?.ballots).to.deep.equal([]);
+    const good = network.begin(0, asked(action));
+    network.pass(100);
+    expect(network.view(1, good)?.outcome).to.equal('approve');
+  });
+
+  it('approves by policy what it could not approve while another change was open', () => {
+    const network = new VoteNetwork(4);
+    for (const member of [1, 2, 3]) {
+      network.kill(member);
+      network.start(member, { autoApprove: ['membership'] });
+    }
+    network.pass(100);
+    const first = network.begin(0, { ...change, timeoutMs: 60_000 });
+    network.castAll([1, 2], first, 'approve');
+    const second = network.begin(0, asked(adding(5)));
+    const barred = network.view(3, second)?.ballots.length;
+
+    network.castAll([0, 3], first, 'reject');
+    network.pass(100);
+
+    expect(barred).to.equal(1);
+    expect(network.view(3, first)?.outcome).to.equal('split');
+    expect(network.view(3, second)?.outcome).to.equal('approve');
+  });
 });
+
+const everyKey = new Electorate(6).configuration.members;
+
+/** The change by which the first four are followed by so many. */
+function adding(count: number): GuardedAction {
+  const { configuration } = founding;
+  const newcomers = everyKey.filter(({ nodeId }) => configuration.members.every((member) => member.nodeId !== nodeId));
+  const voters = [...configuration.members, ...newcomers.slice(count - 5, count - 4)].map(({ nodeId }) => nodeId);
+  return successionAction(
+    configuration,
+    defined(nextConfiguration({ hashes: nodeHashes, keyOf: publicKeyOf }, configuration, voters), 'they have keys'),
+  );
+}
+
+const asked = ({ kind, subject, payload }: GuardedAction) => ({ kind, subject, payload: new TextEncoder().encode(payload) });

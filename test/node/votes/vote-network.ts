@@ -3,12 +3,13 @@ import type { EpochConfiguration, MemberIndex } from '../../../src/byzantine/epo
 import { isAnnouncement } from '../../../src/byzantine/key-announcement.ts';
 import { encodeRecord, type FrameRecord, packRecords } from '../../../src/byzantine/records.ts';
 import { createAgreementKey, nodeHashes, verifySignature } from '../../../src/crypto/node.ts';
+import { defined } from '../../../src/core/assert.ts';
 import type { Failure } from '../../../src/core/errors.ts';
 import type { NodeId } from '../../../src/core/ids.ts';
 import type { VoteEvent, VoteRequest, VoteView } from '../../../src/node/votes/vote-service.ts';
-import { openVoteStore } from '../../../src/node/votes/vote-records.ts';
-import { Votes } from '../../../src/node/votes/votes.ts';
-import type { VoteChange, VoteRecord, VoteStore } from '../../../src/storage/vote-store.ts';
+import { VoteEpochs } from '../../../src/node/votes/vote-epochs.ts';
+import type { Votes } from '../../../src/node/votes/votes.ts';
+import type { VoteChange, VoteRecord } from '../../../src/storage/vote-store.ts';
 import { Electorate } from '../../byzantine/electorate.ts';
 
 const tickMs = 20;
@@ -51,12 +52,23 @@ class Disk {
   }
 }
 
-interface TestNode {
+class TestNode {
   readonly id: NodeId;
-  readonly disk: Disk;
-  votes: Votes | undefined;
+  readonly disk = new Disk();
+  epochs: VoteEpochs | undefined;
+  /** The newest epoch that it knows. */
+  configuration: EpochConfiguration;
   /** Stands in the member's place, with its key. */
   liar: Liar | undefined;
+
+  constructor(id: NodeId, configuration: EpochConfiguration) {
+    this.id = id;
+    this.configuration = configuration;
+  }
+
+  get votes(): Votes | undefined {
+    return this.epochs?.current;
+  }
 }
 
 /** A member that says what a test wants: authentic, with the member's own signatures, and not true. */
@@ -122,6 +134,8 @@ export class VoteNetwork {
   readonly electorate: Electorate;
   readonly nodes: readonly TestNode[];
   readonly #options: VoteNetworkOptions;
+  /** By epoch. */
+  readonly #configurations: EpochConfiguration[];
   readonly #jobs: (() => void)[] = [];
   readonly #cut = new Set<MemberIndex>();
   #nowMs = 1_000_000;
@@ -136,12 +150,11 @@ export class VoteNetwork {
     this.electorate = new Electorate(n);
     this.#options = options;
     this.framesFrom = Array.from({ length: n }, () => 0);
-    this.nodes = this.electorate.configuration.members.map(({ nodeId }) => ({
-      id: nodeId,
-      disk: new Disk(),
-      votes: undefined,
-      liar: undefined,
-    }));
+    const { configuration } = this.electorate;
+    this.nodes = configuration.members.map(
+      ({ nodeId }, member) => new TestNode(nodeId, options.configurationOf?.(member, configuration) ?? configuration),
+    );
+    this.#configurations = [configuration];
     for (let member = 0; member < n; member++) this.start(member);
     this.settle();
   }
@@ -160,51 +173,64 @@ export class VoteNetwork {
 
   start(member: MemberIndex, { hasLostStore = false, autoApprove = this.#options.autoApprove ?? [] } = {}): void {
     const node = this.node(member);
-    const { configuration } = this.electorate;
-    const own = this.#options.configurationOf?.(member, configuration) ?? configuration;
     // A life that has ended must not go on in what it left in the queue.
-    const later = (job: () => void): void => void this.#jobs.push(() => (node.votes === votes ? job() : undefined));
-    const disk: VoteStore = { saveVotes: (changes, done) => node.disk.save(changes, later, done) };
-    const { store, held } = openVoteStore(nodeHashes, disk, node.disk.records());
-    const votes: Votes = new Votes(
+    const later = (job: () => void): void => void this.#jobs.push(() => (node.epochs === epochs ? job() : undefined));
+    const epochs = new VoteEpochs(
       {
         self: node.id,
-        configuration: own,
-        from: 0,
-        configurationOf: (epoch) => (epoch === own.epoch ? own : undefined),
         autoApprove,
-        hasLostStore,
+        current: () => ({ configuration: node.configuration, from: node.configuration.epoch }),
+        configurationOf: (epoch) => (epoch === node.configuration.epoch ? node.configuration : this.#configurations[epoch]),
+        isRejoining: () => hasLostStore,
+        commitIndex: () => 0,
+        votes: {
+          send: (to, frame) => this.send(member, this.#memberOf(to), frame),
+          store: { saveVotes: (changes, done) => node.disk.save(changes, later, done) },
+          clock: { monotonicMs: () => this.#nowMs, unixMs: () => 1_790_000_000_000 + this.#nowMs },
+          logger: { debug() {}, info() {}, warn() {}, error() {} },
+          hashes: nodeHashes,
+          verify: verifySignature,
+          sign: this.electorate.keyOf(member).sign,
+          createKey: createAgreementKey,
+          isReachable: (other) => this.#isUp(member) && this.#isUp(this.#memberOf(other)),
+          onEvent: (event) => this.events.push({ member, ...event }),
+          defer: later,
+          onFatal: (error) => this.fatal.push(error),
+        },
       },
-      {
-        send: (to, frame) => this.send(member, this.#memberOf(to), frame),
-        store,
-        clock: { monotonicMs: () => this.#nowMs, unixMs: () => 1_790_000_000_000 + this.#nowMs },
-        logger: { debug() {}, info() {}, warn() {}, error() {} },
-        hashes: nodeHashes,
-        verify: verifySignature,
-        sign: this.electorate.keyOf(member).sign,
-        createKey: createAgreementKey,
-        isReachable: (other) => this.#isUp(member) && this.#isUp(this.#memberOf(other)),
-        onEvent: (event) => this.events.push({ member, ...event }),
-        defer: later,
-        onFatal: (error) => this.fatal.push(error),
-      },
-      held,
+      node.disk.records(),
     );
-    node.votes = votes;
+    node.epochs = epochs;
     for (const [other, { votes: theirs, id }] of this.nodes.entries()) {
       if (other === member) continue;
       theirs?.onLink(node.id, true);
-      votes.onLink(id, true);
+      node.votes?.onLink(id, true);
     }
   }
 
   /** Ends a node as `kill -9` does. */
   kill(member: MemberIndex): void {
     const node = this.node(member);
-    node.votes?.stop();
-    node.votes = undefined;
+    node.epochs?.stop();
+    node.epochs = undefined;
     if (node.disk.isSlow) node.disk.isSlow = false;
+  }
+
+  /** These come to the next epoch, whose members are those but the ones that leave. */
+  enter(leaving: readonly MemberIndex[], those: readonly MemberIndex[] = this.nodes.map((_, member) => member)): void {
+    const configuration = this.#next(leaving);
+    for (const member of those) {
+      this.node(member).configuration = configuration;
+      this.node(member).epochs?.follow();
+    }
+    this.settle();
+  }
+
+  #next(leaving: readonly MemberIndex[]): EpochConfiguration {
+    const { members, epoch, ...rest } = defined(this.#configurations.at(-1), 'there is a founding one');
+    const next = { ...rest, epoch: epoch + 1, members: members.filter(({ nodeId }) => !leaving.includes(this.#memberOf(nodeId))) };
+    this.#configurations.push(next);
+    return next;
   }
 
   /** Puts a liar in a member's place. */
