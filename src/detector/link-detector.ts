@@ -132,10 +132,15 @@ export class LinkDetector {
     return this.#watches.get(peer)?.evidence;
   }
 
-  /** Whether the peer was heard within three heartbeats, stretched by this node's own slowness: what its row says. */
+  /** Whether the peer was heard within three heartbeats, stretched by this node's own slowness: what its row says. A link that flaps counts as lost. */
   isHeard(peer: NodeId, nowMs: number): boolean {
+    return this.state(peer) !== 'down' && this.isAudible(peer, nowMs);
+  }
+
+  /** Whether frames of the peer come, even over a link that counts as lost. */
+  isAudible(peer: NodeId, nowMs: number): boolean {
     const watch = this.#watches.get(peer);
-    if (watch === undefined || watch.state === 'down') return peer === this.#options.self;
+    if (watch === undefined) return peer === this.#options.self;
     return watch.silenceMs(this.#health.listenedMs(nowMs)) < 3 * this.#options.heartbeatMs * this.#health.patience;
   }
 

@@ -268,7 +268,8 @@ export class Partition {
     this.#followDetector(nowMs);
     const ready = this.#heal.takeReady();
     if (ready !== undefined) {
-      for (const peer of ready.dials) this.#ports.dial(peer);
+      // A link that is held for flapping works: a fresh connection would break it once more.
+      for (const peer of ready.dials) if (!this.#detector.isAudible(peer, nowMs)) this.#ports.dial(peer);
       for (const { to, message } of ready.messages) this.#send(to, { kind: 'heal', message });
       for (const { peer, summary } of ready.summaries) this.#onSummary(peer, summary);
       for (const peer of ready.diverged)
@@ -319,11 +320,11 @@ export class Partition {
     this.#marks = undefined;
     this.#fenced = [];
     this.#kept = 0;
-    if (this.#watch.standing.state === 'healing') this.#becomeHealthy();
+    this.#becomeHealthy();
   }
 
   #becomeHealthy(): void {
-    this.#watch.onHealed();
+    if (this.#view === undefined || !this.#watch.onHealed(this.#view)) return;
     this.history.end(this.#ports.clock.unixMs(), undefined);
     this.#ports.logger.info({ ...this.#watch.standing }, 'partition');
   }
