@@ -45,9 +45,9 @@ export interface BusyFigures {
 
 const nodes = 5;
 const cuts = ['1,2/3,4,5', '4,5/1,2,3', '1/2,3,4,5', '1,2,3/3,4,5', '2,4/1,3/5', '1/2/3/4/5'] as const;
-/** How long each split lasts, and the quiet after it: a link that is lost again within a minute has to show more, so the machine is not let off lightly. */
+/** How long each split lasts, and the quiet after it: so that no link changes three times in ten seconds, which would be called flapping. */
 const splitMs = 3_000;
-const quietMs = 1_000;
+const quietMs = 8_000;
 const wholeMs = 60_000;
 
 /** Splits, heals and kills five real daemons under load. All times are by the nodes' own records, from the moment at which the last file of faults was written. */
@@ -117,7 +117,7 @@ class Trials {
       bench: 'partition',
       trial,
       what,
-      knownMs: Math.max(...seen.map((split) => classifiedAtMs(split) - cutMs)),
+      knownMs: Math.max(...seen.map((split) => classifiedAtMs(split, backMs) - cutMs)),
       healedMs: Math.max(...seen.map(({ endMs }) => (endMs ?? Infinity) - backMs)),
       reports: seen.filter((split) => split.report !== null).length,
     };
@@ -209,8 +209,9 @@ const chainOf = (status: unknown): string => logSchema.parse(status).logChain.ch
 
 const isVerdict = (state: string | undefined): boolean => state === 'majority' || state === 'minority' || state === 'no_quorum';
 
-const classifiedAtMs = ({ happenings }: SplitAnswer): number =>
-  happenings.find(({ kind, state }) => kind === 'state' && isVerdict(state))?.atMs ?? Infinity;
+/** When the node said for the last time, before the links came back, what the split is. */
+const classifiedAtMs = ({ happenings }: SplitAnswer, backMs: number): number =>
+  happenings.findLast(({ kind, state, atMs }) => kind === 'state' && isVerdict(state) && atMs <= backMs)?.atMs ?? Infinity;
 
 /** When the node first said that it does not hear the peer. */
 const missedAtMs = ({ happenings }: SplitAnswer, node: string, peer: string): number =>

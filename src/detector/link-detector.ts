@@ -85,7 +85,8 @@ export class LinkDetector {
     this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge()));
   }
 
-  tick(nowMs: number): void {
+  /** `missedBy`: who does not hear the peer either, by what they say. */
+  tick(nowMs: number, missedBy: (peer: NodeId) => readonly NodeId[] = () => []): void {
     const mayJudge = this.#health.tick(nowMs);
     const listenedMs = this.#health.listenedMs(nowMs);
     for (const { asker, nonce } of this.#errands.takeOld(listenedMs - this.#options.heartbeatMs))
@@ -93,7 +94,8 @@ export class LinkDetector {
     this.#missAnswers(listenedMs);
     if (!mayJudge) return;
     for (const peer of this.#watches.keys()) {
-      if (this.#change(peer, (watch) => watch.judge(listenedMs, this.#judge())) === 'down') this.#probeIndirectly(peer, listenedMs);
+      if (this.#change(peer, (watch) => watch.judge(listenedMs, this.#judge(peer, missedBy))) === 'down')
+        this.#probeIndirectly(peer, listenedMs);
     }
   }
 
@@ -186,8 +188,13 @@ export class LinkDetector {
     }
   }
 
-  #judge(): Judge {
-    return { self: this.#options.self, score: this.#health.score, patience: this.#health.patience };
+  #judge(peer?: NodeId, missedBy: (peer: NodeId) => readonly NodeId[] = () => []): Judge {
+    const { self } = this.#options;
+    const { score } = this.#health;
+    if (score === 0 || peer === undefined) return { self, score, patience: this.#health.patience };
+    const others = [...this.#watches.values()].filter((watch) => watch.peer !== peer && watch.state === 'up').map((watch) => watch.peer);
+    const confirmations = missedBy(peer).filter((node) => others.includes(node)).length;
+    return { self, score, patience: this.#health.patienceWith(confirmations, others.length) };
   }
 
   #nextNonce(): number {

@@ -249,14 +249,15 @@ class Libp2pTransport implements PeerTransport {
   async #replaceConnection(peer: NodeId, link: PeerLink): Promise<void> {
     this.#redialling.add(peer);
     const received = link.framesReceived;
+    const sinceMs = Date.now();
     try {
       const fresh = await this.#dial(peer, AbortSignal.timeout(openTimeoutMs));
       if (link.framesReceived !== received) {
         fresh.abort(new Error('the connection before it works again'));
         return;
       }
-      // The link notices, and opens its stream on the new one.
-      for (const old of this.#connections(peer)) if (old !== fresh) old.abort(new Error('replaced by a fresh connection'));
+      // The link notices, and opens its stream on the new one. The peer may have dialled at the same time: that one is as fresh.
+      for (const old of this.#connections(peer)) if (old.timeline.open < sinceMs) old.abort(new Error('replaced by a fresh connection'));
     } catch (error) {
       this.#init.logger.debug({ peer, reason: String(error) }, 'could not replace a connection');
     } finally {

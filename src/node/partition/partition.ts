@@ -136,7 +136,8 @@ export class Partition {
   tick(): void {
     const nowMs = this.#ports.clock.monotonicMs();
     this.#followMembers(nowMs);
-    this.#detector.tick(nowMs);
+    this.#detector.tick(nowMs, (peer) => this.#matrix.missedBy(peer, nowMs));
+    this.#followDetector(nowMs);
     this.#heal.tick(this.#facts(), nowMs);
     if (nowMs >= this.#rowDueMs) this.#look(nowMs);
     this.#work(nowMs);
@@ -293,12 +294,22 @@ export class Partition {
       if (to === 'down') {
         this.#ports.onLost?.(peer);
         this.#marks ??= new LogMarks(this.#ports.view());
-        if (this.history.open === undefined) this.history.begin(this.#ports.clock.unixMs());
+        this.#begin(peer);
         this.#heal.onLost(peer, this.#facts(), nowMs);
       } else if (to === 'up' && this.#heal.lost.includes(peer)) {
         this.#heal.onBack(peer, this.#matrix.row(peer)?.heard ?? [], nowMs);
       }
     }
+  }
+
+  /** The record of a split begins with the first lost link, which the last row may already have told. */
+  #begin(lost: NodeId): void {
+    const { self } = this.#options;
+    const atMs = this.#ports.clock.unixMs();
+    if (this.history.open !== undefined) return;
+    this.history.begin(atMs);
+    if (this.#matrix.row(self)?.heard.includes(lost) === false)
+      this.history.note({ kind: 'edge', node: self, peer: lost, heard: false }, atMs);
   }
 
   /** H5: what the agents of a returning node hold is compared with the log. The log has decided; this only tells. */
