@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
 import type { Configuration, Entry, RaftMessage, SnapshotMeta } from '../raft/messages.ts';
 import type { Role } from '../raft/status.ts';
+import type { Agent } from '../registry/agent.ts';
 import type { RaftStore } from '../storage/store.ts';
 import type { CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
@@ -57,6 +58,8 @@ export interface ReplicaPorts {
   onFatal(error: Error): void;
   /** Who is a member, or where, has changed. */
   onMembers?(): void;
+  /** An agent was heard at this node. */
+  onHeard?(agent: Agent): void;
   // For the simulator's checks.
   /** A configuration is in force. */
   onConfiguration?(index: LogIndex, configuration: Configuration): void;
