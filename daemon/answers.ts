@@ -34,6 +34,7 @@ export const agentSchema = z.object({
   node: z.string().nullish(),
   load: z.number().nullish(),
   lastSeenMs: z.number().nullish(),
+  heardBy: z.string().nullish(),
 });
 
 export const registeredSchema = z.object({ id: z.string(), generation: z.number(), heartbeatMs: z.number() });

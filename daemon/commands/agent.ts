@@ -124,7 +124,8 @@ function addQueries(agent: Command, context: Context): void {
 function showAgents({ printer }: Session, whole: unknown, items: readonly unknown[]): void {
   printer.rows(whole, items, ['AGENT', 'STATUS', 'NODE', 'LOAD', 'CAPABILITIES', 'SWARMS', 'SEEN'], (item) => {
     const one = agentSchema.parse(item);
-    const seen = typeof one.lastSeenMs === 'number' ? `${(one.lastSeenMs / 1000).toFixed(1)}s ago` : '-';
+    const where = typeof one.heardBy === 'string' ? ` at ${one.heardBy}` : '';
+    const seen = typeof one.lastSeenMs === 'number' ? `${(one.lastSeenMs / 1000).toFixed(1)}s ago${where}` : '-';
     return [one.id, one.status, one.node ?? '-', String(one.load ?? '-'), one.capabilities.join(','), one.swarms.join(',') || '-', seen];
   });
 }

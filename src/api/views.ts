@@ -45,7 +45,7 @@ export function taskView(task: Task): Record<string, unknown> {
   };
 }
 
-export function agentView({ agent, status, lastSeenMs, report }: AgentView): Record<string, unknown> {
+export function agentView({ agent, status, lastSeenMs, heardBy, report, reportedMs }: AgentView): Record<string, unknown> {
   const { id, generation, capabilities, swarms, node, load, role, group, concurrency, weight, labels, ttlMs } = agent;
   return {
     id,
@@ -56,6 +56,7 @@ export function agentView({ agent, status, lastSeenMs, report }: AgentView): Rec
     node,
     load,
     lastSeenMs: lastSeenMs ?? null,
+    heardBy: heardBy ?? null,
     role,
     group,
     concurrency,
@@ -63,5 +64,6 @@ export function agentView({ agent, status, lastSeenMs, report }: AgentView): Rec
     labels,
     ttlMs,
     reported: report,
+    reportedMs: reportedMs ?? null,
   };
 }

@@ -1,4 +1,4 @@
-import type { Entry, Sibling } from './entry.ts';
+import type { Sibling } from './entry.ts';
 import { latestStamp } from './hybrid-clock.ts';
 
 /**
@@ -23,7 +23,7 @@ export interface Resolved {
  * Which value counts. A stamp that is ahead of the clock by more than the drift bound ranks last until its time comes. It is stored as it is, not cut: each node
  * would cut it to another time, and they would never agree again.
  */
-export function resolve({ siblings }: Entry, unixMs: number): Resolved | undefined {
+export function resolve(siblings: readonly Sibling[], unixMs: number): Resolved | undefined {
   const latest = latestStamp(unixMs);
   let winner: Sibling | undefined;
   for (const sibling of siblings) if (winner === undefined || outranks(sibling, winner, latest)) winner = sibling;

@@ -50,7 +50,7 @@ export class LeaderDuties {
   /** Leadership begins, with all entries of older terms applied. */
   begin(state: ClusterState, nowMs: number): void {
     this.end();
-    for (const agent of state.registry.all()) if (agent.state !== 'down') this.#liveness.beat(agent.id, agent.generation, undefined, nowMs);
+    for (const agent of state.registry.all()) if (agent.state !== 'down') this.#liveness.beat(agent.id, agent.generation, { atMs: nowMs });
     for (const task of state.tasks.held()) this.#startLease(task, nowMs);
   }
 
@@ -74,17 +74,24 @@ export class LeaderDuties {
   ): void {
     switch (question.kind) {
       case 'beat': {
-        const refused = this.#beat(question.agent, question.generation, question.report, state, nowMs);
+        const refused = refusalOf(question, state);
         if (refused !== undefined) return respond(refused);
+        this.#liveness.beat(question.agent, question.generation, {
+          atMs: nowMs,
+          by: from,
+          said: { report: question.report, atMs: nowMs },
+        });
         const ttlMs = state.registry.get(question.agent)?.ttlMs ?? 0;
         const cancelled = [...state.tasks.assignedTo(question.agent)].filter((task) => task.state === 'cancelling').map((task) => task.id);
         return respond({ kind: 'beat', ttlMs, cancelled });
       }
       case 'taskBeat':
-        return respond(this.#taskBeat(question.task, question.fence, state, nowMs));
+        return respond(this.#taskBeat(question.task, question.fence, from, state, nowMs));
       case 'claim': {
-        const refused = this.#beat(question.agent, question.generation, undefined, state, nowMs);
+        const refused = refusalOf(question, state);
         if (refused !== undefined) return respond(refused);
+        // A claim that ends may have ended with the agent.
+        if (question.slots > 0) this.#liveness.beat(question.agent, question.generation, { atMs: nowMs, by: from });
         this.#setDemand(question.agent, from, question.slots, question.types);
         this.#claims.push({ agent: question.agent, respond });
         return undefined;
@@ -143,7 +150,7 @@ export class LeaderDuties {
       (agent) =>
         agent.state !== 'down' &&
         !this.#givenUp.has(agent.generation) &&
-        (this.#liveness.lastSeenMs(agent, nowMs) ?? Number.POSITIVE_INFINITY) >= agent.ttlMs,
+        (this.#liveness.silenceMs(agent, nowMs) ?? Number.POSITIVE_INFINITY) >= agent.ttlMs,
     );
     for (let at = 0; at < agents.length; at += maxPerCommand) {
       const some = agents.slice(at, at + maxPerCommand).map((agent) => ({ agent: agent.id, generation: agent.generation }));
@@ -162,26 +169,7 @@ export class LeaderDuties {
     this.#workToDo = true;
   }
 
-  #beat(
-    agent: AgentId,
-    generation: number,
-    report: Parameters<Liveness['beat']>[2],
-    state: ClusterState,
-    nowMs: number,
-  ): Reply | undefined {
-    const known = state.registry.get(agent);
-    if (known === undefined)
-      return { kind: 'failure', failure: failure('unknown_agent', `agent ${agent} is not registered; register it first`) };
-    if (known.generation !== generation || known.state === 'down') {
-      const detail =
-        known.state === 'down' ? `agent ${agent} was given up; register it again` : `agent ${agent} has registered again since`;
-      return { kind: 'failure', failure: failure('stale_generation', detail, { generation: known.generation }) };
-    }
-    this.#liveness.beat(agent, generation, report, nowMs);
-    return undefined;
-  }
-
-  #taskBeat(id: TaskId, fence: number, state: ClusterState, nowMs: number): Reply {
+  #taskBeat(id: TaskId, fence: number, from: NodeId, state: ClusterState, nowMs: number): Reply {
     const task = state.tasks.get(id);
     if (task === undefined) return { kind: 'failure', failure: failure('unknown_task', `there is no task ${id}`) };
     const lease = this.#leases.get(id);
@@ -189,7 +177,7 @@ export class LeaderDuties {
       return { kind: 'failure', failure: failure('stale_fence', `task ${id} is no longer held under this fence`, { fence: task.fence }) };
     }
     lease.expiresMs = nowMs + leaderLeaseMs(task.leaseMs);
-    if (task.agent !== undefined) this.#liveness.beat(task.agent, task.generation, undefined, nowMs);
+    if (task.agent !== undefined) this.#liveness.beat(task.agent, task.generation, { atMs: nowMs, by: from });
     return { kind: 'taskBeat', leaseMs: task.leaseMs, cancelRequested: task.state === 'cancelling' };
   }
 
@@ -231,6 +219,18 @@ export class LeaderDuties {
     }
     if (byNode.size === 0) this.#demand.delete(agent);
   }
+}
+
+function refusalOf(
+  { agent, generation }: { readonly agent: AgentId; readonly generation: number },
+  state: ClusterState,
+): Reply | undefined {
+  const known = state.registry.get(agent);
+  if (known === undefined)
+    return { kind: 'failure', failure: failure('unknown_agent', `agent ${agent} is not registered; register it first`) };
+  if (known.generation === generation && known.state !== 'down') return undefined;
+  const detail = known.state === 'down' ? `agent ${agent} was given up; register it again` : `agent ${agent} has registered again since`;
+  return { kind: 'failure', failure: failure('stale_generation', detail, { generation: known.generation }) };
 }
 
 /**

@@ -1,13 +1,21 @@
-import type { AgentId } from '../core/ids.ts';
+import type { AgentId, NodeId } from '../core/ids.ts';
 import type { Agent } from '../registry/agent.ts';
 import type { StateEvent } from '../tasks/events.ts';
-import type { Report, Sighting } from '../wire/frames.ts';
+import type { Report } from '../wire/frames.ts';
 import type { EffectiveStatus } from './service.ts';
 
-interface Seen {
-  generation: number;
-  seenMs: number;
-  report: Report;
+/** Something was heard of an agent. */
+export interface Sign {
+  /** When, by this node's monotonic clock. */
+  readonly atMs: number;
+  /** The node that heard it; undefined when it is the log, or a new leader that gives everybody their full time. */
+  readonly by?: NodeId | undefined;
+  /** What it last said of itself, and when. */
+  readonly said?: { readonly report: Report; readonly atMs: number } | undefined;
+}
+
+interface Seen extends Sign {
+  readonly generation: number;
 }
 
 /** An agent is asked to beat twice in its time to live, and is suspect after 1.25 intervals of silence. */
@@ -15,67 +23,49 @@ export const heartbeatMsOf = (ttlMs: number): number => Math.floor(ttlMs / 2);
 const suspectAfterMs = (ttlMs: number): number => heartbeatMsOf(ttlMs) * 1.25;
 
 /**
- * When each agent was last heard and what it said of itself. Volatile and advisory: the leader's copy decides when it proposes that an agent is down;
- * followers keep what the leader tells them, to answer queries.
+ * When each agent was last heard, by whom, and what it said of itself: at this node, or elsewhere as the gossip tells. Volatile and advisory: the leader goes by
+ * its own when it proposes that an agent is down; every node answers queries by it.
  */
 export class Liveness {
   readonly #seen = new Map<AgentId, Seen>();
-  readonly #changed = new Set<AgentId>();
 
-  beat(agent: AgentId, generation: number, report: Report | undefined, nowMs: number): void {
+  /** Signs may come late and in any order. */
+  beat(agent: AgentId, generation: number, sign: Sign): void {
     const seen = this.#seen.get(agent);
     if (seen === undefined || seen.generation < generation) {
-      this.#seen.set(agent, { generation, seenMs: nowMs, report: report ?? {} });
+      this.#seen.set(agent, { ...sign, generation });
     } else if (seen.generation === generation) {
-      seen.seenMs = Math.max(seen.seenMs, nowMs);
-      if (report !== undefined) seen.report = report;
-    } else {
-      return;
+      const newest = sign.atMs >= seen.atMs ? sign : seen;
+      const said = (sign.said?.atMs ?? Number.NEGATIVE_INFINITY) >= (seen.said?.atMs ?? Number.NEGATIVE_INFINITY) ? sign.said : seen.said;
+      this.#seen.set(agent, { generation, atMs: newest.atMs, by: newest.by ?? seen.by, said });
     }
-    this.#changed.add(agent);
   }
 
   /** What the log says of agents. */
   onEvents(events: readonly StateEvent[], nowMs: number): void {
     for (const event of events) {
       if (event.kind !== 'agent') continue;
-      if (event.state === 'gone') this.#forget(event.agent);
-      else if (event.state === 'up') this.beat(event.agent, event.generation, undefined, nowMs);
+      if (event.state === 'gone') this.#seen.delete(event.agent);
+      else if (event.state === 'up') this.beat(event.agent, event.generation, { atMs: nowMs });
     }
   }
 
-  #forget(agent: AgentId): void {
-    this.#seen.delete(agent);
-    this.#changed.delete(agent);
+  /** Of the registration that the log knows. */
+  sign(agent: Agent): Sign | undefined {
+    const seen = this.#seen.get(agent.id);
+    return seen?.generation === agent.generation ? seen : undefined;
   }
 
-  lastSeenMs(agent: Agent, nowMs: number): number | undefined {
-    const seen = this.#seen.get(agent.id);
-    return seen !== undefined && seen.generation === agent.generation ? Math.max(0, nowMs - seen.seenMs) : undefined;
-  }
-
-  report(agent: Agent): Report {
-    const seen = this.#seen.get(agent.id);
-    return seen !== undefined && seen.generation === agent.generation ? seen.report : {};
+  /** Undefined when nothing was ever heard. */
+  silenceMs(agent: Agent, nowMs: number): number | undefined {
+    const sign = this.sign(agent);
+    return sign === undefined ? undefined : Math.max(0, nowMs - sign.atMs);
   }
 
   /** The log's facts first, then silence, then what the agent says, then whether it has a free slot. */
   status(agent: Agent, nowMs: number): EffectiveStatus {
     if (agent.state !== 'up') return agent.state;
-    const age = this.lastSeenMs(agent, nowMs);
-    if (age !== undefined && age > suspectAfterMs(agent.ttlMs)) return 'suspect';
-    return this.report(agent).status ?? (agent.load >= agent.concurrency ? 'busy' : 'available');
-  }
-
-  /** Agents heard since the last call, for the followers. */
-  takeSightings(nowMs: number): Sighting[] {
-    const sightings: Sighting[] = [];
-    for (const agent of this.#changed) {
-      const seen = this.#seen.get(agent);
-      if (seen !== undefined)
-        sightings.push({ agent, generation: seen.generation, ageMs: Math.max(0, Math.round(nowMs - seen.seenMs)), report: seen.report });
-    }
-    this.#changed.clear();
-    return sightings;
+    if ((this.silenceMs(agent, nowMs) ?? 0) > suspectAfterMs(agent.ttlMs)) return 'suspect';
+    return this.sign(agent)?.said?.report.status ?? (agent.load >= agent.concurrency ? 'busy' : 'available');
   }
 }

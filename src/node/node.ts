@@ -183,6 +183,7 @@ export class Node implements NodeService {
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
         onMembers: () => this.#followMembers(),
+        onHeard: (agent) => this.#gossip.heard(agent),
         onConfiguration: (index) => this.#gossip.onConfiguration(index),
         approvalOf: (action) => promotions.approvalOf(action),
       },
@@ -479,23 +480,22 @@ export class Node implements NodeService {
   }
 
   #view(agent: Agent, nowMs: number): AgentView {
-    const { liveness } = this.#replica;
-    const lastSeenMs = liveness.lastSeenMs(agent, nowMs);
+    const { liveness, state } = this.#replica;
+    const sign = liveness.sign(agent);
+    const age = (atMs: number | undefined): number | undefined => (atMs === undefined ? undefined : Math.max(0, Math.round(nowMs - atMs)));
     return {
       agent,
       status: liveness.status(agent, nowMs),
-      lastSeenMs: lastSeenMs === undefined ? undefined : Math.round(lastSeenMs),
-      report: liveness.report(agent),
+      lastSeenMs: age(sign?.atMs),
+      heardBy: sign?.by === undefined ? undefined : this.#addresses.all(state.members).get(sign.by)?.name,
+      report: sign?.said?.report ?? {},
+      reportedMs: age(sign?.said?.atMs),
     };
   }
 
   async heartbeat(agent: AgentId, generation: number, report: AgentReport, options: RequestOptions = {}): Promise<HeartbeatAnswer> {
-    // Told to the others at once: it does not need the leader.
-    if (this.#replica.state.registry.get(agent)?.generation === generation) this.#gossip.beat(agent, generation, report);
     const reply = await this.#ask({ kind: 'beat', agent, generation, report }, options);
     if (reply.kind !== 'beat') throw refused(reply);
-    // Known here at once, before the leader's word of it comes back.
-    this.#replica.liveness.beat(agent, generation, report, performance.now());
     const cancelled = reply.cancelled.map((taskId) => ({ type: 'cancel', taskId }));
     return { ttlMs: reply.ttlMs, commands: [...cancelled, ...this.#questionsFor(agent)] };
   }

@@ -5,6 +5,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
 import type { Configuration, Entry, RaftMessage, SnapshotMeta } from '../raft/messages.ts';
 import type { Role } from '../raft/status.ts';
+import type { Agent } from '../registry/agent.ts';
 import type { RaftStore } from '../storage/store.ts';
 import type { CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
@@ -60,6 +61,8 @@ export interface ReplicaPorts {
   onMembers?(): void;
   /** On a leader that wants a change of the voters: the members' certificate for it in base64, once there is one; until then it sees to it that they vote. */
   approvalOf?(action: GuardedAction): string | undefined;
+  /** An agent was heard at this node. */
+  onHeard?(agent: Agent): void;
   // For the simulator's checks.
   /** A configuration is in force. */
   onConfiguration?(index: LogIndex, configuration: Configuration): void;

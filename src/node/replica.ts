@@ -19,6 +19,7 @@ import { type BadGuard, Door } from './guarding/door.ts';
 import { Enactments } from './guarding/enactments.ts';
 import type { Guard } from './guarding/guard.ts';
 import { GuardedLog } from './guarding/guarded-log.ts';
+import { heardIn } from './heard.ts';
 import { Inbox } from './inbox.ts';
 import { LeaderDuties } from './leader-duties.ts';
 import { LeaderRequests } from './leader-requests.ts';
@@ -297,6 +298,7 @@ export class Replica {
 
   /** Asks the leader what only its memory knows. */
   ask(question: Question, timeoutMs: number | undefined, done: (reply: Reply) => void): void {
+    this.#hear(question);
     const refused = this.#refusal();
     if (refused !== undefined) return done({ kind: 'failure', failure: refused });
     this.#questions.ask(question, this.#deadline(timeoutMs), done);
@@ -503,10 +505,6 @@ export class Replica {
         for (const { id, reply } of frame.replies) this.#questions.onReply(id, reply);
         this.#claims.onTick(this.state, this.appliedIndex, nowMs);
         return;
-      case 'sightings':
-        for (const s of frame.sightings) this.liveness.beat(s.agent, s.generation, s.report, nowMs - s.ageMs);
-        this.liveness.takeSightings(nowMs);
-        return;
       case 'heads':
         return this.divergence.onHeads(from, frame.heads);
       case 'ping':
@@ -530,8 +528,6 @@ export class Replica {
     if (this.#serving) {
       this.#duties.patrol(this.state, this.#proposer.now(), nowMs, (command) => this.#proposer.proposeNow(command));
       this.#membership.patrol(this.state.members, nowMs);
-      const sightings = this.liveness.takeSightings(nowMs);
-      if (sightings.length > 0) for (const peer of this.#peers()) this.#outbox.frame(peer, { kind: 'sightings', sightings });
     }
     // A forwarded command or a question may have been lost on the way without any change of leader.
     if (this.#ticks % Math.max(ticksPerHeartbeat, Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat)) === 0) this.#resend();
@@ -597,7 +593,18 @@ export class Replica {
     }
   }
 
+  /** What an agent asks this node for shows that it lives, whether or not there is a leader to ask. */
+  #hear(question: Question): void {
+    const heard = heardIn(question, this.state);
+    if (heard === undefined) return;
+    const { agent, report } = heard;
+    const atMs = this.#ports.clock.monotonicMs();
+    this.liveness.beat(agent.id, agent.generation, { atMs, by: this.id, said: report && { report, atMs } });
+    this.#ports.onHeard?.(agent);
+  }
+
   #ask(question: Question, done: (reply: Reply) => void): void {
+    this.#hear(question);
     this.#questions.ask(question, this.#deadline(undefined), done);
     this.#deferTurn();
   }

@@ -62,7 +62,11 @@ export interface AgentView {
   readonly status: EffectiveStatus;
   /** Age of the newest heartbeat known to this node; undefined when none is. */
   readonly lastSeenMs: number | undefined;
+  /** Name of the node that heard it; undefined when only the log has spoken of the agent. */
+  readonly heardBy: string | undefined;
   readonly report: AgentReport;
+  /** Age of the report; undefined when there is none. */
+  readonly reportedMs: number | undefined;
 }
 
 export interface AgentQuery {

@@ -70,14 +70,6 @@ export type Reply =
   | { readonly kind: 'enacted'; readonly index: LogIndex }
   | { readonly kind: 'failure'; readonly failure: Failure };
 
-/** One agent's newest sign of life, as the leader tells its followers. Advisory. */
-export interface Sighting {
-  readonly agent: AgentId;
-  readonly generation: number;
-  readonly ageMs: number;
-  readonly report: Report;
-}
-
 /** Where a node's log was, and the hash chain over it up to there, signed by the node (docs/byzantine.md). */
 export interface SignedHead {
   readonly node: NodeId;
@@ -94,13 +86,12 @@ export type Frame =
   | { readonly kind: 'forward'; readonly commands: readonly Uint8Array[] }
   | { readonly kind: 'ask'; readonly questions: readonly { readonly id: number; readonly question: Question }[] }
   | { readonly kind: 'reply'; readonly replies: readonly { readonly id: number; readonly reply: Reply }[] }
-  | { readonly kind: 'sightings'; readonly sightings: readonly Sighting[] }
   /** The sender's own head, then those of nodes whose logs it found to differ from its own. */
   | { readonly kind: 'heads'; readonly heads: readonly SignedHead[] }
   /** "I am here": the link is alive in this direction. */
   | { readonly kind: 'ping' };
 
-const kinds = ['raft', 'forward', 'ask', 'reply', 'sightings', 'ping', 'heads'] as const;
+const kinds = ['raft', 'forward', 'ask', 'reply', 'ping', 'heads'] as const;
 /** Messages or commands of one frame. */
 const maxItems = maxCommandsPerEntry;
 /** Heads of one frame. */
@@ -136,8 +127,6 @@ function frameFields(frame: Frame): readonly unknown[] {
       return [frame.questions.map(({ id, question }) => [id, ...questionFields(question)])];
     case 'reply':
       return [frame.replies.map(({ id, reply }) => [id, ...replyFields(reply)])];
-    case 'sightings':
-      return [frame.sightings.map((s) => [s.agent, s.generation, s.ageMs, ...reportFields(s.report)])];
     case 'heads':
       return [frame.heads.map((head) => [head.node, head.index, head.chain, head.signature])];
     case 'ping':
@@ -157,8 +146,6 @@ function readFrame(kind: Frame['kind'] | undefined, r: FieldReader): Frame | und
       return { kind, questions: r.list(maxQuestions, (i) => ({ id: i.int(), question: readQuestion(i) })) };
     case 'reply':
       return { kind, replies: r.list(maxQuestions, (i) => ({ id: i.int(), reply: readReply(i) })) };
-    case 'sightings':
-      return { kind, sightings: r.list(65_536, readSighting) };
     case 'heads':
       return { kind, heads: r.list(maxHeads, readHead) };
     case 'ping':
@@ -201,10 +188,6 @@ const anyNode = nodeId('none');
 const agent = (r: FieldReader) => r.name(agentId) ?? anyAgent;
 const task = (r: FieldReader) => r.name(taskId) ?? anyTask;
 const node = (r: FieldReader) => r.name(nodeId) ?? anyNode;
-
-function readSighting(r: FieldReader): Sighting {
-  return { agent: agent(r), generation: r.int(), ageMs: r.int(), report: readReport(r) };
-}
 
 function readHead(r: FieldReader): SignedHead {
   return { node: node(r), index: r.int(1), chain: readFixed(r, chainBytes), signature: readFixed(r, signatureBytes) };

@@ -19,13 +19,21 @@ export interface Row {
 
 const maxRowBytes = 128;
 
-export const encodeAgentReport = (report: Report): Uint8Array => pack(reportFields(report));
+/** That an agent was heard, and what it last said of itself, which may have been earlier. */
+export interface AgentWord {
+  readonly said: { readonly report: Report; readonly ageMs: number } | undefined;
+}
+
+export const encodeAgentWord = ({ said }: AgentWord): Uint8Array =>
+  pack(said === undefined ? [] : [said.ageMs, ...reportFields(said.report)]);
 
 /** `undefined` when the bytes are malformed. */
-export function decodeAgentReport(bytes: Uint8Array): Report | undefined {
-  const reader = new FieldReader(unpack(bytes));
-  const report = readReport(reader);
-  return reader.ok ? report : undefined;
+export function decodeAgentWord(bytes: Uint8Array): AgentWord | undefined {
+  const fields = unpack(bytes);
+  if (Array.isArray(fields) && fields.length === 0) return { said: undefined };
+  const reader = new FieldReader(fields);
+  const said = { ageMs: reader.int(), report: readReport(reader) };
+  return reader.ok ? { said } : undefined;
 }
 
 export const encodeRow = ({ epoch, heard, term, leader, commitIndex }: Row): Uint8Array =>

@@ -29,9 +29,12 @@ describe('end to end: gossip', function () {
     const answer = await json(`${a}/v1/agents/worker/heartbeat`, body({ generation, status: 'busy', load: 3 }, 'POST'));
 
     expect(JSON.stringify(answer)).to.match(/no_quorum|no_leader|unavailable|timeout/);
-    await until('the other node to know', async () =>
-      (await json(`${b}/v1/agents/worker?consistency=local`))?.['status'] === 'busy' ? true : undefined,
-    );
+    const seen = await until('the other node to know', async () => {
+      const agent = await json(`${b}/v1/agents/worker?consistency=local`);
+      return agent?.['status'] === 'busy' ? agent : undefined;
+    });
+    expect(seen).to.include({ heardBy: `node-${here}` });
+    for (const age of ['lastSeenMs', 'reportedMs']) expect(seen[age]).to.be.a('number');
     const metrics = await (await fetch(`${b}/metrics`)).text();
     expect(Number(/^quorate_gossip_updates_taken_total (\d+)/m.exec(metrics)?.[1])).to.be.above(0);
     expect(metrics).to.match(/^quorate_gossip_refused_total\{why="forged"\} 0$/m);

@@ -100,7 +100,7 @@ export class Circle {
 
   read(node: NodeId, key: string): string | undefined {
     const entry = this.node(node).get(key);
-    const value = entry === undefined ? undefined : resolve(entry, this.now.unixMs)?.winner.value;
+    const value = entry === undefined ? undefined : resolve(entry.siblings, this.now.unixMs)?.winner.value;
     return value === undefined ? undefined : new TextDecoder().decode(value);
   }
 

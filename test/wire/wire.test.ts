@@ -138,12 +138,6 @@ const frames: readonly Frame[] = [
       { id: 4, reply: { kind: 'failure', failure: { code: 'stale_fence', detail: 'd', data: { fence: 3 } } } },
     ],
   },
-  {
-    kind: 'sightings',
-    sightings: [
-      { agent, generation: 1, ageMs: 5, report: { status: undefined, load: undefined, latencyMs: undefined, successRate: undefined } },
-    ],
-  },
   { kind: 'ping' },
 ];
 

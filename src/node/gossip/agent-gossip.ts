@@ -4,8 +4,8 @@ import { stampMs } from '../../gossip/hybrid-clock.ts';
 import type { MayWrite } from '../../gossip/gossip.ts';
 import { resolve } from '../../gossip/resolver.ts';
 import type { Agent } from '../../registry/agent.ts';
-import type { Report } from '../../wire/frames.ts';
-import { decodeAgentReport, decodeRow, encodeAgentReport, encodeRow, type Row } from '../../wire/gossip-values.ts';
+import { decodeAgentWord, decodeRow, encodeAgentWord, encodeRow, type Row } from '../../wire/gossip-values.ts';
+import { heartbeatMsOf, type Sign } from '../liveness.ts';
 import type { GossipDriver } from './driver.ts';
 
 export interface AgentGossipParts {
@@ -15,12 +15,17 @@ export interface AgentGossipParts {
   readonly agentOf: (agent: AgentId) => Agent | undefined;
   readonly nameOf: (node: NodeId) => string | undefined;
   /** An agent was heard, by whatever node. */
-  readonly onBeat: (agent: AgentId, generation: number, report: Report, heardMs: number) => void;
+  readonly onBeat: (agent: AgentId, generation: number, sign: Sign) => void;
   readonly clock: Clock;
 }
 
+/** What it takes of the gossip. */
+type Told = Pick<GossipDriver, 'get' | 'entries' | 'write'>;
+
 const agentPrefix = 'agent:';
 const nodePrefix = 'node:';
+/** In a heartbeat interval of an agent that does not send any. */
+const tellingsPerInterval = 4;
 /** Younger stamps are taken as of now: clocks of nodes differ by that much. Older ones come after a split or a restart. */
 const skewMs = 1000;
 
@@ -41,51 +46,57 @@ export class AgentGossip {
     return this.#parts.nameOf(node) === agent.node;
   };
 
-  /** An agent has sent a heartbeat to this node. */
-  beat(driver: GossipDriver, id: AgentId, generation: number, report: Report): void {
-    const role = this.#parts.agentOf(id)?.node === this.#parts.name ? 'owner' : 'observer';
-    driver.write(`${agentPrefix}${id}`, encodeAgentReport(report), { generation, role });
+  /** This node has heard an agent. What it says is told at once; that it asks for work, which it may do often, a few times an interval. */
+  heard(gossip: Told, { id, generation, node, ttlMs }: Agent, { atMs, said }: Sign): void {
+    const { self, name, clock } = this.#parts;
+    const key = `${agentPrefix}${id}`;
+    const own = gossip.get(key)?.siblings.find((sibling) => sibling.dot.node === self && sibling.generation === generation);
+    const toldMs = own === undefined ? Number.POSITIVE_INFINITY : clock.unixMs() - stampMs(own.stamp);
+    if (said?.atMs !== atMs && toldMs < heartbeatMsOf(ttlMs) / tellingsPerInterval) return;
+    const word = said && { report: said.report, ageMs: Math.max(0, Math.round(atMs - said.atMs)) };
+    gossip.write(key, encodeAgentWord({ said: word }), { generation, role: node === name ? 'owner' : 'observer' });
   }
 
   /** Whom this node hears. */
-  tellRow(driver: GossipDriver, row: Row): void {
-    driver.write(`${nodePrefix}${this.#parts.self}`, encodeRow(row), { generation: 1, role: 'owner' });
+  tellRow(gossip: Told, row: Row): void {
+    gossip.write(`${nodePrefix}${this.#parts.self}`, encodeRow(row), { generation: 1, role: 'owner' });
   }
 
-  onChanged(driver: GossipDriver, keys: ReadonlySet<string>): void {
-    for (const key of keys) if (key.startsWith(agentPrefix)) this.#hear(driver, key);
+  onChanged(gossip: Told, keys: ReadonlySet<string>): void {
+    for (const key of keys) if (key.startsWith(agentPrefix)) this.hear(gossip, agentIn(key));
   }
 
   /** The newest row of a node, and how long ago it was made; undefined when none has come. */
-  rowOf(driver: GossipDriver, node: NodeId): { readonly row: Row; readonly ageMs: number } | undefined {
-    const winner = this.#winner(driver, `${nodePrefix}${node}`, undefined);
+  rowOf(gossip: Told, node: NodeId): { readonly row: Row; readonly ageMs: number } | undefined {
+    const winner = resolve(gossip.get(`${nodePrefix}${node}`)?.siblings ?? [], this.#parts.clock.unixMs())?.winner;
     const row = winner?.value === undefined ? undefined : decodeRow(winner.value);
     return row === undefined || winner === undefined ? undefined : { row, ageMs: this.#ageMs(winner.stamp) };
   }
 
   /** Removes what this node has said of agents that the log doesn't know any more. */
-  sweep(driver: GossipDriver): void {
-    for (const [key, { siblings }] of driver.entries()) {
+  sweep(gossip: Told): void {
+    for (const [key, { siblings }] of gossip.entries()) {
       const [own] = siblings;
       if (!key.startsWith(agentPrefix) || own?.dot.node !== this.#parts.self || own.value === undefined) continue;
-      if (this.#parts.agentOf(agentIn(key)) === undefined) driver.write(key, undefined, own);
+      if (this.#parts.agentOf(agentIn(key)) === undefined) gossip.write(key, undefined, own);
     }
   }
 
-  #hear(driver: GossipDriver, key: string): void {
-    const id = agentIn(key);
-    const winner = this.#winner(driver, key, this.#parts.agentOf(id)?.generation);
-    const report = winner?.value === undefined ? undefined : decodeAgentReport(winner.value);
-    if (winner === undefined || report === undefined) return;
-    this.#parts.onBeat(id, winner.generation, report, this.#parts.clock.monotonicMs() - this.#ageMs(winner.stamp));
-  }
-
-  /** Of the registration that the log knows, if it knows one: a later one that it doesn't know may be made up. */
-  #winner(driver: GossipDriver, key: string, generation: number | undefined) {
-    const entry = driver.get(key);
-    if (entry === undefined) return undefined;
-    const siblings = entry.siblings.filter((sibling) => generation === undefined || sibling.generation === generation);
-    return resolve({ vector: entry.vector, siblings }, this.#parts.clock.unixMs())?.winner;
+  /**
+   * What others have heard of an agent. Whoever heard it, it was heard; what it said is what the winner says. Only of the registration that the log knows: one
+   * that it doesn't know may be made up.
+   */
+  hear(gossip: Told, id: AgentId): void {
+    const generation = this.#parts.agentOf(id)?.generation;
+    const siblings = gossip.get(`${agentPrefix}${id}`)?.siblings.filter((sibling) => sibling.generation === generation) ?? [];
+    const winner = resolve(siblings, this.#parts.clock.unixMs())?.winner;
+    for (const sibling of siblings) {
+      const word = sibling.value && decodeAgentWord(sibling.value);
+      if (word === undefined) continue;
+      const atMs = this.#parts.clock.monotonicMs() - this.#ageMs(sibling.stamp);
+      const said = sibling === winner && word.said !== undefined ? { report: word.said.report, atMs: atMs - word.said.ageMs } : undefined;
+      this.#parts.onBeat(id, sibling.generation, { atMs, by: sibling.dot.node, said });
+    }
   }
 
   #ageMs(stamp: number): number {

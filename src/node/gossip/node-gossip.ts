@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
-import type { AgentId, NodeId } from '../../core/ids.ts';
+import type { NodeId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import { members } from '../../raft/configuration.ts';
 import type { PeerTransport } from '../../transport/libp2p-transport.ts';
-import type { Report } from '../../wire/frames.ts';
+import type { Agent } from '../../registry/agent.ts';
 import type { NodeKeys } from '../log-head.ts';
 import type { Replica } from '../replica.ts';
 import { AgentGossip } from './agent-gossip.ts';
@@ -35,6 +35,7 @@ export class NodeGossip {
   #epoch = 1;
   #rows = 0;
   #timer: NodeJS.Timeout | undefined;
+  #unsubscribe = (): void => {};
 
   constructor({ name, boot, keys, clusterTag, settings, replica, transport, nameOf, logger }: NodeGossipParts) {
     const clock = { monotonicMs: () => performance.now(), unixMs: () => Date.now() };
@@ -44,7 +45,7 @@ export class NodeGossip {
       name,
       agentOf: (agent) => replica.state.registry.get(agent),
       nameOf,
-      onBeat: (agent, generation, report, heardMs) => replica.liveness.beat(agent, generation, report, heardMs),
+      onBeat: (agent, generation, sign) => replica.liveness.beat(agent, generation, sign),
       clock,
     });
     this.driver = new GossipDriver({
@@ -70,10 +71,15 @@ export class NodeGossip {
   start(): void {
     this.followMembers();
     this.#timer = setInterval(() => this.#tellRow(), rowMs);
+    this.#unsubscribe = this.#replica.events.subscribe((events) => {
+      // What came before the registration did was not believed.
+      for (const event of events) if (event.kind === 'agent' && event.state === 'up') this.#agents.hear(this.driver, event.agent);
+    });
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#unsubscribe();
     await this.driver.stop();
   }
 
@@ -86,8 +92,10 @@ export class NodeGossip {
     this.driver.setMembers(members(this.#replica.raft.configuration), this.#epoch);
   }
 
-  beat(agent: AgentId, generation: number, report: Report): void {
-    this.#agents.beat(this.driver, agent, generation, report);
+  /** This node has heard an agent. */
+  heard(agent: Agent): void {
+    const sign = this.#replica.liveness.sign(agent);
+    if (sign !== undefined) this.#agents.heard(this.driver, agent, sign);
   }
 
   /** Of members whose row came within a second: how many. */
