@@ -1,5 +1,5 @@
 import { equalBytes } from '../core/bytes.ts';
-import { isName, type NodeId, nodeId } from '../core/ids.ts';
+import { isName, type NodeId } from '../core/ids.ts';
 import type { Hashes, VerifySignature } from './crypto.ts';
 import { configurationDigest, encodeConfiguration } from './encoding.ts';
 import { type EpochConfiguration, maxEpochs, maxMembers, type Member } from './epoch.ts';
@@ -104,8 +104,10 @@ function membersIn(payload: string): readonly NodeId[] | undefined {
     return undefined;
   }
   const members: unknown = typeof value === 'object' && value !== null && 'members' in value ? value.members : undefined;
-  return Array.isArray(members) && members.every(isName) ? members.map(nodeId) : undefined;
+  return Array.isArray(members) && members.every(isNodeId) ? members : undefined;
 }
+
+const isNodeId = (value: unknown): value is NodeId => typeof value === 'string' && isName(value);
 
 /** Why `next` may not follow `current`, if it may not. At most one member leaves in an epoch: its share is among the F that may lie. */
 export function checkLink(

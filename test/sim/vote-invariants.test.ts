@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Agreement } from '../../sim/byzantine/invariants/agreement.ts';
 import { voteInvariants } from '../../sim/byzantine/invariants/all.ts';
 import type { VoteInvariant } from '../../sim/byzantine/invariants/invariant.ts';
+import { OwnEpoch } from '../../sim/byzantine/invariants/own-epoch.ts';
 import { SoundCertificate } from '../../sim/byzantine/invariants/sound-certificate.ts';
 import { Violation } from '../../sim/violation.ts';
 import type { Memory } from '../../src/byzantine/ready.ts';
@@ -176,6 +177,24 @@ describe('simulator: invariants of Byzantine votes (protocol design 1.13)', () =
       }
     });
   }
+
+  it('own-epoch holds where a member goes from one epoch to the next, and not where it goes back', () => {
+    const disk = (epoch: number, ...instances: readonly number[]) => ({
+      boot: { boot: 1, generation: 1, epoch, mayVote: true, forgotten: [] },
+      instances: instances.map((of) => ({ proposal: electorate.proposal({ epoch: of }), memory: none, payloads: new Map() })),
+    });
+    const after = (...saved: readonly ReturnType<typeof disk>[]) => {
+      const invariant = new OwnEpoch();
+      for (const each of saved) invariant.onSaved(0, each);
+      return invariant;
+    };
+
+    after(disk(0, 0), disk(1, 1, 1)).onSent(0, 1);
+
+    expect(() => after(disk(1), disk(0))).to.throw(Violation, 'own-epoch');
+    expect(() => after(disk(0), disk(1, 0))).to.throw(Violation, 'own-epoch');
+    expect(() => after(disk(1)).onSent(0, 0)).to.throw(Violation, 'own-epoch');
+  });
 
   it('each has a story', () => {
     const names = voteInvariants({ motion, notary: sign, liars: new Set() }, new Agreement()).map(({ name }) => name);

@@ -28,8 +28,8 @@ export interface VoteEpochsPorts {
 }
 
 /**
- * The votes of one epoch after the other. When the members change, open votes are void, for who approved them may vote no more; their proposers put them to the next members. What was decided stays known. A
- * node never goes back: after a restart it takes no part before its log has come to the epoch in which it voted last.
+ * The votes of one epoch after the other. When the members change, open votes are void, for who approved them may vote no more; their proposers put them to the next
+ * members. What was decided stays known. A node never goes back: after a restart it takes no part before its log has come to the epoch in which it voted last.
  */
 export class VoteEpochs {
   readonly #ports: VoteEpochsPorts;
@@ -91,7 +91,7 @@ interface Successor {
   readonly hashes: Hashes;
   /** Who votes now. */
   readonly configuration: EpochConfiguration;
-  configurationOf(epoch: number): EpochConfiguration | undefined;
+  readonly configurationOf: (epoch: number) => EpochConfiguration | undefined;
 }
 
 /** Takes what earlier epochs left undecided on: each vote is noted with the one in which it goes on, and this node's own are to be proposed again. */

@@ -208,7 +208,7 @@ describe('node: changes of the members that are voted on', () => {
       { payload: ` ${action.payload}` },
       { subject: 'epoch:2' },
       { kind: 'evict' },
-    ].map((change) => network.begin(0, asked({ ...action, ...change })));
+    ].map((flaw) => network.begin(0, asked({ ...action, ...flaw })));
 
     network.pass(100);
 
