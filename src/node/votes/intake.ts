@@ -152,8 +152,8 @@ export class Intake {
     const { certificates, early, links, nowMs } = this.#parts;
     const bytes = certificates.bytesOf(id);
     if (bytes === undefined) return early.add(from, id, record, nowMs());
-    // Who only is a little behind has what it needs on the way; who asks again has not.
-    if (record.type === 'statement' && record.asks) links.answer(from, { type: 'certificate', bytes });
+    // Who only is a little behind has what it needs on the way; who asks has not. Its engine may lack nothing but the witness, and here it is kept no more.
+    if (record.type === 'want' || (record.type === 'statement' && record.asks)) links.answer(from, { type: 'certificate', bytes });
   }
 }
 
