@@ -395,7 +395,8 @@ export class Votes implements VoteService {
       for (const record of opened?.records ?? []) this.#intake.take(opened?.from ?? from, record);
     }
     this.#inboxBytes = 0;
-    if (this.#tickPending) this.#onTick(startedMs);
+    // Before the boot is durable nothing may leave, and a tick tells this node's key to who lacks it.
+    if (this.#tickPending && this.#hasBooted) this.#onTick(startedMs);
     const votes = this.#engines.run();
     const { changes, afterSave } = this.#flush.take();
     const outgoing = this.#links.takeOutgoing();
