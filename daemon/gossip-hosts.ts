@@ -37,7 +37,8 @@ export interface Numbered {
   readonly order: Order;
 }
 
-const statusBytes = 100;
+/** What an agent's status, load, latency and success rate take. */
+const statusBytes = 40;
 const linkTimeoutMs = 60_000;
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const hosts: GossipHost[] = [];

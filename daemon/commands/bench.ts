@@ -107,7 +107,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--updates <n>', 'updates whose way is measured', wholeNumber(1, 10_000), 200)
     .option('--loss <percent>', 'frames that are thrown away when they arrive', wholeNumber(0, 90), 0)
     .option('--rate <n>', 'updates written a second, by all writers together', wholeNumber(1, 1_000_000), 2000)
-    .option('--writers <n>', 'hosts that write at that rate', wholeNumber(1, 200), 4)
+    .option('--writers <n>', 'hosts that write at that rate', wholeNumber(1, 200), 2)
     .option('--seconds <n>', 'how long at that rate', wholeNumber(1, 3600), 10)
     .addOption(new Option('--carrier <kind>', 'how batches spread').choices(['auto', 'mesh', 'gossipsub']).default('auto'))
     .action(async (flags: GossipBenchFlags, command: Command) => {
