@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -103,11 +103,13 @@ export function addBenchCommands(program: Command, context: Context): void {
     });
   bench
     .command('gossip')
-    .description('how fast an update is known to all nodes, and how many updates they take in: libp2p hosts of one process')
+    .description('how fast an update is known to all nodes, and how many updates they take in: libp2p hosts on loopback')
     .option('--nodes <n>', 'hosts, all linked with all', wholeNumber(2, 200), 60)
+    .option('--processes <n>', 'processes that share the hosts', wholeNumber(1, 64), Math.max(2, availableParallelism()))
     .option('--updates <n>', 'updates whose way is measured', wholeNumber(1, 10_000), 200)
     .option('--loss <percent>', 'frames that are thrown away when they arrive', wholeNumber(0, 90), 0)
-    .option('--rate <n>', 'updates written a second, by all hosts together', wholeNumber(1, 1_000_000), 2000)
+    .option('--rate <n>', 'updates written a second, by all writers together', wholeNumber(1, 1_000_000), 2000)
+    .option('--writers <n>', 'hosts that write at that rate', wholeNumber(1, 200), 2)
     .option('--seconds <n>', 'how long at that rate', wholeNumber(1, 3600), 10)
     .addOption(new Option('--carrier <kind>', 'how batches spread').choices(['auto', 'mesh', 'gossipsub']).default('auto'))
     .action(async (flags: GossipBenchFlags, command: Command) => {

@@ -22,10 +22,10 @@ const settings: readonly (readonly [flags: string, description: string])[] = [
   ['--election-timeout-ms <duration>', 'silence after which a new leader is elected, at least 5 heartbeats'],
   ['--snapshot-bytes <n>', 'bytes of log after which a snapshot replaces it'],
   ['--read-mode <mode>', 'how linearizable reads are confirmed: safe (by a majority) or lease (trusts clocks)'],
-  ['--gossip-carrier <kind>', 'how status spreads: mesh (direct links), gossipsub, or auto (mesh up to 16 members)'],
+  ['--gossip-carrier <kind>', 'how status spreads: mesh (direct links), gossipsub, or auto (mesh up to 64 members)'],
   ['--gossip-fanout <n>', 'peers that a node hands a batch on to, with mesh; by default computed for the number of members'],
   ['--gossip-ttl <n>', 'links that a batch goes over at most, with mesh; by default computed'],
-  ['--gossip-flush-ms <duration>', 'how long status waits for more of it, 5 to 50'],
+  ['--gossip-flush-ms <duration>', 'the least time between two batches of status, 5 to 50'],
   ['--votes-auto-approve <kinds>', 'kinds of votes to approve without asking anyone, divided by commas; * is all (default none)'],
   ['--log-level <level>', 'debug, info, warn or error'],
 ];

@@ -37,7 +37,8 @@ export class Buckets {
     for (const { dot, value } of entry.siblings) {
       let low = mix(mix(ofKey, this.#hashOf(dot.node)), dot.counter | 0);
       low = mix(low, Math.floor(dot.counter / 2 ** 32));
-      for (const byte of value ?? []) low = mix(low, byte);
+      // By index: this runs twice for each update, and an iterator takes several times as long.
+      if (value !== undefined) for (let i = 0; i < value.length; i++) low = mix(low, value[i] ?? 0);
       const high = Math.imul(low ^ (low >>> 15), 0x85ebca6b) ^ (dot.counter | 0);
       this.#halves[at] = (this.#halves[at] ?? 0) ^ low;
       this.#halves[at + 1] = (this.#halves[at + 1] ?? 0) ^ Math.imul(high ^ (high >>> 13), 0xc2b2ae35);

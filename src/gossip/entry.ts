@@ -39,6 +39,8 @@ export const write = (seen: Entry | undefined, sibling: Sibling): Entry => ({
  */
 export function merge(a: Entry, b: Entry): Entry {
   if (a === b) return a;
+  // The usual case, and the quick one: `b` is a write by somebody who had seen all of `a`.
+  if (replaces(b, a)) return b;
   const kept = a.siblings.flatMap((sibling) => {
     const twin = b.siblings.find((other) => isSameDot(other.dot, sibling.dot));
     if (twin !== undefined) return [betterTwin(sibling, twin)];
@@ -51,6 +53,12 @@ export function merge(a: Entry, b: Entry): Entry {
   // Each side has replaced what the other holds: nobody who follows the rules makes that. Both stay, so that all agree again and nothing is lost.
   const standing = kept.length + added.length > 0 ? [...kept, ...added] : [...a.siblings, ...b.siblings];
   return { vector, siblings: ranked(standing) };
+}
+
+function replaces(b: Entry, a: Entry): boolean {
+  for (const dot of a.vector) if (!covers(b.vector, dot)) return false;
+  for (const { dot } of b.siblings) if (covers(a.vector, dot)) return false;
+  return b.siblings.length === 1;
 }
 
 /** The winner first, no more than the bound. */

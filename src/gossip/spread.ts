@@ -12,8 +12,11 @@ export interface SpreadSettings {
 /** What was chosen instead of what is computed. */
 export type ChosenSpread = { readonly [Setting in keyof SpreadSettings]?: number | undefined };
 
-/** Up to so many members each is told directly: one link, and no node has more to send than it would by a gossip network. */
-export const directMembers = 16;
+/**
+ * Up to so many members each is told directly, by the links that all have with all: one link to go, and each takes a batch in once. A gossip network brings it
+ * several times to each, which costs all of them more than it saves the one that writes.
+ */
+export const directMembers = 64;
 
 /**
  * Computed for `n` members. A fanout of ln n + c reaches all with a probability that grows with c (Kermarrec et al. 2003); the time to live is what that fanout

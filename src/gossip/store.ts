@@ -1,7 +1,7 @@
 import type { NodeId } from '../core/ids.ts';
 import { Buckets, type BucketHashes, bucketOf } from './buckets.ts';
 import { type Dot, isSameDot } from './dot.ts';
-import { type Entry, isTombstone, merge, project } from './entry.ts';
+import { type Entry, isTombstone, merge, project, type Sibling } from './entry.ts';
 import { gossipLimits } from './limits.ts';
 import { type Digest, Streams } from './streams.ts';
 
@@ -81,7 +81,8 @@ export class Store {
       return 'full';
     }
     const isOwn = (dot: Dot): boolean => own?.siblings.some((sibling) => isSameDot(sibling.dot, dot)) === true;
-    const siblings = theirs.siblings.filter(({ dot }) => !this.#streams.isSeen(dot) || isOwn(dot));
+    const isStanding = ({ dot }: Sibling): boolean => !this.#streams.isSeen(dot) || isOwn(dot);
+    const siblings = theirs.siblings.every(isStanding) ? theirs.siblings : theirs.siblings.filter(isStanding);
     if (siblings.length === 0 && own === undefined) return 'known';
     const news = siblings.length === theirs.siblings.length ? theirs : { vector: theirs.vector, siblings };
     const merged = project(own === undefined ? news : merge(own, news), this.#isMember, this.#keepsVectors);

@@ -28,8 +28,12 @@ describe('gossip: batches', () => {
     expect(circle.read(n2, 'a')).to.equal('three');
   });
 
-  it('flushes after 10 ms, or at once when 256 keys wait', () => {
+  it('flushes at once after a rest, then 10 ms later, or when 256 keys wait', () => {
     const circle = new Circle([n1, n2]);
+    circle.write(n1, 'first', 'one');
+    expect(circle.node(n1).wakeAtMs).to.equal(0);
+    circle.node(n1).tick(circle.now);
+    circle.node(n1).takeReady();
     circle.write(n1, 'a', 'one');
     expect(circle.node(n1).wakeAtMs).to.equal(10);
 

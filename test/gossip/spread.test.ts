@@ -7,9 +7,9 @@ describe('gossip: fanout and time to live (protocol design 2.3)', () => {
   const table = [
     [1, 1, 1],
     [2, 1, 1],
-    [16, 15, 1],
-    [17, 6, 5],
-    [60, 8, 5],
+    [60, 59, 1],
+    [64, 63, 1],
+    [65, 8, 6],
     [1000, 10, 6],
   ] as const;
   for (const [n, fanout, ttl] of table) {

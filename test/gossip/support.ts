@@ -61,6 +61,7 @@ export class Circle {
 
   /** The node's batches after its next flush. */
   batches(node: NodeId): readonly SealedBatch[] {
+    this.node(node).tick(this.now);
     this.nowMs += 10;
     this.node(node).tick(this.now);
     return this.#ready(node).batches;

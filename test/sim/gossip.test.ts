@@ -37,6 +37,12 @@ describe('sim: gossip', () => {
     const figures = runSpread({ seed: 1, n: 60, loss: 5, updates: 30 });
 
     expect(figures.inTwoRounds).to.equal(30);
+    expect(figures.reachedP50Ms).to.be.below(5);
+  });
+
+  it('reaches 99 % of 1,000 nodes within 50 ms at the median', () => {
+    const figures = runSpread({ seed: 1, n: 1000, loss: 1, updates: 2 });
+
     expect(figures.mostP50Ms).to.be.below(50);
   });
 

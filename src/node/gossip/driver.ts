@@ -16,13 +16,13 @@ import { type PubsubCarrier, startPubsubCarrier } from './pubsub-carrier.ts';
 
 /** How a node gossips. */
 export interface GossipSettings {
-  /** `auto`: by direct links up to 16 members, beyond that by gossipsub. */
+  /** `auto`: by direct links up to 64 members, beyond that by gossipsub. */
   readonly carrier?: 'auto' | 'mesh' | 'gossipsub' | undefined;
   /** Of direct links: to how many peers each hands a batch on, instead of what is computed for the number of members. */
   readonly fanout?: number | undefined;
   /** Over how many of them a batch goes at most, likewise. */
   readonly ttl?: number | undefined;
-  /** How long updates wait for others, 5 to 50 ms; more saves work. By default 10. */
+  /** The least time between two flushes, 5 to 50 ms: who writes more often has more in a batch. By default 10. */
   readonly flushMs?: number | undefined;
 }
 

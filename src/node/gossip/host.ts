@@ -12,7 +12,6 @@ export interface GossipHostOptions {
   readonly clusterId: string;
   /** The node's libp2p key, protobuf-encoded Ed25519. */
   readonly privateKey: Uint8Array;
-  readonly members: readonly TransportMember[];
   readonly settings: GossipSettings;
   readonly logger: Logger;
   /** Percent of arriving frames that are lost, for measurements. */
@@ -25,6 +24,7 @@ export class GossipHost {
   readonly id: NodeId;
   readonly driver: GossipDriver;
   readonly #transport: PeerTransport;
+  #epoch = 0;
 
   private constructor(id: NodeId, driver: GossipDriver, transport: PeerTransport) {
     this.id = id;
@@ -32,20 +32,10 @@ export class GossipHost {
     this.#transport = transport;
   }
 
-  /** Listens where its own record among the members says. @throws ListenError */
-  static async start({
-    clusterId,
-    privateKey,
-    members,
-    settings,
-    logger,
-    lossPercent = 0,
-    onChanged,
-  }: GossipHostOptions): Promise<GossipHost> {
+  /** Listens on a port of loopback that the system chooses. It knows nobody yet. @throws ListenError */
+  static async start({ clusterId, privateKey, settings, logger, lossPercent = 0, onChanged }: GossipHostOptions): Promise<GossipHost> {
     const identity = loadIdentity(privateKey);
     const self = identity.nodeId;
-    const own = members.find(({ nodeId }) => nodeId === self);
-    if (own === undefined) throw new RangeError('the key is no member of the cluster');
     const isLost = (): boolean => lossPercent > 0 && randomInt(100) < lossPercent;
     const started: { transport?: PeerTransport } = {};
     const driver = new GossipDriver({
@@ -68,8 +58,8 @@ export class GossipHost {
     });
     const transport = await startLibp2pTransport({
       privateKey: identity.privateKey,
-      listen: { host: own.host, port: own.port },
-      members,
+      listen: { host: '127.0.0.1', port: 0 },
+      members: [],
       clusterId,
       logger,
       handlers: {
@@ -80,11 +70,21 @@ export class GossipHost {
       },
     });
     started.transport = transport;
-    driver.setMembers(
-      members.map(({ nodeId }) => nodeId),
-      1,
-    );
     return new GossipHost(self, driver, transport);
+  }
+
+  /** How the others reach it. */
+  get member(): TransportMember {
+    return { nodeId: this.id, host: '127.0.0.1', port: this.#transport.port };
+  }
+
+  /** These are the members now, itself among them: links are made to the others. */
+  meet(members: readonly TransportMember[]): void {
+    this.#transport.setMembers(members);
+    this.driver.setMembers(
+      members.map(({ nodeId }) => nodeId),
+      ++this.#epoch,
+    );
   }
 
   /** Peers to whom a link is up. */

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { GossipSettings } from '../../../src/node/gossip/driver.ts';
 import { GossipHost } from '../../../src/node/gossip/host.ts';
 import { createIdentity } from '../../../src/transport/identity.ts';
-import { eventually, freePort, LogRecorder } from '../../transport/support.ts';
+import { eventually, LogRecorder } from '../../transport/support.ts';
 
 const boundMs = 60_000;
 
@@ -14,11 +14,11 @@ describe('node: gossip over real sockets', () => {
 
   async function startLinked(count: number, settings: GossipSettings, lossPercent = 0): Promise<GossipHost[]> {
     const identities = await Promise.all(Array.from({ length: count }, () => createIdentity()));
-    const members = await Promise.all(identities.map(async ({ nodeId }) => ({ nodeId, host: '127.0.0.1', port: await freePort() })));
     for (const { privateKeyBytes: privateKey } of identities) {
-      const options = { clusterId: 'test', privateKey, members, settings, logger: new LogRecorder(), lossPercent, onChanged: () => {} };
+      const options = { clusterId: 'test', privateKey, settings, logger: new LogRecorder(), lossPercent, onChanged: () => {} };
       running.push(await GossipHost.start(options));
     }
+    for (const host of running) host.meet(running.map(({ member }) => member));
     await eventually(() => running.every(({ links }) => links === count - 1), 'all are linked', boundMs);
     return running;
   }
