@@ -8,6 +8,8 @@ export interface Agreed {
   readonly term: Term;
   readonly count: number;
   readonly print: number;
+  /** The term that node was in: it is the one in which the entry was committed, or a later one. */
+  readonly appliedIn: Term;
 }
 
 /** The log as the nodes apply it: each entry from the first node that did. It sees more than any node can. */
@@ -62,9 +64,9 @@ export class AgreedLog {
     return this.#entries[(this.#places.get(index) ?? 0) - 1]?.index ?? 0;
   }
 
-  /** The newest entry of an earlier term. */
+  /** The newest entry that was committed in an earlier term. Entries of one are often committed in another. */
   lastBelow(term: Term): Agreed | undefined {
-    return this.#entries.findLast((entry) => entry.term < term);
+    return this.#entries.findLast((entry) => entry.appliedIn < term);
   }
 
   /** In force once the index is applied. */
@@ -89,10 +91,10 @@ export class AgreedLog {
   }
 
   /** False when somebody applied as far before. */
-  add({ index, term, count, data }: Entry): boolean {
+  add({ index, term, count, data }: Entry, appliedIn: Term): boolean {
     if (index <= this.lastIndex) return false;
     this.#places.set(index, this.#entries.length);
-    this.#entries.push({ index, term, count, print: fingerprint(data, count) });
+    this.#entries.push({ index, term, count, print: fingerprint(data, count), appliedIn });
     return true;
   }
 }

@@ -95,7 +95,7 @@ export class Observer {
     return {
       onApplied: (entry) => {
         if (node.isRewritten) return;
-        const isFirst = this.#agreed.add(entry);
+        const isFirst = this.#agreed.add(entry, this.#at(id).current?.raft.term ?? entry.term);
         for (const each of onApplied) each.onApplied?.(node, entry, isFirst);
       },
       onConfiguration: (index, configuration) => {

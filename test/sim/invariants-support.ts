@@ -14,9 +14,14 @@ export const [n1, n2, n3, n4] = [nodeId('n1'), nodeId('n2'), nodeId('n3'), nodeI
 export const three = configurationOf([n1, n2, n3]);
 
 /** The facts of a cluster of three whose log is these entries, all of them agreed on, on the disks of these nodes. */
-export function factsOf(entries: readonly Entry[], holders: readonly NodeId[]): Facts & { readonly disks: Map<NodeId, Disk> } {
+/** @param committedIn the term in which all of them were committed; by default each in its own. */
+export function factsOf(
+  entries: readonly Entry[],
+  holders: readonly NodeId[],
+  committedIn?: Term,
+): Facts & { readonly disks: Map<NodeId, Disk> } {
   const agreed = new AgreedLog(three);
-  for (const each of entries) agreed.add(each);
+  for (const each of entries) agreed.add(each, committedIn ?? each.term);
   const disks = new Map([n1, n2, n3, n4].map((id) => [id, holders.includes(id) ? diskOf(entries) : new Disk()]));
   return { agreed, disks, rewritten: new Set() };
 }

@@ -134,6 +134,11 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
       good: () => new LeaderCompleteness(factsOf(log, [])).onElected(node({ term: 2, log: log.slice(0, 2) })),
       bad: () => new LeaderCompleteness(factsOf(log, [])).onElected(node({ term: 2, log: log.slice(0, 1) })),
     },
+    {
+      of: 'a leader that was paused while a later one committed what an earlier one had left',
+      good: () => new LeaderCompleteness(factsOf(log, [], 5)).onElected(node({ term: 4, log: log.slice(0, 2) })),
+      bad: () => new LeaderCompleteness(factsOf(log, [], 5)).onElected(node({ term: 6, log: log.slice(0, 2) })),
+    },
   ],
   'state-machine-safety': [
     {
