@@ -39,6 +39,8 @@ export interface Numbered {
 
 /** What an agent's status, load, latency and success rate take. */
 const statusBytes = 40;
+/** Of keys that are written again and again; the way of all others is measured. */
+const loadPrefix = 'load-';
 const linkTimeoutMs = 60_000;
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const hosts: GossipHost[] = [];
@@ -47,9 +49,16 @@ let onArrival = (): void => {};
 
 const sharedMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
+/** An update may be here before the order to wait for it is. */
 function onChanged(keys: ReadonlySet<string>): void {
-  for (const key of keys) arrivals.get(key)?.push(sharedMs());
+  for (const key of keys) if (!key.startsWith(loadPrefix)) arrivalsOf(key).push(sharedMs());
   onArrival();
+}
+
+function arrivalsOf(key: string): number[] {
+  let times = arrivals.get(key);
+  if (times === undefined) arrivals.set(key, (times = []));
+  return times;
 }
 
 async function carryOut(order: Order): Promise<Answers[Order['type']]> {
@@ -91,8 +100,7 @@ function write(host: number, key: string): number {
 }
 
 function waitFor({ key, count, timeoutMs }: Extract<Order, { readonly type: 'arrivals' }>): Promise<readonly number[]> {
-  const times: number[] = [];
-  arrivals.set(key, times);
+  const times = arrivalsOf(key);
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer);
@@ -104,6 +112,7 @@ function waitFor({ key, count, timeoutMs }: Extract<Order, { readonly type: 'arr
     onArrival = () => {
       if (times.length >= count) end();
     };
+    onArrival();
   });
 }
 
@@ -114,7 +123,7 @@ async function load({ writers, rate, seconds }: Extract<Order, { readonly type: 
   let written = 0;
   for (let elapsedMs = 0; elapsedMs < seconds * 1000; elapsedMs = sharedMs() - beganMs) {
     const due = Math.floor((elapsedMs * rate) / 1000) * writers;
-    for (; written < due; written++) write(written % writers, `load-${process.pid}-${written % (1000 * writers)}`);
+    for (; written < due; written++) write(written % writers, `${loadPrefix}${process.pid}-${written % (1000 * writers)}`);
     await pause(5);
   }
   const { user, system } = process.cpuUsage(cpu);
