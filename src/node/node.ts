@@ -144,6 +144,7 @@ export class Node implements NodeService {
     this.#addresses = new AddressBook(genesis.members, config.roster);
     this.#kept = JSON.stringify((config.roster ?? foundersOf(genesis)).members);
     const { nodeId: id, privateKey } = loadIdentity(config.privateKey);
+    const keys = nodeKeys(privateKey.raw.slice(0, 32));
     this.#replica = new Replica(
       {
         id,
@@ -160,11 +161,12 @@ export class Node implements NodeService {
         requestTimeoutMs: config.requestTimeoutMs ?? 5000,
       },
       {
-        send: (to, frame) => this.#transport?.send(to, frame),
+        send: (to, frame) => this.#send(to, frame),
         store: this.#store,
         clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
         random: { below: (bound) => randomInt(bound) },
-        keys: nodeKeys(privateKey.raw.slice(0, 32)),
+        keys,
+        mayLead: (candidate) => this.partition.mayLead(candidate),
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
@@ -179,6 +181,9 @@ export class Node implements NodeService {
         replica: this.#replica,
         send: (to, frame) => this.#transport?.send(to, frame),
         dial: (peer) => this.#transport?.redial(peer),
+        deliver: (from, frame) => this.#deliver(from, frame),
+        keys,
+        votes: () => this.votes?.counters,
         nameOf: (node) => this.#infoOf(node)?.name ?? node,
         ownNames: () => [config.name, this.#infoOf(id)?.http ?? ''],
         logger,
@@ -208,7 +213,7 @@ export class Node implements NodeService {
     node.#transport = transport;
     node.#linked = node.#peers();
     node.#followMembers();
-    node.#metrics.watch(replica, opened.store, transport.stats, () => node.votes);
+    node.#metrics.watch(replica, opened.store, transport.stats, () => node.votes, node.partition);
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
     node.partition.start();
     node.#timer = setInterval(() => {
@@ -233,6 +238,15 @@ export class Node implements NodeService {
   #onFrame(from: NodeId, frame: Uint8Array): void {
     if (isPartitionFrame(frame)) return this.partition.onFrame(from, frame);
     this.partition.heard(from);
+    this.#deliver(from, frame);
+  }
+
+  #send(to: NodeId, frame: Uint8Array): void {
+    this.#transport?.send(to, frame);
+    this.partition.relay(to, frame);
+  }
+
+  #deliver(from: NodeId, frame: Uint8Array): void {
     if (isVoteFrame(frame)) this.votes?.onFrame(from, frame);
     else this.#replica.onFrame(from, frame);
   }
@@ -259,7 +273,7 @@ export class Node implements NodeService {
         isRejoining: () => replica.raft.status().rejoining !== 0,
         commitIndex: () => replica.raft.commitIndex,
         votes: {
-          send: (to, frame) => this.#transport?.send(to, frame),
+          send: (to, frame) => this.#send(to, frame),
           store,
           clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
           logger,
