@@ -194,11 +194,14 @@ function summary(results: readonly RunResult[], wallMs: number): string {
   const good = sum(({ verdict }) => Number(verdict === 'ok'));
   const withoutQuorum = sum(({ verdict }) => Number(verdict === 'no-quorum'));
   const simulatedMs = sum((r) => r.simulatedMs);
-  const counts = summed.map(([name, words]) => `${sum((r) => r.counts[name])} ${words}`).join(', ');
+  const counts = summed
+    .map(([name, words]) => ({ count: sum((r) => r.counts[name]), words }))
+    .flatMap(({ count, words }) => (count === 0 ? [] : `${count} ${words}`));
   const transitions = new Set(results.flatMap((r) => r.transitions)).size;
   const hash = results.length === 1 ? `\ntrace ${results[0]?.traceHash ?? ''}` : '';
   return [
-    `${good} of ${results.length} runs ok${withoutQuorum === 0 ? '' : `, ${withoutQuorum} had no quorum to heal`}: ${counts}; ${transitions} kinds of transition`,
+    `${good} of ${results.length} runs ok${withoutQuorum === 0 ? '' : `, ${withoutQuorum} had no quorum to heal`}`,
+    `${counts.join(', ')}; ${transitions} kinds of transition`,
     `${(simulatedMs / 1000).toFixed(0)} simulated seconds in ${(wallMs / 1000).toFixed(1)} s: ${(simulatedMs / wallMs).toFixed(0)} to 1${hash}`,
   ].join('\n');
 }

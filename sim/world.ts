@@ -353,11 +353,15 @@ export class World {
         guard: this.#options.guardOf?.(node.id, () => this.lying.has(node.id)),
       },
       {
-        send: (to, frame) => this.#send(index, this.#indexOf(to), frame),
+        send: (to, frame) => {
+          this.#send(index, this.#indexOf(to), frame);
+          node.partition?.relay(to, frame);
+        },
         store: this.observer.watch(node.id, store),
         clock: this.#clock(node),
         random: node.random,
         keys: simulatedKeys(node.id),
+        mayLead: (candidate) => node.partition?.mayLead(candidate) ?? true,
         logger: silent,
         defer,
         onFatal,
@@ -370,6 +374,7 @@ export class World {
     this.observer.started(node.id, node.replica);
     const partition = this.#partition(index, node, node.replica);
     node.partition = partition;
+    node.replica.events.subscribe((events) => partition.onEvents(events));
     const tick = (): void => {
       if (node.life !== life) return;
       if (!node.paused) {
@@ -394,6 +399,10 @@ export class World {
         send: (to, frame) => this.#send(index, this.#indexOf(to), frame),
         // Links of this network are there whenever frames get through.
         dial() {},
+        onRelayed: (from, frame) => node.replica?.onFrame(from, frame),
+        resign: () => replica.resign(),
+        transferTo: (to) => replica.requests.transferLeadership(to, undefined, () => {}),
+        keys: simulatedKeys(node.id),
         view: () => partitionView(replica, [node.id]),
         clock: this.#clock(node),
         random: this.stream(streams.partitions + index),

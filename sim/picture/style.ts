@@ -1,8 +1,8 @@
-/** Eight colours that colour-blind people can tell apart and that carry dark text (Paul Tol's light scheme), by term: neighbouring terms never share one. */
-const palette = ['#99ddff', '#77aadd', '#aaaa00', '#eedd88', '#ee8866', '#44bb99', '#ffaabb', '#bbcc33'];
+/** Eight colours that colour-blind people can tell apart and that carry dark text (Paul Tol's light scheme), by term: terms that follow each other are unlike. */
+const palette = ['#77aadd', '#ee8866', '#bbcc33', '#ffaabb', '#44bb99', '#eedd88', '#99ddff', '#aaaa00'];
 
 /** Term 0, before the first election, is grey. */
-export const termColour = (term: number): string => (term === 0 ? undefined : palette[(term * 3 + 6) % palette.length]) ?? '#a9b1bf';
+export const termColour = (term: number): string => (term === 0 ? undefined : palette[(term - 1) % palette.length]) ?? '#a9b1bf';
 
 /** Colours of the picture in light and in dark. Those of the terms serve both. */
 export const styleSheet = `

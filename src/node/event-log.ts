@@ -1,5 +1,7 @@
 import { firstIndex } from '../core/first-index.ts';
 import type { LogIndex, NodeId } from '../core/ids.ts';
+import type { HealReport } from '../partition/heal/heal-report.ts';
+import type { Standing } from '../partition/partition-state.ts';
 import type { StateEvent } from '../tasks/events.ts';
 import type { Odd } from './peer-logs.ts';
 import type { VoteEvent } from './votes/vote-service.ts';
@@ -15,8 +17,17 @@ export interface DivergenceEvent {
   readonly detail: string;
 }
 
+/** Where this node stands in a split, whenever that changes; and its report, when it has healed. Noticed here, as a divergence is. */
+export interface PartitionEvent extends Standing {
+  readonly kind: 'partition';
+  readonly index: LogIndex;
+  readonly ts: number;
+  readonly sides: readonly (readonly NodeId[])[];
+  readonly report: HealReport | undefined;
+}
+
 /** What watchers are told. A vote is not in the log: its event has the index that this node had applied, and no other node need have it there. */
-export type NodeEvent = StateEvent | DivergenceEvent | (VoteEvent & { readonly index: LogIndex; readonly ts: number });
+export type NodeEvent = StateEvent | DivergenceEvent | PartitionEvent | (VoteEvent & { readonly index: LogIndex; readonly ts: number });
 
 /** Events kept for watchers that come back: a few seconds of full load, hours of an ordinary day. */
 const capacity = 20_000;

@@ -5,6 +5,7 @@ import { taskStates } from '../tasks/task.ts';
 import type { TransportStats } from '../transport/transport.ts';
 import { refusals } from '../gossip/gatekeeper.ts';
 import type { NodeGossip } from './gossip/node-gossip.ts';
+import type { NodePartition } from './partition/node-partition.ts';
 import type { Replica } from './replica.ts';
 import type { VoteCounters, Votes } from './votes/votes.ts';
 
@@ -54,7 +55,7 @@ export class Metrics {
     };
   }
 
-  watch(replica: Replica, store: RaftStore, transport: TransportStats, votes: () => Votes | undefined): void {
+  watch(replica: Replica, store: RaftStore, transport: TransportStats, votes: () => Votes | undefined, partition: NodePartition): void {
     const gauge = (name: string, help: string, read: () => number): void => this.#gauge(name, help, read);
     const counter = (name: string, help: string, read: () => number): void => this.#counter(name, help, read);
     gauge('quorate_raft_has_leader', '1 when this node knows a leader', () => (replica.raft.leader === undefined ? 0 : 1));
@@ -109,6 +110,7 @@ export class Metrics {
       this.#pauses.reset();
       return seconds;
     });
+    this.#watchPartition(partition);
     this.#watchVotes((name) => votes()?.counters[name] ?? 0);
     gauge('quorate_agents', 'Agents registered', () => replica.state.registry.size);
     gauge('quorate_keys', 'Keys stored', () => replica.state.keys.size);
@@ -146,6 +148,29 @@ export class Metrics {
         for (const why of refusals) this.inc({ why }, driver.counters[why]);
       },
     });
+  }
+
+  #watchPartition(partition: NodePartition): void {
+    this.#gauge('quorate_partition_active', '1 unless every node hears every other, and all that a split left is mended', () =>
+      partition.state === 'healthy' ? 0 : 1,
+    );
+    this.#counter('quorate_partition_heals_total', 'Splits that have healed', () => partition.counts.heals);
+    this.#counter('quorate_partition_heal_seconds_total', 'Time that healing took', () => partition.counts.healSeconds);
+    this.#counter(
+      'quorate_partition_frames_relayed_total',
+      'Frames passed on for nodes that do not hear each other',
+      () => partition.framesRelayed,
+    );
+    this.#counter(
+      'quorate_partition_frames_refused_total',
+      'Rows, probes and relayed frames that were malformed or not authentic',
+      () => partition.framesRefused,
+    );
+    this.#gauge(
+      'quorate_local_health_score',
+      'How far this node distrusts its own judgement of silences: 0 (well) to 8',
+      () => partition.score,
+    );
   }
 
   #watchVotes(count: (name: keyof VoteCounters) => number): void {

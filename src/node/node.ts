@@ -174,11 +174,12 @@ export class Node implements NodeService {
         requestTimeoutMs: config.requestTimeoutMs ?? 5000,
       },
       {
-        send: (to, frame) => this.#transport?.send(to, frame),
+        send: (to, frame) => this.#send(to, frame),
         store: this.#store,
         clock,
         random: { below: (bound) => randomInt(bound) },
         keys,
+        mayLead: (candidate) => this.partition.mayLead(candidate),
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
@@ -196,6 +197,9 @@ export class Node implements NodeService {
         replica: this.#replica,
         send: (to, frame) => this.#transport?.send(to, frame),
         dial: (peer) => this.#transport?.redial(peer),
+        deliver: (from, frame) => this.#deliver(from, frame),
+        keys,
+        votes: () => this.votes?.counters,
         nameOf: (node) => this.#infoOf(node)?.name ?? node,
         ownNames: () => [config.name, this.#infoOf(id)?.http ?? ''],
         logger,
@@ -237,7 +241,7 @@ export class Node implements NodeService {
     node.#transport = transport;
     node.#linked = node.#peers();
     node.#followMembers();
-    node.#metrics.watch(replica, opened.store, transport.stats, () => node.votes);
+    node.#metrics.watch(replica, opened.store, transport.stats, () => node.votes, node.partition);
     node.#metrics.watchGossip(node.#gossip);
     node.#gossip.start();
     // One tick for each time the timer fires, however late: a paused process must not believe that everybody else was silent (Lifeguard).
@@ -266,7 +270,17 @@ export class Node implements NodeService {
     if (isPartitionFrame(frame)) return this.partition.onFrame(from, frame);
     this.partition.heard(from);
     if (isGossipFrame(frame)) this.#gossip.driver.onFrame(from, frame);
-    else if (isVoteFrame(frame)) this.votes?.onFrame(from, frame);
+    else this.#deliver(from, frame);
+  }
+
+  #send(to: NodeId, frame: Uint8Array): void {
+    this.#transport?.send(to, frame);
+    this.partition.relay(to, frame);
+  }
+
+  /** A frame that also comes by way of a third node. */
+  #deliver(from: NodeId, frame: Uint8Array): void {
+    if (isVoteFrame(frame)) this.votes?.onFrame(from, frame);
     else this.#replica.onFrame(from, frame);
   }
 
@@ -292,7 +306,7 @@ export class Node implements NodeService {
         isRejoining: () => replica.raft.status().rejoining !== 0,
         commitIndex: () => replica.raft.commitIndex,
         votes: {
-          send: (to, frame) => this.#transport?.send(to, frame),
+          send: (to, frame) => this.#send(to, frame),
           store,
           clock,
           logger,

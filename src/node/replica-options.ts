@@ -57,6 +57,8 @@ export interface ReplicaPorts {
   defer(job: () => void): void;
   /** The disk failed or an invariant broke: the node must stop. */
   onFatal(error: Error): void;
+  /** False when this candidate can't lead, by what it says itself: its pre-vote is not heeded. */
+  mayLead?(candidate: NodeId): boolean;
   /** Who is a member, or where, has changed. */
   onMembers?(): void;
   /** On a leader that wants a change of the voters: the members' certificate for it in base64, once there is one; until then it sees to it that they vote. */
@@ -86,6 +88,8 @@ export interface ReplicaCounters {
   leaderChanges: number;
   snapshotsTaken: number;
   snapshotsInstalled: number;
+  /** Results that came after their task had gone to another agent, and changed nothing. */
+  lateResults: number;
   /** Messages of a leader that were dropped, for an entry in them that no certificate permits. */
   badGuards: number;
 }

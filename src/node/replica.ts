@@ -53,6 +53,7 @@ export class Replica {
     leaderChanges: 0,
     snapshotsTaken: 0,
     snapshotsInstalled: 0,
+    lateResults: 0,
     badGuards: 0,
   };
   readonly liveness = new Liveness();
@@ -326,13 +327,19 @@ export class Replica {
     this.#snapshots.noteRead();
   }
 
+  /** This leader knows that it can't lead. */
+  resign(): void {
+    this.#raft.resign();
+    this.#deferTurn();
+  }
+
   // What can be seen of it.
 
   get state(): ClusterState {
     return this.#applier.state;
   }
 
-  get raft(): Pick<Raft, 'status' | 'role' | 'term' | 'leader' | 'commitIndex' | 'configuration' | 'termAt'> {
+  get raft(): Pick<Raft, 'status' | 'role' | 'term' | 'leader' | 'commitIndex' | 'configuration' | 'termAt' | 'takeTruncated'> {
     return this.#raft;
   }
 
@@ -490,7 +497,10 @@ export class Replica {
   #onFrame(from: NodeId, frame: Frame, nowMs: number): void {
     switch (frame.kind) {
       case 'raft':
-        for (const message of frame.messages) this.#step(from, message);
+        for (const message of frame.messages) {
+          const isVain = message.type === 'RequestVote' && message.preVote && this.#ports.mayLead?.(from) === false;
+          if (!isVain) this.#step(from, message);
+        }
         return;
       case 'forward':
         for (const command of frame.commands) if (!this.#proposer.takeForwarded(command)) this.counters.framesDropped++;
@@ -620,6 +630,7 @@ export class Replica {
     this.#proposals.onApplied(command, result);
     if (command.command.op === 'AssignTasks') this.#duties.onAssignApplied(command.command.assignments);
     else if (command.command.op === 'Tick') this.#duties.onTickApplied();
+    else if (command.command.op === 'CompleteTask' && !result.ok && result.failure.code === 'stale_fence') this.counters.lateResults++;
   }
 
   #onApplied(events: readonly StateEvent[], membersChanged: boolean): void {

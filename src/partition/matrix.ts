@@ -28,17 +28,23 @@ export class Matrix {
   /** When each edge changed lately, by its two nodes. */
   readonly #changes = new Map<string, number[]>();
 
+  isNews({ node, boot, seq }: Row, nowMs: number): boolean {
+    const kept = this.#rows.get(node)?.row;
+    if (kept === undefined) return true;
+    if (boot === kept.boot) return seq > kept.seq;
+    // A node whose clock was set back may begin a new life with a lower number, once the old one has fallen silent.
+    return boot > kept.boot || !this.isFresh(node, nowMs);
+  }
+
   /** False when the row is not news. */
   put(row: Row, nowMs: number): boolean {
+    if (!this.isNews(row, nowMs)) return false;
     const kept = this.#rows.get(row.node);
     const heard = new Set(row.heard);
     if (kept === undefined) {
       this.#rows.set(row.node, { row, heard, receivedMs: nowMs, changedMs: new Map() });
       return true;
     }
-    // An old row is no news; but a node whose clock was set back may begin a new life with a lower number, once the old one has fallen silent.
-    if (this.isFresh(row.node, nowMs) && row.boot < kept.row.boot) return false;
-    if (row.boot === kept.row.boot && row.seq <= kept.row.seq) return false;
     for (const peer of new Set([...kept.heard, ...heard])) {
       if (kept.heard.has(peer) === heard.has(peer)) continue;
       // That nodes find each other for the first time is no unrest.

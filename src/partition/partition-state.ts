@@ -6,6 +6,9 @@ export type PartitionState = 'healthy' | 'suspect' | 'majority' | 'minority' | '
 /** How long a view must stand before it counts: three rows of the hasty period and as much again for their ways. We evict nobody, so being quick costs nothing. */
 export const stableAfterMs = 300;
 
+/** A split that has stood for a moment. */
+export const isStableSplit = (state: PartitionState): boolean => state === 'majority' || state === 'minority' || state === 'no_quorum';
+
 export interface Standing {
   readonly state: PartitionState;
   readonly class: SplitClass;
@@ -39,7 +42,7 @@ export class PartitionWatch {
     }
     this.#pending = undefined;
     // A split that was stable leaves something to mend; a moment's suspicion does not.
-    const wasSplit = ['majority', 'minority', 'no_quorum'].includes(this.#standing.state);
+    const wasSplit = isStableSplit(this.#standing.state);
     if (view.class !== 'none') this.#isHealing = false;
     else if (wasSplit) this.#isHealing = true;
     this.#stableKey = key;

@@ -15,6 +15,8 @@ export interface Row {
   readonly healing: boolean;
   /** Its local health, 0 (well) to 8: whom to spare when frames are relayed. */
   readonly score: number;
+  /** By the node's own key: whoever passes the row on can't change it (`signedRow`). */
+  readonly signature: Uint8Array;
 }
 
 /** Rows are told this often; and this often while any link is not up. */

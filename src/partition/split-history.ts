@@ -1,4 +1,4 @@
-import type { LogIndex, NodeId, Term } from '../core/ids.ts';
+import type { LogIndex, NodeId, TaskId, Term } from '../core/ids.ts';
 import type { SplitClass } from './classify.ts';
 import type { HealReport } from './heal/heal-report.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -14,7 +14,7 @@ export type Happening =
   | { readonly kind: 'edge'; readonly node: NodeId; readonly peer: NodeId; readonly heard: boolean }
   | { readonly kind: 'leader'; readonly node: NodeId; readonly leader: NodeId | undefined; readonly term: Term }
   | { readonly kind: 'commit'; readonly node: NodeId; readonly index: LogIndex }
-  | { readonly kind: 'requeue'; readonly agent: string; readonly tasks: number }
+  | { readonly kind: 'requeue'; readonly task: TaskId; readonly reason: string }
   | { readonly kind: 'merge'; readonly peer: NodeId; readonly what: string };
 
 export interface Split {

@@ -9,6 +9,9 @@ export interface Position {
   readonly term: Term;
 }
 
+/** Entries that gave way and are remembered, the newest, until somebody asks: to say whose they were. */
+const maxTruncated = 256;
+
 /**
  * The log since the last compaction, in memory; the driver's store holds the same on disk. Entries cover one or more indices and are compared, sent and cut
  * only where they end. Never changes an entry, never truncates a committed one.
@@ -20,6 +23,7 @@ export class RaftLog {
   #applied: LogIndex;
   /** Everything up to here was handed to the disk. */
   #handedToDisk: LogIndex;
+  #truncated: Entry[] = [];
 
   constructor(entries: readonly Entry[], compacted: Position, committed: LogIndex, applied: LogIndex) {
     this.#entries = [...entries];
@@ -89,6 +93,13 @@ export class RaftLog {
       at++;
     }
     return entries.at(-1)?.index ?? after.index;
+  }
+
+  /** The newest entries that gave way to a leader's since the last call. */
+  takeTruncated(): readonly Entry[] {
+    const truncated = this.#truncated;
+    this.#truncated = [];
+    return truncated;
   }
 
   /** The last position at or before `index` whose term is at most `term`: where two logs may still agree (fast back-up, §5.3). */
@@ -180,7 +191,7 @@ export class RaftLog {
   #truncate(at: number): void {
     const before = this.#entries[at - 1]?.index ?? this.#compacted.index;
     assert(before >= this.#committed, 'a committed entry is never truncated');
-    this.#entries.length = at;
+    this.#truncated = [...this.#truncated, ...this.#entries.splice(at)].slice(-maxTruncated);
     this.#handedToDisk = Math.min(this.#handedToDisk, before);
   }
 

@@ -108,6 +108,11 @@ export class Raft {
     return this.#log.termAt(index);
   }
 
+  /** The newest entries that gave way to a leader's since the last call: to tell whose they were. */
+  takeTruncated(): readonly Entry[] {
+    return this.#log.takeTruncated();
+  }
+
   status(): RaftStatus {
     return {
       id: this.id,
@@ -491,6 +496,11 @@ export class Raft {
   /** Hands leadership over; false when this node is not the leader or the target has no vote. Proposals are refused until it is done or an election timeout has passed. */
   transferLeadership(to: NodeId): boolean {
     return this.#leadership?.transfer(to) ?? false;
+  }
+
+  /** A leader knows that it is not connected with a majority: it need not wait for CheckQuorum. */
+  resign(): void {
+    if (this.#role === 'leader') this.#becomeFollower(this.#term, undefined);
   }
 
   // Membership (§6; thesis §4).

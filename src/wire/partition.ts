@@ -1,4 +1,5 @@
 import { unreachable } from '../core/assert.ts';
+import { copyBytes } from '../core/bytes.ts';
 import { nodeId, taskId, type NodeId } from '../core/ids.ts';
 import type { DetectorMessage, Update } from '../detector/messages.ts';
 import { maxUpdates } from '../detector/messages.ts';
@@ -12,7 +13,11 @@ import { partitionMark } from './marks.ts';
 import { pack, unpack } from './pack.ts';
 import { FieldReader } from './reader.ts';
 
-const partitionVersion = 1;
+const partitionVersion = 2;
+const signatureBytes = 64;
+const chainBytes = 32;
+/** What is passed on for others: control frames. Bulk waits for the real link. */
+export const maxRelayedBytes = 64 * 1024;
 /** A heal report of full lists is the longest of these frames. */
 const maxPartitionFrameBytes = 1024 * 1024;
 
@@ -35,9 +40,24 @@ export type PartitionFrame =
   /** The sender's own row first, then rows that the receiver can't have directly. */
   | { readonly kind: 'rows'; readonly rows: readonly Row[] }
   | { readonly kind: 'probe'; readonly message: DetectorMessage }
-  | { readonly kind: 'heal'; readonly message: HealMessage };
+  | { readonly kind: 'heal'; readonly message: HealMessage }
+  | { readonly kind: 'relay'; readonly relayed: Relayed };
 
-const kinds = ['rows', 'probe', 'heal'] as const;
+/** A frame that goes by way of a third node, which can only lose it: it is signed by the sender (`signedRelayed`), who numbers what it sends. */
+export interface Relayed {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly boot: number;
+  readonly seq: number;
+  readonly frame: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+const kinds = ['rows', 'probe', 'heal', 'relay'] as const;
+
+/** What the sender of a relayed frame signs. */
+export const signedRelayed = (clusterTag: number, { from, to, boot, seq, frame }: Omit<Relayed, 'signature'>): Uint8Array =>
+  pack(['quorate/relay/v1', clusterTag, from, to, boot, seq, frame]);
 
 export const isPartitionFrame = (bytes: Uint8Array): boolean => bytes[0] === partitionMark;
 
@@ -68,7 +88,7 @@ export function decodePartitionFrame(
 function fieldsOf(frame: PartitionFrame, places: Places): readonly unknown[] {
   switch (frame.kind) {
     case 'rows':
-      return [frame.rows.map((row) => rowFields(row, places))];
+      return [frame.rows.map((row) => [...rowFields(row, places), row.signature])];
     case 'probe': {
       const { message } = frame;
       const updates = message.updates.map(({ node, status, incarnation, by }) => [node, status, incarnation, by]);
@@ -76,6 +96,10 @@ function fieldsOf(frame: PartitionFrame, places: Places): readonly unknown[] {
     }
     case 'heal':
       return [frame.message.type, ...healFields(frame.message)];
+    case 'relay': {
+      const { from, to, boot, seq, frame: inner, signature } = frame.relayed;
+      return [from, to, boot, seq, inner, signature];
+    }
     default:
       return unreachable(frame);
   }
@@ -95,6 +119,16 @@ function readFrame(kind: PartitionFrame['kind'] | undefined, r: FieldReader, pla
       const message = readHeal(r);
       return message && { kind, message };
     }
+    case 'relay': {
+      const [from, to] = [r.name(nodeId), r.name(nodeId)];
+      const rest = {
+        boot: r.int(),
+        seq: r.int(),
+        frame: copyBytes(r.bytes(maxRelayedBytes)),
+        signature: copyBytes(r.bytes(signatureBytes)),
+      };
+      return from && to && { kind, relayed: { from, to, ...rest } };
+    }
     case undefined:
       return undefined;
     default:
@@ -104,7 +138,14 @@ function readFrame(kind: PartitionFrame['kind'] | undefined, r: FieldReader, pla
 
 // Rows.
 
-function rowFields({ node, boot, seq, heard, term, leader, commitIndex, healing, score }: Row, { members }: Places): readonly unknown[] {
+/** What a node signs of its row: nothing else that it signs begins like this. */
+export const signedRow = (clusterTag: number, places: Places, row: Omit<Row, 'signature'>): Uint8Array =>
+  pack(['quorate/row/v1', clusterTag, places.check, ...rowFields(row, places)]);
+
+function rowFields(
+  { node, boot, seq, heard, term, leader, commitIndex, healing, score }: Omit<Row, 'signature'>,
+  { members }: Places,
+): readonly unknown[] {
   const bits = new Uint8Array(Math.ceil(members.length / 8));
   for (const peer of heard) {
     const place = members.indexOf(peer);
@@ -124,7 +165,8 @@ function readRow(r: FieldReader, { members }: Places): Row | undefined {
   const leader = r.optional(() => members[r.int(0, members.length - 1)]);
   const commitIndex = r.int();
   const [healing, score] = [r.boolean(), r.int(0, 8)];
-  return node && { node, boot, seq, heard, term, leader, commitIndex, healing, score };
+  const signature = copyBytes(r.bytes(signatureBytes));
+  return node && { node, boot, seq, heard, term, leader, commitIndex, healing, score, signature };
 }
 
 // Probes.
@@ -154,9 +196,10 @@ function healFields(message: HealMessage): readonly unknown[] {
     case 'EchoReply':
       return [message.nonce, message.boot];
     case 'Summary': {
-      const { epoch, term, lastIndex, lastTerm, commitIndex, commitTerm, snapshotIndex, gossip, openVotes, leases } = message.summary;
+      const { epoch, term, lastIndex, lastTerm, commitIndex, commitTerm, head, snapshotIndex, gossip, openVotes, leases } = message.summary;
       const held = leases.map(({ task, fence }) => [task, fence]);
-      const summary = [epoch, term, lastIndex, lastTerm, commitIndex, commitTerm, snapshotIndex, gossip, openVotes, held];
+      const log = [term, lastIndex, lastTerm, commitIndex, commitTerm, head.index, head.chain, snapshotIndex];
+      const summary = [epoch, ...log, gossip, openVotes, held];
       return [summary, message.isAnswer];
     }
     case 'Mended':
@@ -202,6 +245,7 @@ const readSummary = (r: FieldReader): Summary => ({
   lastTerm: r.int(),
   commitIndex: r.int(),
   commitTerm: r.int(),
+  head: { index: r.int(), chain: copyBytes(r.bytes(chainBytes)) },
   snapshotIndex: r.int(),
   gossip: r.text(128),
   openVotes: r.int(),

@@ -38,6 +38,7 @@ class Bench {
         leaderChanges: 0,
         snapshotsTaken: 0,
         snapshotsInstalled: 0,
+        lateResults: 0,
         badGuards: 0,
       },
       logger: silent,

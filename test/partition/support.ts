@@ -15,6 +15,7 @@ export const row = (node: NodeId, seq: number, heard: readonly NodeId[], more: P
   commitIndex: 0,
   healing: false,
   score: 0,
+  signature: new Uint8Array(64),
   ...more,
 });
 

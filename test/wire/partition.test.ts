@@ -45,18 +45,31 @@ const summary = {
   lastTerm: 2,
   commitIndex: 2,
   commitTerm: 1,
+  head: { index: 2, chain: new Uint8Array(32).fill(4) },
   snapshotIndex: 1,
   gossip: 'abc',
   openVotes: 1,
   leases: [{ task: taskId('t'), fence: 5 }],
 };
-const row = { node: n2, boot: 7, seq: 8, heard: [n1, n2], term: 3, leader: n3, commitIndex: 9, healing: true, score: 2 };
+const row = {
+  node: n2,
+  boot: 7,
+  seq: 8,
+  heard: [n1, n2],
+  term: 3,
+  leader: n3,
+  commitIndex: 9,
+  healing: true,
+  score: 2,
+  signature: new Uint8Array(64).fill(3),
+};
 const update = { node: n3, status: 'suspect' as const, incarnation: 4, by: n1 };
 const frames: readonly PartitionFrame[] = [
   { kind: 'rows', rows: [row, { ...row, node: n3, heard: [], leader: undefined }] },
   { kind: 'probe', message: { type: 'Probe', nonce: 1, updates: [] } },
   { kind: 'probe', message: { type: 'ProbeRequest', nonce: 2, target: n3, updates: [update] } },
   { kind: 'probe', message: { type: 'Nack', nonce: 2, updates: [] } },
+  { kind: 'relay', relayed: { from: n1, to: n2, boot: 5, seq: 6, frame: new Uint8Array([1, 2]), signature: new Uint8Array(64).fill(7) } },
   { kind: 'heal', message: { type: 'Echo', nonce: 1 } },
   { kind: 'heal', message: { type: 'EchoReply', nonce: 1, boot: 2 } },
   { kind: 'heal', message: { type: 'Summary', summary, isAnswer: false } },

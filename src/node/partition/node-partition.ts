@@ -3,11 +3,12 @@ import type { NodeId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import { members } from '../../raft/configuration.ts';
 import type { PartitionState } from '../../partition/partition-state.ts';
+import type { NodeKeys } from '../log-head.ts';
 import type { Replica } from '../replica.ts';
 import { ticksPerHeartbeat } from '../replica-options.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { type NameOf, type PartitionStatus, partitionStatus, splitView } from './partition-views.ts';
-import { Partition } from './partition.ts';
+import { Partition, type PartitionView } from './partition.ts';
 import { partitionView } from './replica-view.ts';
 
 /** Ticks between two looks at the event loop's delay: a second of 100 ms heartbeats. */
@@ -18,6 +19,11 @@ export interface NodePartitionPorts {
   send(to: NodeId, frame: Uint8Array): void;
   /** Opens a fresh connection to the peer. */
   dial(peer: NodeId): void;
+  /** A frame of `from`, whichever way it came. */
+  deliver(from: NodeId, frame: Uint8Array): void;
+  readonly keys: NodeKeys;
+  /** None at a node that does not vote. */
+  votes(): PartitionView['votes'] | undefined;
   readonly nameOf: NameOf;
   /** What agents that are attached to this node may call it. */
   ownNames(): readonly string[];
@@ -29,7 +35,10 @@ export class NodePartition {
   readonly #ports: NodePartitionPorts;
   readonly #partition: Partition;
   readonly #loopDelay = new LoopDelay();
+  /** Splits that healed, and the time that took from the first link that was back. */
+  readonly counts = { heals: 0, healSeconds: 0 };
   #ticks = 0;
+  #unsubscribe = (): void => {};
 
   constructor(
     options: { readonly clusterTag: number; readonly heartbeatMs: number; readonly electionTimeoutMs: number },
@@ -43,7 +52,17 @@ export class NodePartition {
       {
         send: (to, frame) => ports.send(to, frame),
         dial: (peer) => ports.dial(peer),
-        view: () => partitionView(replica, ports.ownNames()),
+        onRelayed: (from, frame) => ports.deliver(from, frame),
+        resign: () => replica.resign(),
+        transferTo: (node) => replica.requests.transferLeadership(node, undefined, () => {}),
+        keys: ports.keys,
+        onStanding: (standing, sides, report) => {
+          if (report !== undefined) this.counts.healSeconds += report.durationMs / 1000;
+          if (report !== undefined) this.counts.heals++;
+          const at = { index: replica.appliedIndex, ts: Date.now() };
+          replica.events.append([{ kind: 'partition', ...at, ...standing, sides, report }]);
+        },
+        view: () => partitionView(replica, ports.ownNames(), ports.votes()),
         clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
         random: { below: (bound) => randomInt(bound) },
         logger,
@@ -53,10 +72,12 @@ export class NodePartition {
 
   start(): void {
     this.#loopDelay.start();
+    this.#unsubscribe = this.#ports.replica.events.subscribe((events) => this.#partition.onEvents(events));
   }
 
   stop(): void {
     this.#loopDelay.stop();
+    this.#unsubscribe();
   }
 
   heard(peer: NodeId): void {
@@ -72,9 +93,31 @@ export class NodePartition {
     this.#partition.onFrame(from, frame);
   }
 
+  /** Sends the frame by way of another node too, if the peer is out of reach. */
+  relay(to: NodeId, frame: Uint8Array): void {
+    this.#partition.relay(to, frame);
+  }
+
+  mayLead(candidate: NodeId): boolean {
+    return this.#partition.mayLead(candidate);
+  }
+
   tick(): void {
     this.#partition.tick();
     if (++this.#ticks % ticksPerLook === 0) this.#partition.onLoopDelay(this.#loopDelay.takeP99Ms());
+  }
+
+  get framesRelayed(): number {
+    return this.#partition.framesRelayed;
+  }
+
+  get framesRefused(): number {
+    return this.#partition.framesRefused;
+  }
+
+  /** How far this node distrusts its own judgement, 0 (well) to 8. */
+  get score(): number {
+    return this.#partition.detector.health.score;
   }
 
   get state(): PartitionState {

@@ -7,24 +7,48 @@ import { LinkDetector } from '../../detector/link-detector.ts';
 import { classify, type View } from '../../partition/classify.ts';
 import { emptyPart, type HealPart, type HealReport } from '../../partition/heal/heal-report.ts';
 import { Heal, type HealFacts } from '../../partition/heal/heal.ts';
-import type { Lease, Summary } from '../../partition/heal/summary.ts';
+import type { Lease, OwnLog, Summary } from '../../partition/heal/summary.ts';
 import { Matrix } from '../../partition/matrix.ts';
-import { PartitionWatch, type Standing } from '../../partition/partition-state.ts';
+import { isStableSplit, PartitionWatch, type Standing } from '../../partition/partition-state.ts';
+import { mayLead } from '../../partition/placement.ts';
+import { relayFor } from '../../partition/relay.ts';
 import { hastyRowPeriodMs, type Row, rowPeriodMs } from '../../partition/row.ts';
 import { SplitHistory } from '../../partition/split-history.ts';
-import { decodePartitionFrame, encodePartitionFrame, type PartitionFrame, type Places, placesOf } from '../../wire/partition.ts';
-import { LogMarks } from './log-marks.ts';
+import type { Entry } from '../../raft/messages.ts';
+import {
+  decodePartitionFrame,
+  encodePartitionFrame,
+  type PartitionFrame,
+  type Places,
+  placesOf,
+  type Relayed,
+  signedRow,
+} from '../../wire/partition.ts';
+import type { NodeEvent } from '../event-log.ts';
+import type { NodeKeys } from '../log-head.ts';
+import { LeaderPlace } from './leader-place.ts';
+import { Relays } from './relays.ts';
+import { isRequeue, SplitNotes, type Tallies } from './split-notes.ts';
+
+/** A signature costs 60 us: so many rows of others are looked at between two ticks. */
+const maxChecksPerTick = 64;
 
 /** What the rest of the node tells of itself. */
-export interface PartitionView {
+export interface PartitionView extends Tallies {
   readonly members: readonly NodeId[];
   readonly voters: readonly NodeId[];
   readonly leader: NodeId | undefined;
   readonly term: Term;
-  readonly commitIndex: LogIndex;
   readonly lastIndex: () => LogIndex;
-  readonly snapshots: number;
-  readonly termAt: (index: LogIndex) => Term | undefined;
+  readonly snapshotIndex: () => LogIndex;
+  readonly termAt: OwnLog['termAt'];
+  /** The hash chain over what is applied. */
+  readonly head: Summary['head'];
+  readonly chainAt: OwnLog['chainAt'];
+  /** Entries that gave way to a leader's since the last call. */
+  readonly takeTruncated: () => readonly Entry[];
+  /** Of the Byzantine votes. */
+  readonly epoch: number;
   readonly matchIndex: (voter: NodeId) => LogIndex;
   /** Held by agents that are attached to this node. */
   readonly leases: () => readonly Lease[];
@@ -36,10 +60,18 @@ export interface PartitionPorts {
   send(to: NodeId, frame: Uint8Array): void;
   /** Opens a fresh connection to the peer. */
   dial(peer: NodeId): void;
+  /** A frame of `from` that came by way of another node. */
+  onRelayed(from: NodeId, frame: Uint8Array): void;
+  /** This node leads, and should not. */
+  resign(): void;
+  transferTo(node: NodeId): void;
+  readonly keys: Pick<NodeKeys, 'sign' | 'verify'>;
   view(): PartitionView;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** The standing has changed, or a split has healed. */
+  onStanding?(standing: Standing, sides: View['sides'], report: HealReport | undefined): void;
   // For the simulator's checks.
   /** The frames of this peer are taken for lost. */
   onLost?(peer: NodeId): void;
@@ -79,7 +111,12 @@ export class Partition {
   readonly #met = new Set<NodeId>();
   /** The cluster was whole once, or has had its time to become so. */
   #isIntroduced = false;
-  #marks: LogMarks | undefined;
+  #notes: SplitNotes | undefined;
+  readonly #relays: Relays;
+  readonly #place = new LeaderPlace();
+  /** Signatures of rows that were checked since the last tick. */
+  #checks = 0;
+  framesRelayed = 0;
   #fenced: HealPart['tasks']['fenced'] = [];
   #kept = 0;
   /** What the record of the open split was last told of the log. */
@@ -97,6 +134,8 @@ export class Partition {
       { self: options.self, tickMs: options.tickMs, heartbeatMs: options.heartbeatMs, random: ports.random },
       nowMs,
     );
+    const { self, clusterTag } = options;
+    this.#relays = new Relays({ self, clusterTag, boot: this.#boot, keys: ports.keys, nowMs });
     this.#heal = new Heal({ self: options.self, boot: this.#boot, random: ports.random });
   }
 
@@ -122,10 +161,50 @@ export class Partition {
       this.framesRefused++;
       return;
     }
-    if (frame.kind === 'rows') this.#onRows(from, frame.rows, nowMs);
+    if (frame.kind === 'relay') this.#onRelay(from, frame.relayed, nowMs);
+    else if (frame.kind === 'rows') this.#onRows(from, frame.rows, nowMs);
     else if (frame.kind === 'probe') this.#detector.step(from, frame.message, nowMs);
     else this.#heal.step(from, frame.message, this.#facts(), nowMs);
     this.#work(nowMs);
+  }
+
+  /** What the log brought. */
+  onEvents(events: readonly NodeEvent[]): void {
+    if (this.history.open === undefined) return;
+    for (const event of events) {
+      if (event.kind !== 'task' || !isRequeue(event)) continue;
+      this.#notes?.onRequeue();
+      this.history.note({ kind: 'requeue', task: event.task, reason: event.reason ?? '' }, this.#ports.clock.unixMs());
+    }
+  }
+
+  /**
+   * Sends the frame by way of another node too, if the two seem not to hear each other and somebody hears both. Besides the direct way and never instead of it: rows
+   * are late at times, and of a node that has yet to learn who is a member there are none.
+   */
+  relay(to: NodeId, frame: Uint8Array): void {
+    if (this.#view === undefined || !this.#isIntroduced) return;
+    const via = relayFor(this.#options.self, to, this.#view.graph, this.#matrix);
+    const relayed = via && this.#relays.wrap(to, frame);
+    if (relayed !== undefined && via !== undefined) this.#send(via, { kind: 'relay', relayed });
+  }
+
+  #onRelay(via: NodeId, relayed: Relayed, nowMs: number): void {
+    const { from, to, frame } = relayed;
+    const { members } = this.#places;
+    if (!members.includes(from) || !members.includes(to)) this.framesRefused++;
+    else if (to === this.#options.self) {
+      if (this.#relays.isGenuine(relayed, nowMs)) this.#ports.onRelayed(from, frame);
+      else this.framesRefused++;
+    } else if (this.#relays.mayPass(via, relayed, nowMs)) {
+      this.framesRelayed++;
+      this.#send(to, { kind: 'relay', relayed });
+    }
+  }
+
+  /** False when this candidate's row shows that it hears no majority, so that it could not lead (4.5). */
+  mayLead(candidate: NodeId): boolean {
+    return mayLead(candidate, this.#ports.view().voters, this.#matrix, this.#ports.clock.monotonicMs());
   }
 
   /** The event loop's delay since the last call, at its 99th percentile. */
@@ -135,6 +214,7 @@ export class Partition {
 
   tick(): void {
     const nowMs = this.#ports.clock.monotonicMs();
+    this.#checks = 0;
     this.#followMembers(nowMs);
     this.#detector.tick(nowMs, (peer) => this.#matrix.missedBy(peer, nowMs));
     this.#followDetector(nowMs);
@@ -178,6 +258,7 @@ export class Partition {
     this.#detector.setPeers(peers, nowMs);
     this.#heal.setPeers(peers);
     this.#matrix.keepOnly(members);
+    this.#relays.keepOnly(members);
     this.#rowDueMs = nowMs;
   }
 
@@ -185,11 +266,22 @@ export class Partition {
     for (const row of rows) {
       if (row.node === this.#options.self) continue;
       const heardBefore = this.#matrix.row(row.node)?.heard;
-      if (!this.#matrix.put(row, nowMs)) continue;
+      if (!this.#matrix.isNews(row, nowMs)) continue;
+      // Nobody speaks for another: a node's own row came over its own link, and what others pass on it has signed.
+      if (row.node !== from && !this.#isSigned(row)) {
+        this.framesRefused++;
+        continue;
+      }
+      this.#matrix.put(row, nowMs);
       this.#noteEdges(row, heardBefore ?? row.heard);
       if (row.node === from && this.#heal.lost.includes(from) && this.#detector.state(from) === 'up')
         this.#heal.onBack(from, row.heard, nowMs);
     }
+  }
+
+  #isSigned(row: Row): boolean {
+    if (++this.#checks > maxChecksPerTick) return false;
+    return this.#ports.keys.verify(row.node, signedRow(this.#options.clusterTag, this.#places, row), row.signature);
   }
 
   #noteEdges(row: Row, before: readonly NodeId[]): void {
@@ -208,7 +300,9 @@ export class Partition {
     const heard = members.filter((peer) => peer === self || (this.#met.has(peer) && this.#detector.isHeard(peer, nowMs)));
     const { term, leader, commitIndex } = facts;
     const own = { healing: this.#heal.isActive, score: this.#detector.health.score };
-    const row: Row = { node: self, boot: this.#boot, seq: ++this.#seq, heard, term, leader, commitIndex, ...own };
+    const unsigned = { node: self, boot: this.#boot, seq: ++this.#seq, heard, term, leader, commitIndex, ...own };
+    const signature = this.#ports.keys.sign(signedRow(this.#options.clusterTag, this.#places, unsigned));
+    const row: Row = { ...unsigned, signature };
     const before = this.#matrix.row(self)?.heard ?? heard;
     this.#matrix.put(row, nowMs);
     this.#noteEdges(row, before);
@@ -223,7 +317,16 @@ export class Partition {
       heard.some((peer) => this.#detector.state(peer) !== 'up');
     this.#rowDueMs = nowMs + (isHasty ? hastyRowPeriodMs : rowPeriodMs);
     this.#judge(view, nowMs);
+    if (leader === self && isStableSplit(this.standing.state)) this.#keepPlace(view, facts.voters, nowMs);
     this.#noteLog(facts);
+  }
+
+  #keepPlace(view: View, voters: readonly NodeId[], nowMs: number): void {
+    const advice = this.#place.advise(view, voters, nowMs);
+    if (advice === undefined) return;
+    this.#ports.logger.info({ advice }, 'leadership belongs elsewhere');
+    if (advice === 'resign') this.#ports.resign();
+    else this.#ports.transferTo(advice.transferTo);
   }
 
   /** Rows that the peer can't have from their nodes: it does not hear them. */
@@ -246,9 +349,10 @@ export class Partition {
     const { standing } = this.#watch;
     const isTrouble = standing.state !== 'healthy' && standing.state !== 'healing';
     if (isTrouble && this.history.open === undefined) this.history.begin(clock.unixMs());
-    if (isTrouble && standing.state !== 'suspect') this.history.classified(standing.class, view.sides, clock.unixMs());
+    if (isStableSplit(standing.state)) this.history.classified(standing.class, view.sides, clock.unixMs());
     this.history.note({ kind: 'state', ...standing }, clock.unixMs());
     logger.info({ ...standing, sides: view.sides }, 'partition');
+    this.#ports.onStanding?.(standing, view.sides, undefined);
     if (standing.state === 'healthy') this.history.dismiss();
   }
 
@@ -293,7 +397,7 @@ export class Partition {
       this.#ports.logger.info({ peer, state: to, ...evidence }, 'link');
       if (to === 'down') {
         this.#ports.onLost?.(peer);
-        this.#marks ??= new LogMarks(this.#ports.view());
+        this.#notes ??= this.#newNotes();
         this.#begin(peer);
         this.#heal.onLost(peer, this.#facts(), nowMs);
       } else if (to === 'up' && this.#heal.lost.includes(peer)) {
@@ -326,18 +430,27 @@ export class Partition {
   #onReport(report: HealReport): void {
     const nowMs = this.#ports.clock.unixMs();
     this.#ports.logger.info({ report }, 'healed');
+    this.#ports.onStanding?.(this.#watch.standing, report.sides, report);
     this.history.classified(report.class, report.sides, nowMs);
     this.history.end(nowMs, report);
-    this.#marks = undefined;
+    this.#notes = undefined;
     this.#fenced = [];
     this.#kept = 0;
     this.#becomeHealthy();
+  }
+
+  #newNotes(): SplitNotes {
+    const view = this.#ports.view();
+    // What gave way before is not of this split.
+    view.takeTruncated();
+    return new SplitNotes(view);
   }
 
   #becomeHealthy(): void {
     if (this.#view === undefined || !this.#watch.onHealed(this.#view)) return;
     this.history.end(this.#ports.clock.unixMs(), undefined);
     this.#ports.logger.info({ ...this.#watch.standing }, 'partition');
+    this.#ports.onStanding?.(this.#watch.standing, this.#view.sides, undefined);
   }
 
   #facts(): HealFacts {
@@ -349,6 +462,7 @@ export class Partition {
       term,
       commitIndex,
       termAt,
+      chainAt: view.chainAt,
       matchIndex,
       voters,
       summary: () => summaryOf(view),
@@ -356,11 +470,7 @@ export class Partition {
       isHealing: (peer) => this.#matrix.row(peer)?.healing === true,
       isGossipMerged: () => true,
       pendingLeases: 0,
-      part: () => ({
-        ...emptyPart,
-        raft: this.#marks?.since(view) ?? emptyPart.raft,
-        tasks: { ...emptyPart.tasks, kept: this.#kept, fenced: this.#fenced },
-      }),
+      part: () => this.#part(view),
       class: this.history.open?.class ?? 'none',
       sides: this.history.open?.sides ?? [],
       detectedMs: this.history.open?.detectedMs ?? 0,
@@ -368,21 +478,28 @@ export class Partition {
     };
   }
 
+  #part(view: PartitionView): HealPart {
+    this.#notes?.addTruncated(view.takeTruncated());
+    const { raft, tasks, bft } = this.#notes?.part(view, view.leader === this.#options.self) ?? emptyPart;
+    return { ...emptyPart, raft, bft, tasks: { ...tasks, kept: this.#kept, fenced: this.#fenced } };
+  }
+
   #send(to: NodeId, frame: PartitionFrame): void {
     this.#ports.send(to, encodePartitionFrame(this.#options.clusterTag, this.#places, frame));
   }
 }
 
-/** Gossip and Byzantine votes are compared by their own protocols: here they are none. */
-const summaryOf = ({ term, commitIndex, lastIndex, snapshots, termAt, leases }: PartitionView): Summary => ({
-  epoch: 0,
-  term,
-  lastIndex: lastIndex(),
-  lastTerm: termAt(lastIndex()) ?? 0,
-  commitIndex,
-  commitTerm: termAt(commitIndex) ?? 0,
-  snapshotIndex: snapshots,
+/** The gossip is compared by its own protocol. */
+const summaryOf = (view: PartitionView): Summary => ({
+  epoch: view.epoch,
+  term: view.term,
+  lastIndex: view.lastIndex(),
+  lastTerm: view.termAt(view.lastIndex()) ?? 0,
+  commitIndex: view.commitIndex,
+  commitTerm: view.termAt(view.commitIndex) ?? 0,
+  head: view.head,
+  snapshotIndex: view.snapshotIndex(),
   gossip: '',
-  openVotes: 0,
-  leases: leases(),
+  openVotes: view.votes.open,
+  leases: view.leases(),
 });

@@ -5,8 +5,13 @@ import type { Replica } from '../replica.ts';
 import type { PartitionView } from './partition.ts';
 
 /** What a replica tells to the watch over partitions. `names`: what the agents that are attached to this node call it. */
-export function partitionView({ raft, state, counters }: Replica, names: readonly string[]): PartitionView {
+export function partitionView(
+  { raft, state, counters, divergence, guard }: Replica,
+  names: readonly string[],
+  votes: PartitionView['votes'] = { open: 0, decided: 0, noConsensus: 0 },
+): PartitionView {
   const { configuration, leader, term, commitIndex } = raft;
+  const { log } = divergence;
   return {
     members: members(configuration),
     voters: configuration.voters,
@@ -15,7 +20,14 @@ export function partitionView({ raft, state, counters }: Replica, names: readonl
     commitIndex,
     lastIndex: () => raft.status().lastIndex,
     snapshots: counters.snapshotsInstalled,
+    snapshotIndex: () => raft.status().firstIndex - 1,
+    lateResults: counters.lateResults,
     termAt: (index) => raft.termAt(index),
+    head: log.head,
+    chainAt: (index) => log.at(index),
+    takeTruncated: () => raft.takeTruncated(),
+    epoch: guard?.current.epoch ?? 0,
+    votes,
     matchIndex: (voter) => raft.status().progress.get(voter)?.match ?? 0,
     leases: () => [...leasesAt(state, names)],
     holder: (task) => {

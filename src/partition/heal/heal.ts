@@ -5,7 +5,7 @@ import { DialPlan } from './dial-plan.ts';
 import { EdgeCheck } from './edge-check.ts';
 import { type HealPart, type HealReport, mergeParts } from './heal-report.ts';
 import type { HealMessage, OutgoingHeal } from './messages.ts';
-import { isPrefix, type Summary } from './summary.ts';
+import { isPrefix, type OwnLog, type Summary } from './summary.ts';
 
 /** How often what was not answered is said again. */
 const resendMs = 100;
@@ -19,7 +19,8 @@ export interface HealFacts {
   readonly leader: NodeId | undefined;
   readonly term: Term;
   readonly commitIndex: LogIndex;
-  readonly termAt: (index: LogIndex) => Term | undefined;
+  readonly termAt: OwnLog['termAt'];
+  readonly chainAt: OwnLog['chainAt'];
   readonly summary: () => Summary;
   /** How far each voter's log agrees with ours; asked of a leader only. */
   readonly matchIndex: (voter: NodeId) => LogIndex;

@@ -1,3 +1,4 @@
+import { equalBytes } from '../../core/bytes.ts';
 import type { LogIndex, TaskId, Term } from '../../core/ids.ts';
 
 /** Leases that one summary may name; an agent beyond that learns of its old fence when it next uses it. */
@@ -18,6 +19,8 @@ export interface Summary {
   readonly commitIndex: LogIndex;
   /** The term of the entry at `commitIndex`: by the Log Matching property it stands for all before it. */
   readonly commitTerm: Term;
+  /** The hash chain over all that it has applied. */
+  readonly head: { readonly index: LogIndex; readonly chain: Uint8Array };
   readonly snapshotIndex: LogIndex;
   /** A hash of all that it knows by gossip. */
   readonly gossip: string;
@@ -26,14 +29,23 @@ export interface Summary {
   readonly leases: readonly Lease[];
 }
 
+/** What a node knows of its own log. */
+export interface OwnLog {
+  readonly commitIndex: LogIndex;
+  readonly termAt: (index: LogIndex) => Term | undefined;
+  /** The hash chain up to the index; `none` when no entry of this log ends there, undefined when it is not applied yet or too long ago. */
+  readonly chainAt: (index: LogIndex) => Uint8Array | 'none' | undefined;
+}
+
 /**
  * Whether what the other has committed is a prefix of what we have (or cannot be told: we have less, and it is for the other to look; or ours is compacted away).
- * False is the end of trust: two different entries were committed at one index (Raft, §5.3), and nothing may be merged.
+ * False is the end of trust: two different entries were committed at one index (Raft, §5.3), and nothing may be merged. Equal chains prove
+ * that the logs are equal, entry for entry; where ours is not at hand, the terms have to do.
  */
-export function isPrefix(
-  theirs: Summary,
-  ours: { readonly commitIndex: LogIndex; readonly termAt: (index: LogIndex) => Term | undefined },
-): boolean {
+export function isPrefix(theirs: Summary, ours: OwnLog): boolean {
+  const { index, chain } = theirs.head;
+  const own = ours.chainAt(index);
+  if (own !== undefined) return own !== 'none' && equalBytes(own, chain);
   if (theirs.commitIndex > ours.commitIndex || theirs.commitIndex === 0) return true;
   const term = ours.termAt(theirs.commitIndex);
   return term === undefined || term === theirs.commitTerm;

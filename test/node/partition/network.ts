@@ -2,6 +2,8 @@ import type { NodeId } from '../../../src/core/ids.ts';
 import { SeededRandom } from '../../../src/core/random.ts';
 import { majority } from '../../../src/core/quorum.ts';
 import { Partition } from '../../../src/node/partition/partition.ts';
+import type { Entry } from '../../../src/raft/messages.ts';
+import { simulatedKeys } from '../../../sim/simulated-keys.ts';
 import { isPartitionFrame } from '../../../src/wire/partition.ts';
 import { type Hears, nodes } from '../../partition/support.ts';
 
@@ -12,6 +14,7 @@ interface Log {
   terms: number[];
   /** The part of it that is known to be committed. */
   committed: number;
+  readonly truncated: Entry[];
 }
 
 /**
@@ -25,8 +28,12 @@ export class PartitionNetwork {
   readonly down = new Set<NodeId>();
   nowMs = 0;
   dials = 0;
+  readonly relayed: { readonly from: NodeId; readonly to: NodeId; readonly frame: Uint8Array }[] = [];
+  readonly resigned: NodeId[] = [];
+  readonly transfers: NodeId[] = [];
   hears: Hears = () => true;
   #leader: NodeId | undefined;
+  #isLeaderKept = false;
   #term = 1;
   #queue: { readonly from: NodeId; readonly to: NodeId; readonly frame: Uint8Array; readonly atMs: number }[] = [];
 
@@ -38,7 +45,7 @@ export class PartitionNetwork {
 
   start(id: NodeId): void {
     this.down.delete(id);
-    this.logs.set(id, { terms: [1], committed: 1 });
+    this.logs.set(id, { terms: [1], committed: 1, truncated: [] });
     this.drivers.set(
       id,
       new Partition(
@@ -46,6 +53,10 @@ export class PartitionNetwork {
         {
           send: (to, frame) => this.#queue.push({ from: id, to, frame, atMs: this.nowMs + 2 }),
           dial: () => this.dials++,
+          onRelayed: (from, frame) => this.relayed.push({ from, to: id, frame }),
+          resign: () => this.resigned.push(id),
+          transferTo: (node) => this.transfers.push(node),
+          keys: simulatedKeys(id),
           view: () => this.#view(id),
           clock: { monotonicMs: () => this.nowMs, unixMs: () => 1_000_000 + this.nowMs },
           random: new SeededRandom(this.ids.indexOf(id) + 1),
@@ -53,6 +64,12 @@ export class PartitionNetwork {
         },
       ),
     );
+  }
+
+  /** This node goes on to think that it leads. */
+  keepLeader(id: NodeId): void {
+    this.#leader = id;
+    this.#isLeaderKept = true;
   }
 
   of(id: NodeId): Partition {
@@ -95,7 +112,7 @@ export class PartitionNetwork {
 
   #elect(): void {
     const canLead = (id: NodeId): boolean => this.ids.filter((other) => this.#linked(id, other)).length >= majority(this.ids.length);
-    if (this.#leader !== undefined && canLead(this.#leader)) return;
+    if (this.#isLeaderKept || (this.#leader !== undefined && canLead(this.#leader))) return;
     this.#leader = this.ids.find(canLead);
     if (this.#leader !== undefined) this.#term++;
   }
@@ -109,6 +126,11 @@ export class PartitionNetwork {
       own.committed = Math.max(own.committed, lengths[majority(this.ids.length) - 1] ?? 0);
       own.terms.push(this.#term);
     } else {
+      own.terms.forEach((term, i) => {
+        const other = leaders.terms[i];
+        if (other !== undefined && other !== term)
+          own.truncated.push({ index: i + 1, term, kind: 'noop', count: 1, data: new Uint8Array() });
+      });
       own.terms = leaders.terms.slice();
       own.committed = leaders.committed;
     }
@@ -125,6 +147,13 @@ export class PartitionNetwork {
       commitIndex: committed,
       lastIndex: () => terms.length,
       snapshots: 0,
+      snapshotIndex: () => 0,
+      lateResults: 0,
+      head: { index: 0, chain: new Uint8Array(32) },
+      chainAt: () => undefined,
+      takeTruncated: () => this.log(id).truncated.splice(0),
+      epoch: 0,
+      votes: { open: 0, decided: 0, noConsensus: 0 },
       termAt: (index: number) => terms[index - 1],
       matchIndex: (voter: NodeId) => this.log(voter).terms.length,
       leases: () => [],

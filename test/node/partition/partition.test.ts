@@ -1,6 +1,9 @@
 import { expect } from 'chai';
 import type { NodeId } from '../../../src/core/ids.ts';
 import { groups, type Hears } from '../../partition/support.ts';
+import { simulatedKeys } from '../../../sim/simulated-keys.ts';
+import { Relays } from '../../../src/node/partition/relays.ts';
+import { encodePartitionFrame, placesOf, type Relayed } from '../../../src/wire/partition.ts';
 import { PartitionNetwork } from './network.ts';
 
 const everyone: Hears = () => true;
@@ -154,4 +157,74 @@ describe('node: partitions', () => {
     }
     expect(new Set(network.states().split(' '))).to.deep.equal(new Set(['minority', 'majority']));
   }).timeout(60_000);
+
+  it('sends by way of a third node what can not go directly, and only one hop', () => {
+    const network = whole();
+    const [n1, n2, n3, n4, n5] = idsOf(network);
+    const frame = new Uint8Array([1, 2, 3]);
+    network.of(n1).relay(n5, frame);
+    network.hears = groups('1,2,3/3,4,5');
+    network.run(1500);
+
+    expect(network.relayed, 'over links that work').to.deep.equal([]);
+    network.of(n1).relay(n5, frame);
+    network.of(n1).relay(n2, frame);
+    network.of(n1).relay(n4, new Uint8Array(100_000));
+    network.run(100);
+
+    expect(network.relayed).to.deep.equal([{ from: n1, to: n5, frame }]);
+    expect(network.of(n3).framesRelayed).to.equal(1);
+  });
+
+  it('takes no relayed frame twice, changed, or in the name of another', () => {
+    const network = whole();
+    const [n1, , n3, , n5] = idsOf(network);
+    const relays = new Relays({ self: n1, clusterTag: 1, boot: 1, keys: simulatedKeys(n1), nowMs: 0 });
+    const relayed = relays.wrap(n5, new Uint8Array([1])) ?? raise();
+    const give = (sent: Relayed): void =>
+      network.of(n5).onFrame(n3, encodePartitionFrame(1, placesOf(network.ids), { kind: 'relay', relayed: sent }));
+
+    give({ ...relayed, frame: new Uint8Array([2]) });
+    give({ ...relayed, from: n3 });
+    expect(network.relayed).to.deep.equal([]);
+    give(relayed);
+    give(relayed);
+
+    expect(network.relayed).to.have.length(1);
+  });
+
+  it('believes no row that its node has not signed', () => {
+    const network = whole();
+    const [n1, n2, n3] = idsOf(network);
+    const { row } = network.of(n1).row(n2) ?? raise();
+    const lie = { ...row, seq: row.seq + 1000, heard: [] };
+    const before = network.of(n1).framesRefused;
+
+    network.of(n1).onFrame(n3, encodePartitionFrame(1, placesOf(network.ids), { kind: 'rows', rows: [lie] }));
+
+    expect(network.of(n1).row(n2)?.row.heard).to.have.length(5);
+    expect(network.of(n1).framesRefused).to.equal(before + 1);
+  });
+
+  it('hands leadership over to who is better connected, and resigns when it can not lead', () => {
+    const network = whole();
+    const [n1, , n3] = idsOf(network);
+    network.hears = groups('1,2,3/3,4,5');
+    network.run(2000);
+    expect(network.transfers).to.deep.equal([n3]);
+    expect(network.resigned).to.deep.equal([]);
+    expect(network.of(n3).mayLead(n1)).to.equal(true);
+
+    network.hears = groups('1,2/2,3,4,5');
+    network.run(100);
+    network.keepLeader(n1);
+    network.run(2000);
+
+    expect(network.resigned[0]).to.equal(n1);
+    expect(network.of(n3).mayLead(n1)).to.equal(false);
+  });
 });
+
+function raise(): never {
+  throw new Error('it is there');
+}

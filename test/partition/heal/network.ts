@@ -145,6 +145,7 @@ export class HealNetwork {
       term: Math.max(...terms),
       commitIndex: terms.length,
       termAt: (index) => terms[index - 1],
+      chainAt: () => undefined,
       summary: () => ({
         epoch: 0,
         term: Math.max(...terms),
@@ -152,6 +153,7 @@ export class HealNetwork {
         lastTerm: terms.at(-1) ?? 0,
         commitIndex: terms.length,
         commitTerm: terms.at(-1) ?? 0,
+        head: { index: 0, chain: new Uint8Array(32) },
         snapshotIndex: 0,
         gossip: '',
         openVotes: 0,

@@ -107,12 +107,13 @@ describe('heal: comparing logs (H2)', () => {
     lastTerm: commitTerm,
     commitIndex,
     commitTerm,
+    head: { index: 0, chain: new Uint8Array(32) },
     snapshotIndex: 0,
     gossip: '',
     openVotes: 0,
     leases: [],
   });
-  const ours = { commitIndex: 10, termAt: (index: number) => (index < 3 ? undefined : index < 8 ? 1 : 2) };
+  const ours = { commitIndex: 10, termAt: (index: number) => (index < 3 ? undefined : index < 8 ? 1 : 2), chainAt: () => undefined };
 
   it('finds two commits at one index, where it can', () => {
     const table = [
@@ -125,6 +126,16 @@ describe('heal: comparing logs (H2)', () => {
       [0, 0, true],
     ] as const;
     for (const [index, term, expected] of table) expect(isPrefix(summary(index, term), ours), `${index} ${term}`).to.equal(expected);
+  });
+
+  it('goes by the hash chain where it has it, whatever the terms say', () => {
+    const theirs = { ...summary(8, 2), head: { index: 8, chain: new Uint8Array(32).fill(1) } };
+    const chained = (chain: Uint8Array | 'none' | undefined) => ({ ...ours, chainAt: () => chain });
+
+    expect(isPrefix(theirs, chained(new Uint8Array(32).fill(1)))).to.equal(true);
+    expect(isPrefix(theirs, chained(new Uint8Array(32).fill(2)))).to.equal(false);
+    expect(isPrefix(theirs, chained('none'))).to.equal(false);
+    expect(isPrefix(theirs, chained(undefined))).to.equal(true);
   });
 });
 

@@ -1,0 +1,24 @@
+import type { NodeId } from '../../core/ids.ts';
+import type { View } from '../../partition/classify.ts';
+import { mustStepDown, preferredLeaders } from '../../partition/placement.ts';
+
+/** A transfer needs time to show in everyone's rows before the next is considered. */
+const pauseMs = 5000;
+
+/**
+ * Keeps leadership with a node that can lead (protocol design 4.5): a leader that is not connected with a majority resigns, and one that others are better connected
+ * than hands over. Hints: a wrong one costs an election.
+ */
+export class LeaderPlace {
+  #movedMs = -Infinity;
+
+  /** What this node, the leader, should do in a split that has stood for a moment. */
+  advise(view: View, voters: readonly NodeId[], nowMs: number): 'resign' | { readonly transferTo: NodeId } | undefined {
+    const { self, graph } = view;
+    if (mustStepDown(self, voters, graph)) return 'resign';
+    const best = preferredLeaders(self, voters, graph, self)[0];
+    if (best === undefined || graph.star(best, voters) === graph.star(self, voters) || nowMs - this.#movedMs < pauseMs) return undefined;
+    this.#movedMs = nowMs;
+    return { transferTo: best };
+  }
+}
