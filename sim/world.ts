@@ -672,12 +672,14 @@ export class World {
     const { life } = node;
     const job = (): void => {
       if (node.life !== life) return;
+      const { id } = this.#at(from);
+      node.replica?.heard(id);
       if (isPartitionFrame(frame)) {
-        node.partition?.onFrame(this.#at(from).id, frame);
+        node.partition?.onFrame(id, frame);
         return;
       }
-      node.partition?.heard(this.#at(from).id);
-      node.replica?.onFrame(this.#at(from).id, frame);
+      node.partition?.heard(id);
+      node.replica?.onFrame(id, frame);
     };
     // A paused process finds its sockets full when it wakes, up to a point.
     if (!node.paused) job();

@@ -267,6 +267,7 @@ export class Node implements NodeService {
   }
 
   #onFrame(from: NodeId, frame: Uint8Array): void {
+    this.#replica.heard(from);
     if (isPartitionFrame(frame)) return this.partition.onFrame(from, frame);
     this.partition.heard(from);
     if (isGossipFrame(frame)) this.#gossip.driver.onFrame(from, frame);

@@ -244,9 +244,14 @@ export class Replica {
     this.#deferTurn();
   }
 
+  /** A frame of the peer has come that is not the replica's: it shows that the peer is there. */
+  heard(peer: NodeId): void {
+    this.#links.heard(peer, this.#ports.clock.monotonicMs());
+  }
+
   onLink(peer: NodeId, up: boolean): void {
     if (up) {
-      this.#links.heard(peer, this.#ports.clock.monotonicMs());
+      this.heard(peer);
     } else {
       this.#links.lost(peer);
       this.#lostLinks.push(peer);

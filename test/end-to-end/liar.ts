@@ -17,7 +17,7 @@ import { loadIdentity } from '../../src/transport/identity.ts';
 //
 // - members with an odd number hear another ballot, another attestation and other statements than those with an even one, all authentic and rightly signed;
 // - those with an even number hear both ballots, as from a liar that is careless;
-// - to the first member every other frame has a wrong tag, and the second one hears nothing at all.
+// - to the first and the last member every other frame has a wrong tag (one of them may be a liar too), and the second one hears nothing at all.
 
 const dataDir = process.argv[process.argv.indexOf('--data-dir') + 1] ?? '';
 const { nodeId, privateKey } = loadIdentity(Buffer.from(readFileSync(join(dataDir, 'key'), 'utf8'), 'base64'));
@@ -31,7 +31,9 @@ const configuration = genesisConfiguration(
 );
 const self = configuration.members.findIndex((member) => member.nodeId === nodeId);
 const { sign } = signingKey(privateKey.raw.slice(0, 32));
-const [spoiltTo, silentTo] = configuration.members.map((_, member) => member).filter((member) => member !== self);
+const others = configuration.members.map((_, member) => member).filter((member) => member !== self);
+const spoiltTo = [others.at(0), others.at(-1)];
+const silentTo = others.at(1);
 
 function signatureOf(thing: Signable) {
   const [signature] = signBatch(nodeHashes, sign, [thing]);
@@ -83,7 +85,7 @@ Authenticator.prototype.seal = function liarsSeal(this: Authenticator, to: Membe
   if (to === silentTo) return undefined;
   const [lies = payload] = packRecords(told(to, unpackRecords(payload) ?? []).map((record) => encodeRecord(record)));
   const frame = seal.call(this, to, lies);
-  if (frame !== undefined && to === spoiltTo && frames++ % 2 === 0) frame[frame.length - 1] = (frame.at(-1) ?? 0) ^ 1;
+  if (frame !== undefined && spoiltTo.includes(to) && frames++ % 2 === 0) frame[frame.length - 1] = (frame.at(-1) ?? 0) ^ 1;
   return frame;
 };
 

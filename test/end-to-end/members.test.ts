@@ -47,9 +47,11 @@ describe('end to end: members that come and go', function () {
       return moved.code === 0 ? true : undefined;
     });
 
-    const removed = await quorate('--endpoints', third, 'member', 'remove', 'second');
-
-    expect(removed.code, removed.stderr).to.equal(0);
+    // Refused for as long as the founder, which lost its store, has no vote.
+    await until('the second to be removed', async () => {
+      const outcome = await quorate('--endpoints', third, 'member', 'remove', 'second');
+      return outcome.code === 0 ? true : undefined;
+    });
     await until('the second to know', async () => ((await json(`${second}/v1/status`))?.['removed'] === true ? true : undefined));
     expect(await json(`${second}/v1/kv/before`)).to.include({ status: 503, code: 'unavailable' });
     expect(await json(`${second}/v1/kv/before?consistency=local`)).to.include({ value: '1' });
