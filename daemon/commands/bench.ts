@@ -15,6 +15,7 @@ import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { freeRange } from '../ports.ts';
 import { wantsJson } from '../session.ts';
+import { addPartitionBench } from './bench-partition.ts';
 
 const execute = promisify(execFile);
 const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
@@ -97,6 +98,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .action((flags: VoteFlags, command: Command) =>
       benchVotes(flags, command.optsWithGlobals<{ output?: string }>().output === 'json', print),
     );
+  addPartitionBench(bench, context, executable);
   bench
     .command('snapshot')
     .description('a large state: how long a snapshot takes, and how long the longest pause of a node meanwhile')

@@ -85,7 +85,8 @@ export class LinkDetector {
     this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge()));
   }
 
-  tick(nowMs: number): void {
+  /** `missedBy`: who does not hear the peer either, by what they say. */
+  tick(nowMs: number, missedBy: (peer: NodeId) => readonly NodeId[] = () => []): void {
     const mayJudge = this.#health.tick(nowMs);
     const listenedMs = this.#health.listenedMs(nowMs);
     for (const { asker, nonce } of this.#errands.takeOld(listenedMs - this.#options.heartbeatMs))
@@ -93,7 +94,8 @@ export class LinkDetector {
     this.#missAnswers(listenedMs);
     if (!mayJudge) return;
     for (const peer of this.#watches.keys()) {
-      if (this.#change(peer, (watch) => watch.judge(listenedMs, this.#judge())) === 'down') this.#probeIndirectly(peer, listenedMs);
+      if (this.#change(peer, (watch) => watch.judge(listenedMs, this.#judge(peer, missedBy))) === 'down')
+        this.#probeIndirectly(peer, listenedMs);
     }
   }
 
@@ -132,10 +134,15 @@ export class LinkDetector {
     return this.#watches.get(peer)?.evidence;
   }
 
-  /** Whether the peer was heard within three heartbeats, stretched by this node's own slowness: what its row says. */
+  /** Whether the peer was heard within three heartbeats, stretched by this node's own slowness: what its row says. A link that flaps counts as lost. */
   isHeard(peer: NodeId, nowMs: number): boolean {
+    return this.state(peer) !== 'down' && this.isAudible(peer, nowMs);
+  }
+
+  /** Whether frames of the peer come, even over a link that counts as lost. */
+  isAudible(peer: NodeId, nowMs: number): boolean {
     const watch = this.#watches.get(peer);
-    if (watch === undefined || watch.state === 'down') return peer === this.#options.self;
+    if (watch === undefined) return peer === this.#options.self;
     return watch.silenceMs(this.#health.listenedMs(nowMs)) < 3 * this.#options.heartbeatMs * this.#health.patience;
   }
 
@@ -181,8 +188,13 @@ export class LinkDetector {
     }
   }
 
-  #judge(): Judge {
-    return { self: this.#options.self, score: this.#health.score, patience: this.#health.patience };
+  #judge(peer?: NodeId, missedBy: (peer: NodeId) => readonly NodeId[] = () => []): Judge {
+    const { self } = this.#options;
+    const { score } = this.#health;
+    if (score === 0 || peer === undefined) return { self, score, patience: this.#health.patience };
+    const others = [...this.#watches.values()].filter((watch) => watch.peer !== peer && watch.state === 'up').map((watch) => watch.peer);
+    const confirmations = missedBy(peer).filter((node) => others.includes(node)).length;
+    return { self, score, patience: this.#health.patienceWith(confirmations, others.length) };
   }
 
   #nextNonce(): number {

@@ -27,6 +27,8 @@ export class LinkWatch {
   readonly #damping = new Damping();
   #state: LinkState = 'up';
   #evidence: Evidence | undefined;
+  /** Whether it was heard at all: that nodes find each other for the first time is no unrest. */
+  #isMet = false;
 
   constructor(peer: NodeId, intervalMs: number, nowMs: number) {
     this.peer = peer;
@@ -50,14 +52,16 @@ export class LinkWatch {
   /** A frame came. True when that changed the state. */
   heard(nowMs: number): boolean {
     if (this.#state === 'up') {
+      this.#isMet = true;
       this.#phi.heard(nowMs);
       return false;
     }
     this.#phi.resume(nowMs);
-    if (this.#state === 'down') {
+    if (this.#state === 'down' && this.#isMet) {
       if (this.#damping.isHeld(nowMs)) return false;
       this.#damping.onChange(nowMs);
     }
+    this.#isMet = true;
     this.#state = 'up';
     this.#evidence = undefined;
     return true;
@@ -80,7 +84,7 @@ export class LinkWatch {
     const downMs = downIntervals * this.#intervalMs * judge.patience;
     if (phi >= downPhi && silenceMs >= downMs) {
       this.#state = 'down';
-      this.#damping.onChange(nowMs);
+      if (this.#isMet) this.#damping.onChange(nowMs);
       this.#accuse('silence', silenceMs, downMs, nowMs, judge);
       return true;
     }

@@ -1,5 +1,7 @@
 /** The highest score: a node that is so slow waits nine times as long before it accuses anyone. */
 const maxScore = 8;
+/** Nodes that must miss the accused too to make up for all slowness of the judge. */
+const maxWanted = 3;
 /** Heartbeats without trouble that lower the score by one. */
 const calmHeartbeats = 10;
 
@@ -32,6 +34,12 @@ export class LocalHealth {
 
   get patience(): number {
     return 1 + this.#score;
+  }
+
+  /** With so many of `others` peers, which are heard, missing the accused too: who hears nothing himself has nobody to confirm it (Lifeguard, section 4.B). */
+  patienceWith(confirmations: number, others: number): number {
+    const wanted = Math.max(1, Math.min(maxWanted, others));
+    return 1 + this.#score * Math.max(0, 1 - Math.log(confirmations + 1) / Math.log(wanted + 1));
   }
 
   /** Milliseconds in which this node listened, since it began. */

@@ -77,6 +77,13 @@ export class Matrix {
     return new ReachGraph(members, (a, b) => fresh.has(a) && fresh.has(b) && this.#names(a, b) && this.#names(b, a));
   }
 
+  /** Who says, lately, that it does not hear the node. */
+  missedBy(node: NodeId, nowMs: number): NodeId[] {
+    return [...this.#rows]
+      .filter(([other, { heard }]) => other !== node && !heard.has(node) && this.isFresh(other, nowMs))
+      .map(([other]) => other);
+  }
+
   /** As the last rows had it, however old: who was together with whom when they vanished. */
   formerGraph(nodes: readonly NodeId[]): ReachGraph {
     const lastMs = (node: NodeId): number => this.#rows.get(node)?.receivedMs ?? -Infinity;

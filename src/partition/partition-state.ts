@@ -21,7 +21,7 @@ export class PartitionWatch {
   #standing: Standing = { state: 'healthy', class: 'none', degraded: false };
   /** The view that is not yet stable. */
   #pending: { readonly key: string; readonly sinceMs: number } | undefined;
-  #stableKey = keyOf('none', [], false);
+  #stableKey: string | undefined;
   #isHealing = false;
 
   get standing(): Standing {
@@ -30,7 +30,7 @@ export class PartitionWatch {
 
   /** True when the standing changed. */
   observe(view: View, nowMs: number): boolean {
-    const key = keyOf(view.class, view.sides, view.canFollow);
+    const key = keyOf(view);
     if (key === this.#stableKey && this.#pending === undefined) return this.#settle(view);
     if (this.#pending?.key !== key) this.#pending = { key, sinceMs: nowMs };
     if (nowMs - this.#pending.sinceMs < stableAfterMs) {
@@ -46,10 +46,13 @@ export class PartitionWatch {
     return this.#settle(view);
   }
 
-  /** The heal protocol has settled (H7). True when the standing changed. */
-  onHealed(): boolean {
+  /** The heal protocol has settled (H7), which looked longer and closer than this: if all links are up in this view too, it stands. True when the standing changed. */
+  onHealed(view: View): boolean {
     this.#isHealing = false;
-    return this.#standing.state === 'healing' && this.#become({ state: 'healthy', class: 'none', degraded: false });
+    if (view.class !== 'none') return false;
+    this.#pending = undefined;
+    this.#stableKey = keyOf(view);
+    return this.#settle(view);
   }
 
   #settle(view: View): boolean {
@@ -74,5 +77,5 @@ function stateOf({ canFollow, othersMayDecide }: View): PartitionState {
   return othersMayDecide ? 'minority' : 'no_quorum';
 }
 
-const keyOf = (kind: SplitClass, sides: readonly (readonly string[])[], canFollow: boolean): string =>
+const keyOf = ({ class: kind, sides, canFollow }: View): string =>
   `${kind} ${canFollow} ${kind === 'none' ? '' : sides.map((side) => side.join()).join(' ')}`;

@@ -204,7 +204,7 @@ class Libp2pTransport implements PeerTransport {
   redial(peer: NodeId): void {
     const link = this.#links.get(peer);
     if (link?.up === false) link.hurry();
-    else if (link !== undefined && !this.#redialling.has(peer)) void this.#replaceConnection(peer);
+    else if (link !== undefined && !this.#redialling.has(peer)) void this.#replaceConnection(peer, link);
   }
 
   impair({ deafTo, muteTo }: LinkFaults): void {
@@ -272,12 +272,18 @@ class Libp2pTransport implements PeerTransport {
     return await node.dial(toMultiaddr(address, peer), { signal, force: true });
   }
 
-  async #replaceConnection(peer: NodeId): Promise<void> {
+  async #replaceConnection(peer: NodeId, link: PeerLink): Promise<void> {
     this.#redialling.add(peer);
+    const received = link.framesReceived;
+    const sinceMs = Date.now();
     try {
       const fresh = await this.#dial(peer, AbortSignal.timeout(openTimeoutMs));
-      // The link notices, and opens its stream on the new one.
-      for (const old of this.#connections(peer)) if (old !== fresh) old.abort(new Error('replaced by a fresh connection'));
+      if (link.framesReceived !== received) {
+        fresh.abort(new Error('the connection before it works again'));
+        return;
+      }
+      // The link notices, and opens its stream on the new one. The peer may have dialled at the same time: that one is as fresh.
+      for (const old of this.#connections(peer)) if (old.timeline.open < sinceMs) old.abort(new Error('replaced by a fresh connection'));
     } catch (error) {
       this.#init.logger.debug({ peer, reason: String(error) }, 'could not replace a connection');
     } finally {

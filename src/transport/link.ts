@@ -37,6 +37,7 @@ export class PeerLink {
   #outgoing: { readonly stream: Stream; readonly sinceMs: number } | undefined;
   #incoming: Stream | undefined;
   #flushScheduled = false;
+  #framesReceived = 0;
   #silent = false;
 
   constructor(parts: LinkParts) {
@@ -47,6 +48,11 @@ export class PeerLink {
 
   get up(): boolean {
     return this.#outgoing !== undefined;
+  }
+
+  /** To be compared with what it was: whether the peer's frames arrive. */
+  get framesReceived(): number {
+    return this.#framesReceived;
   }
 
   /** Dial until the link is up, now and whenever it is lost. */
@@ -95,6 +101,7 @@ export class PeerLink {
     const reader = new FrameReader(this.#parts.limits.maxFrameBytes, (frame) => {
       // A handler may have dropped the link in the middle of a chunk.
       if (this.#incoming !== stream) return;
+      this.#framesReceived++;
       this.#parts.counters.framesReceived++;
       this.#parts.handlers.onFrame(this.#parts.peer, frame);
     });

@@ -160,7 +160,7 @@ function healFields(message: HealMessage): readonly unknown[] {
       return [summary, message.isAnswer];
     }
     case 'Mended':
-      return [message.heal, partFields(message.part)];
+      return [message.heal, Math.round(message.forMs), partFields(message.part)];
     case 'Settled':
       return [message.heal, reportFields(message.report)];
     default:
@@ -178,7 +178,7 @@ function readHeal(r: FieldReader): HealMessage | undefined {
     case 'Summary':
       return { type, summary: nested(r, readSummary), isAnswer: r.boolean() };
     case 'Mended':
-      return { type, heal: r.int(), part: nested(r, readPart) };
+      return { type, heal: r.int(), forMs: r.int(), part: nested(r, readPart) };
     case 'Settled':
       return { type, heal: r.int(), report: nested(r, readReport) };
     case undefined:

@@ -26,6 +26,10 @@ class Watcher {
     }
     return this.states.splice(0);
   }
+
+  heal(): boolean {
+    return this.watch.onHealed(this.observer.view());
+  }
 }
 
 describe('partition: states (4.3)', () => {
@@ -37,7 +41,7 @@ describe('partition: states (4.3)', () => {
       const watcher = new Watcher(all[self - 1] ?? n1);
       expect(watcher.run(2000, groups('1,2/3,4,5'))).to.deep.equal(['suspect', expected]);
       expect(watcher.run(2000, everyone)).to.deep.equal(['healing']);
-      expect(watcher.watch.onHealed()).to.equal(true);
+      expect(watcher.heal()).to.equal(true);
       expect(watcher.watch.standing).to.deep.equal({ state: 'healthy', class: 'none', degraded: false });
     }
   });
@@ -52,6 +56,18 @@ describe('partition: states (4.3)', () => {
     const four = nodes(4);
     const watcher = new Watcher(n1, four);
     expect(watcher.run(2000, groups('1,2/3,4'))).to.deep.equal(['suspect', 'no_quorum']);
+  });
+
+  it('is healthy at once when the heal is settled while all its links are up', () => {
+    const watcher = new Watcher(n1);
+    watcher.run(2000, groups('1,2/3,4,5'));
+    watcher.run(200, everyone);
+    expect(watcher.watch.standing.state).to.equal('minority');
+
+    expect(watcher.heal()).to.equal(true);
+
+    expect(watcher.watch.standing.state).to.equal('healthy');
+    expect(watcher.run(2000, everyone)).to.deep.equal([]);
   });
 
   it('is degraded when Raft can go on though not every link works', () => {
@@ -78,7 +94,7 @@ describe('partition: states (4.3)', () => {
     expect(watcher.run(2000, groups('1,2,3/4,5')), 'joins the majority').to.deep.equal(['majority']);
     expect(watcher.run(12_000, everyone), 'once the edges no longer count as flapping').to.deep.equal(['healing']);
     expect(watcher.run(2000, groups('1,2/3,4,5')), 'a second split during the heal').to.deep.equal(['suspect', 'minority']);
-    expect(watcher.watch.onHealed()).to.equal(false);
+    expect(watcher.heal()).to.equal(false);
     expect(watcher.run(12_000, everyone)).to.deep.equal(['healing']);
   });
 });

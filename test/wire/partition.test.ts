@@ -60,7 +60,7 @@ const frames: readonly PartitionFrame[] = [
   { kind: 'heal', message: { type: 'Echo', nonce: 1 } },
   { kind: 'heal', message: { type: 'EchoReply', nonce: 1, boot: 2 } },
   { kind: 'heal', message: { type: 'Summary', summary, isAnswer: false } },
-  { kind: 'heal', message: { type: 'Mended', heal: 1, part } },
+  { kind: 'heal', message: { type: 'Mended', heal: 1, forMs: 700, part } },
   { kind: 'heal', message: { type: 'Settled', heal: 1, report } },
 ];
 

@@ -136,7 +136,8 @@ export class Partition {
   tick(): void {
     const nowMs = this.#ports.clock.monotonicMs();
     this.#followMembers(nowMs);
-    this.#detector.tick(nowMs);
+    this.#detector.tick(nowMs, (peer) => this.#matrix.missedBy(peer, nowMs));
+    this.#followDetector(nowMs);
     this.#heal.tick(this.#facts(), nowMs);
     if (nowMs >= this.#rowDueMs) this.#look(nowMs);
     this.#work(nowMs);
@@ -268,7 +269,8 @@ export class Partition {
     this.#followDetector(nowMs);
     const ready = this.#heal.takeReady();
     if (ready !== undefined) {
-      for (const peer of ready.dials) this.#ports.dial(peer);
+      // A link that is held for flapping works: a fresh connection would break it once more.
+      for (const peer of ready.dials) if (!this.#detector.isAudible(peer, nowMs)) this.#ports.dial(peer);
       for (const { to, message } of ready.messages) this.#send(to, { kind: 'heal', message });
       for (const { peer, summary } of ready.summaries) this.#onSummary(peer, summary);
       for (const peer of ready.diverged)
@@ -292,12 +294,22 @@ export class Partition {
       if (to === 'down') {
         this.#ports.onLost?.(peer);
         this.#marks ??= new LogMarks(this.#ports.view());
-        if (this.history.open === undefined) this.history.begin(this.#ports.clock.unixMs());
+        this.#begin(peer);
         this.#heal.onLost(peer, this.#facts(), nowMs);
       } else if (to === 'up' && this.#heal.lost.includes(peer)) {
         this.#heal.onBack(peer, this.#matrix.row(peer)?.heard ?? [], nowMs);
       }
     }
+  }
+
+  /** The record of a split begins with the first lost link, which the last row may already have told. */
+  #begin(lost: NodeId): void {
+    const { self } = this.#options;
+    const atMs = this.#ports.clock.unixMs();
+    if (this.history.open !== undefined) return;
+    this.history.begin(atMs);
+    if (this.#matrix.row(self)?.heard.includes(lost) === false)
+      this.history.note({ kind: 'edge', node: self, peer: lost, heard: false }, atMs);
   }
 
   /** H5: what the agents of a returning node hold is compared with the log. The log has decided; this only tells. */
@@ -319,11 +331,11 @@ export class Partition {
     this.#marks = undefined;
     this.#fenced = [];
     this.#kept = 0;
-    if (this.#watch.standing.state === 'healing') this.#becomeHealthy();
+    this.#becomeHealthy();
   }
 
   #becomeHealthy(): void {
-    this.#watch.onHealed();
+    if (this.#view === undefined || !this.#watch.onHealed(this.#view)) return;
     this.history.end(this.#ports.clock.unixMs(), undefined);
     this.#ports.logger.info({ ...this.#watch.standing }, 'partition');
   }

@@ -171,7 +171,7 @@ export class Heal {
         this.#onSummary(from, peer, message.summary, message.isAnswer, facts);
         return;
       case 'Mended':
-        this.#onMended(from, message.heal, message.part, facts, nowMs);
+        this.#onMended(from, message, facts, nowMs);
         return;
       case 'Settled':
         this.#onSettled(from, message.heal, message.report, facts, nowMs);
@@ -194,7 +194,7 @@ export class Heal {
       if (this.#isSettled(course, facts, nowMs)) this.#settle(course, facts, nowMs);
     } else if (facts.leader !== undefined && nowMs - course.toldMs >= resendMs) {
       course.toldMs = nowMs;
-      this.#send(facts.leader, { type: 'Mended', heal: course.number, part: facts.part() });
+      this.#send(facts.leader, { type: 'Mended', heal: course.number, forMs: nowMs - course.startMs, part: facts.part() });
     }
   }
 
@@ -311,12 +311,13 @@ export class Heal {
   }
 
   /** A follower is mended. If this leader has nothing to heal itself, or is done already, that is all there was to wait for. */
-  #onMended(from: NodeId, heal: number, part: HealPart, facts: HealFacts, nowMs: number): void {
+  #onMended(from: NodeId, { heal, forMs, part }: Extract<HealMessage, { type: 'Mended' }>, facts: HealFacts, nowMs: number): void {
     if (facts.leader !== this.#self) return;
     this.#mended.set(from, { heal, part });
     if (this.#course !== undefined) return;
     const last = this.#last;
-    if (last !== undefined && nowMs - last.atMs <= recentMs) {
+    // What began only since then is another split.
+    if (last !== undefined && nowMs - last.atMs <= Math.min(recentMs, forMs)) {
       this.#mended.delete(from);
       this.#send(from, { type: 'Settled', heal, report: last.report });
       return;
