@@ -31,8 +31,8 @@ export interface RoundFigures {
   readonly longestMs: number;
   /** From the last fault's end until all nodes were healthy; null when they were not. */
   readonly healMs: number | null;
-  /** Nodes that have a report of a heal in this round. */
-  readonly reports: number;
+  /** Of each node that has a report of a heal in this round, what the split was called. */
+  readonly reports: readonly string[];
 }
 
 export interface ChaosFigures {
@@ -182,16 +182,18 @@ class ChaosRun {
     for (const outcome of ended) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
-  /** Every split that was made has to be told of by somebody, and no healthy node may hold one for open. */
-  async #reports({ links }: Round, number: number, sinceMs: number): Promise<number> {
+  /** Every split that was made has to be told of by somebody who lived through it, and no healthy node may hold one for open. */
+  async #reports({ links, nodes }: Round, number: number, sinceMs: number): Promise<readonly string[]> {
     const endMs = performance.now() + recordMs;
+    const killed = new Set(nodes.flatMap((fault) => (fault.kind === 'kill' ? fault.nodes : [])));
+    const isExpected = links.length > 0 && killed.size < this.#options.nodes;
     for (;;) {
       const splits = await this.#checks.splits(sinceMs);
-      const reports = splits.filter((records) => records.some(({ report }) => report !== null)).length;
+      const reports = splits.flatMap((records) => records.findLast(({ report }) => report !== null)?.class ?? []);
       const open = splits.flatMap((records, i) => (records.some((record) => record.endMs === null) ? [`node-${i + 1}`] : []));
-      if ((links.length === 0 || reports > 0) && open.length === 0) return reports;
+      if ((reports.length > 0 || !isExpected) && open.length === 0) return reports;
       if (performance.now() > endMs) {
-        this.#violations.push(`round ${number}: ${reports} nodes have a report of the heal; open at ${open.join(', ') || 'none'}`);
+        this.#violations.push(`round ${number}: ${reports.length} nodes have a report of the heal; open at ${open.join(', ') || 'none'}`);
         return reports;
       }
       await this.#pause(100);

@@ -55,7 +55,9 @@ export class ChaosChecks {
   async splits(sinceMs: number): Promise<readonly (readonly SplitAnswer[])[]> {
     const query = { limit: 10 };
     const histories = this.#endpoints.map((endpoint) => this.#http([endpoint]).request('GET', '/v1/partition/history', { query }));
-    return (await Promise.all(histories)).map((history) => historySchema.parse(history).items.filter(({ endMs }) => (endMs ?? Infinity) >= sinceMs));
+    return (await Promise.all(histories)).map((history) =>
+      historySchema.parse(history).items.filter(({ endMs }) => (endMs ?? Infinity) >= sinceMs),
+    );
   }
 
   /** All tasks have ended; false when they don't. */
@@ -95,7 +97,9 @@ export class ChaosChecks {
   /** The state of every node at one index; the hashes differ if nodes do. Undefined when the log does not come to rest. */
   async states(): Promise<{ readonly index: number; readonly hashes: readonly string[] } | undefined> {
     for (let fetched = 0; fetched < maxFetches; fetched++) {
-      const states = await Promise.all(this.#endpoints.map(async (endpoint) => inspectSnapshot(await this.#http([endpoint]).download('/v1/snapshot'))));
+      const states = await Promise.all(
+        this.#endpoints.map(async (endpoint) => inspectSnapshot(await this.#http([endpoint]).download('/v1/snapshot'))),
+      );
       const index = states[0]?.header.index ?? 0;
       if (states.every(({ header }) => header.index === index)) return { index, hashes: states.map(({ stateHash }) => stateHash) };
       await pause(200, this.#signal);
@@ -114,11 +118,16 @@ export class ChaosChecks {
   }
 
   #statuses(): Promise<(Status | undefined)[]> {
-    const ask = async (endpoint: string): Promise<Status> => statusSchema.parse(await this.#http([endpoint], 1000).request('GET', '/v1/status'));
+    const ask = async (endpoint: string): Promise<Status> =>
+      statusSchema.parse(await this.#http([endpoint], 1000).request('GET', '/v1/status'));
     return Promise.all(this.#endpoints.map((endpoint) => ask(endpoint).catch(() => undefined)));
   }
 
-  async *#pages<T>(path: string, query: Record<string, string>, page: z.ZodType<{ items: T[]; cursor?: string | null | undefined }>): AsyncGenerator<T> {
+  async *#pages<T>(
+    path: string,
+    query: Record<string, string>,
+    page: z.ZodType<{ items: T[]; cursor?: string | null | undefined }>,
+  ): AsyncGenerator<T> {
     let cursor: string | undefined;
     do {
       const { items, cursor: next } = page.parse(await this.#http().request('GET', path, { query: { ...query, limit: pageSize, cursor } }));

@@ -39,7 +39,9 @@ export function drawRound(below: Below, count: number, leader: number): Round {
   const draw = (from: number, to: number): number => from + below(to - from + 1);
   const links: LinkFault[] = [];
   const shapes = draw(0, 3);
-  for (let atMs = draw(0, 500); links.length < (shapes === 3 ? 2 : Math.min(shapes, 1)); ) {
+  // Links that change three times in ten seconds are held for flapping: sometimes they shall be, and sometimes not.
+  const calmMs = draw(0, 1) === 0 ? 0 : draw(4000, 8000);
+  for (let atMs = calmMs + draw(0, 500); links.length < (shapes === 3 ? 2 : Math.min(shapes, 1)); ) {
     const forMs = draw(leastSplitMs, 8000);
     links.push({ ...drawLinks(below, order(below, count, leader)), atMs, forMs });
     // Soon enough, at times, to come in the middle of the heal.
@@ -49,7 +51,7 @@ export function drawRound(below: Below, count: number, leader: number): Round {
   if (links.length === 0 || draw(0, 1) === 1) {
     const kind = draw(0, 1) === 0 ? 'kill' : 'pause';
     const who = order(below, count, leader).slice(0, [1, 1, 1, 1, 2, 2, 2, Math.ceil(count / 2), count][draw(0, 8)]);
-    nodes.push({ kind, nodes: who.toSorted((a, b) => a - b), atMs: draw(0, 6000), forMs: draw(500, 6000) });
+    nodes.push({ kind, nodes: who.toSorted((a, b) => a - b), atMs: calmMs + draw(0, 6000), forMs: draw(500, 6000) });
   }
   return { links, nodes };
 }

@@ -171,16 +171,21 @@ async function benchMembers({ clients, seconds, ...timing }: MembersFlags, json:
 
 async function benchFaults({ duration: durationMs, seed, nodes, rate, tasks }: ChaosFlags, json: boolean, context: Context): Promise<void> {
   const { benchChaos, chaosText, maxDurationMs } = await import('../bench-chaos.ts');
-  if (durationMs > maxDurationMs) throw usageError(`the longest duration is ${maxDurationMs / 60_000} minutes`, 'tasks that ended are kept for an hour');
+  if (durationMs > maxDurationMs)
+    throw usageError(`the longest duration is ${maxDurationMs / 60_000} minutes`, 'tasks that ended are kept for an hour');
   const print = (line: string): void => context.out(`${line}\n`);
   if (!json) print('round  leader  writes  longest wait ms  heal ms  reports  faults');
   const { executable: script, interrupt } = context;
   const options = { executable: script, interrupt, seed, nodes, durationMs, writesPerSecond: rate, tasksPerSecond: tasks };
   const total = await benchChaos(options, (figures) => {
     const { round, leader, acknowledged, longestMs, healMs, reports, faults } = figures;
-    const cells = [round, leader, acknowledged, longestMs, healMs ?? '-', reports].map(String);
+    const cells = [round, leader, acknowledged, longestMs, healMs ?? '-', reports.length].map(String);
     const line = cells.map((cell, i) => cell.padStart([5, 6, 6, 15, 7, 7][i] ?? 0)).join('  ');
-    print(json ? JSON.stringify(figures) : `${line}  ${faults.join('; ')}`);
+    print(
+      json
+        ? JSON.stringify(figures)
+        : `${line}  ${faults.join('; ')}${reports.length === 0 ? '' : `  → ${[...new Set(reports)].join(', ')}`}`,
+    );
   });
   print(json ? JSON.stringify(total) : chaosText(total));
   if (total.violations.length > 0)

@@ -13,7 +13,8 @@ export const partitionRoutes = (node: NodeService): Route[] => [
   route({
     method: 'GET',
     path: '/v1/partition/history',
-    summary: 'Splits that this node has seen since its start, with their heal reports; the newest last, and only `limit` of them if so asked',
+    summary:
+      'Splits that this node has seen since its start, with their heal reports; the newest last, and only `limit` of them if so asked',
     query: historyQuery,
     handle: ({ query: { limit } }) => ({ body: { items: node.partition.history(limit) } }),
   }),
