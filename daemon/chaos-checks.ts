@@ -71,7 +71,7 @@ export class ChaosChecks {
   }
 
   /** Acknowledged writes that are not there, or not as they were written. */
-  async lostWrites({ written }: ChaosLoad): Promise<number> {
+  async lostWrites({ written }: Pick<ChaosLoad, 'written'>): Promise<number> {
     const found = written.map(() => 0);
     for await (const { key, value } of this.#pages('/v1/kv', { prefix: 'chaos/' }, keyPages)) {
       const [, lane = 0, i = 0] = key.split('/').map(Number);
@@ -80,7 +80,7 @@ export class ChaosChecks {
     return written.reduce((lost, count, lane) => lost + count - (found[lane] ?? 0), 0);
   }
 
-  async tasks({ submitted }: ChaosLoad): Promise<TaskFigures> {
+  async tasks({ submitted }: Pick<ChaosLoad, 'submitted'>): Promise<TaskFigures> {
     let [succeeded, givenUp, completedTwice] = [0, 0, 0];
     for await (const { id, state, history = [] } of this.#pages('/v1/tasks', {}, taskPages)) {
       const [, lane = 0, i = 0] = id.split('-').map(Number);

@@ -14,6 +14,8 @@ const writers = 8;
 const submitters = 2;
 const workers = 5;
 const callMs = 5000;
+/** Of one node, which may stand still. */
+const httpMs = 2000;
 /** One acknowledged write in so many is read back at once, from any node. */
 const readEvery = 8;
 /** One attempt in so many fails. */
@@ -175,6 +177,6 @@ export class ChaosLoad {
 
   /** Not ended by `stop`: what is in flight gets its answer, or its time runs out. */
   #http(endpoint: string): Http {
-    return new Http({ endpoints: [endpoint], timeoutMs: callMs, signal: new AbortController().signal });
+    return new Http({ endpoints: [endpoint], timeoutMs: httpMs, signal: new AbortController().signal });
   }
 }
