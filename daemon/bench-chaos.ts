@@ -62,6 +62,8 @@ export interface ChaosFigures {
 
 /** Ended tasks are kept for an hour, and must be there to be judged. */
 export const maxDurationMs = 50 * 60_000;
+/** So small that nodes which were away for some seconds are sent one. */
+const snapshotBytes = 100_000;
 /** How long a check waits for the nodes' last words on a round. */
 const recordMs = 10_000;
 
@@ -79,7 +81,8 @@ export async function benchChaos(options: ChaosOptions, report: (figures: RoundF
   let isKept = true;
   try {
     const [httpPort, peerPort] = [await freeRange(options.nodes), await freeRange(options.nodes)];
-    await cluster.up({ nodes: options.nodes, httpPort, peerPort, guardMembership: undefined, startFlags: [], detach: false });
+    const startFlags = ['--snapshot-bytes', String(snapshotBytes)];
+    await cluster.up({ nodes: options.nodes, httpPort, peerPort, guardMembership: undefined, startFlags, detach: false });
     const endpoints = Array.from({ length: options.nodes }, (_, i) => `http://127.0.0.1:${httpPort + i}`);
     const run = new ChaosRun(options, cluster, endpoints, (bound) => random.below(bound));
     const figures = await run.run(report);
