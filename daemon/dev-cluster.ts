@@ -47,6 +47,8 @@ export class DevCluster {
   readonly #directory: string;
   readonly #executable: string;
   readonly #interrupt: AbortSignal;
+  /** As the cluster was started by this object; what another process started is detached. */
+  #isDetached = true;
 
   constructor(directory: string, executable: string, interrupt: AbortSignal) {
     this.#directory = resolve(directory);
@@ -62,10 +64,11 @@ export class DevCluster {
     const genesis = await this.#genesis(options);
     await checkFree(genesis.members.flatMap(({ http, peer }) => [new URL(http).host, peer]));
     const record: DevRecord = { nodes: [], startFlags: [...options.startFlags] };
+    this.#isDetached = options.detach;
     await this.#setFaults(genesis.members.map(({ name }) => name));
     try {
       for (const member of genesis.members) {
-        record.nodes.push({ name: member.name, pid: await this.#spawn(member.name, record.startFlags, options.detach), http: member.http });
+        record.nodes.push({ name: member.name, pid: await this.#spawn(member.name, record.startFlags), http: member.http });
         await this.#write(record);
       }
       return await this.#ready(record.nodes);
@@ -126,7 +129,7 @@ export class DevCluster {
       if (this.#isAlive(node)) signalTo(node, 'SIGKILL');
       await this.#gone([node], stopMs);
     }
-    const started = { ...node, pid: await this.#spawn(node.name, record.startFlags, true) };
+    const started = { ...node, pid: await this.#spawn(node.name, record.startFlags) };
     await this.#write({ ...record, nodes: record.nodes.map((one) => (one.name === node.name ? started : one)) });
     const endMs = performance.now() + readyMs;
     while ((await this.#status(started)) === undefined) await this.#nextPoll([started], endMs);
@@ -228,7 +231,7 @@ export class DevCluster {
     return genesis;
   }
 
-  async #spawn(name: string, startFlags: readonly string[], detach: boolean): Promise<number> {
+  async #spawn(name: string, startFlags: readonly string[]): Promise<number> {
     const dataDir = join(this.#directory, name);
     await mkdir(dataDir, { recursive: true });
     const log = await open(join(dataDir, 'log'), 'a');
@@ -240,10 +243,10 @@ export class DevCluster {
         dataDir,
         '--dev-faults',
         ...startFlags,
-        ...(detach ? [] : ['--stop-on-stdin-end']),
+        ...(this.#isDetached ? [] : ['--stop-on-stdin-end']),
       ];
       // A process group of its own: a Ctrl-C at the terminal reaches this process alone, which then stops the nodes. The pipe ends with this process, even a killed one.
-      const child = spawn(process.execPath, args, { detached: true, stdio: [detach ? 'ignore' : 'pipe', log.fd, log.fd] });
+      const child = spawn(process.execPath, args, { detached: true, stdio: [this.#isDetached ? 'ignore' : 'pipe', log.fd, log.fd] });
       await new Promise<void>((onSpawn, onError) => {
         child.once('spawn', onSpawn).once('error', onError);
       });

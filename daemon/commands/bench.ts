@@ -7,9 +7,9 @@ import { promisify } from 'node:util';
 import { type Command, Option } from 'commander';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { QuorateClient } from '../../src/index.ts';
-import { duration, wholeNumber, wholeNumbers } from '../arguments.ts';
+import { duration, seedNumber, wholeNumber, wholeNumbers } from '../arguments.ts';
 import type { SnapshotBenchFlags } from '../bench-snapshot.ts';
-import { CliError } from '../cli-error.ts';
+import { CliError, usageError } from '../cli-error.ts';
 import type { GossipBenchFlags } from '../bench-gossip.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -42,6 +42,14 @@ interface MembersFlags {
   readonly seconds: number;
   readonly heartbeatMs: number;
   readonly electionTimeoutMs: number;
+}
+
+interface ChaosFlags {
+  readonly duration: number;
+  readonly seed: number;
+  readonly nodes: number;
+  readonly rate: number;
+  readonly tasks: number;
 }
 
 interface Figures {
@@ -102,6 +110,15 @@ export function addBenchCommands(program: Command, context: Context): void {
       await benchSnapshot(flags, context, (figures, text) => print(json ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
     });
   bench
+    .command('chaos')
+    .description('daemons under load and random partitions, kills and pauses: what was acknowledged, done twice or differs in the end')
+    .option('--duration <duration>', 'how long rounds of faults begin', duration, 600_000)
+    .option('--seed <n>', 'draws the faults', seedNumber, 1)
+    .option('--nodes <n>', 'daemons', wholeNumber(3, 9), 5)
+    .option('--rate <n>', 'writes a second, at most', wholeNumber(1, 10_000), 200)
+    .option('--tasks <n>', 'tasks a second, at most', wholeNumber(1, 1000), 20)
+    .action((flags: ChaosFlags, command: Command) => benchFaults(flags, wantsJson(command, context), context));
+  bench
     .command('gossip')
     .description('how fast an update is known to all nodes, and how many updates they take in: libp2p hosts on loopback')
     .option('--nodes <n>', 'hosts, all linked with all', wholeNumber(2, 200), 60)
@@ -152,6 +169,29 @@ async function benchMembers({ clients, seconds, ...timing }: MembersFlags, json:
       : `${total.acknowledged} acknowledged writes, ${total.lost} lost; election timeout ${timing.electionTimeoutMs} ms`,
   );
   if (total.lost > 0) throw new CliError(exitCodes.unhealthy, `${total.lost} acknowledged writes are lost`);
+}
+
+async function benchFaults({ duration: durationMs, seed, nodes, rate, tasks }: ChaosFlags, json: boolean, context: Context): Promise<void> {
+  const { benchChaos, chaosText, maxDurationMs } = await import('../bench-chaos.ts');
+  if (durationMs > maxDurationMs)
+    throw usageError(`the longest duration is ${maxDurationMs / 60_000} minutes`, 'tasks that ended are kept for an hour');
+  const print = (line: string): void => context.out(`${line}\n`);
+  if (!json) print('round  leader  writes  longest wait ms  heal ms  reports  faults');
+  const { executable: script, interrupt } = context;
+  const options = { executable: script, interrupt, seed, nodes, durationMs, writesPerSecond: rate, tasksPerSecond: tasks };
+  const total = await benchChaos(options, (figures) => {
+    const { round, leader, acknowledged, longestMs, healMs, reports, faults } = figures;
+    const cells = [round, leader, acknowledged, longestMs, healMs ?? '-', reports.length].map(String);
+    const line = cells.map((cell, i) => cell.padStart([5, 6, 6, 15, 7, 7][i] ?? 0)).join('  ');
+    print(
+      json
+        ? JSON.stringify(figures)
+        : `${line}  ${faults.join('; ')}${reports.length === 0 ? '' : `  → ${[...new Set(reports)].join(', ')}`}`,
+    );
+  });
+  print(json ? JSON.stringify(total) : chaosText(total));
+  if (total.violations.length > 0)
+    throw new CliError(exitCodes.unhealthy, total.violations[0] ?? '', `the nodes' logs are in ${total.directory ?? ''}`);
 }
 
 async function benchKv(flags: BenchFlags, json: boolean, print: (line: string) => void): Promise<void> {

@@ -109,18 +109,19 @@ interface Description extends Pick<SnapshotContents['header'], 'clusterId' | 'in
   readonly voters: readonly string[];
   readonly learners: readonly string[];
   readonly counts: SnapshotContents['counts'];
+  readonly stateHash: string;
   readonly checksum: 'ok';
 }
 
 /** What people and scripts are told of a file whose checksum was found right. */
-async function describe(file: string, { header, counts }: SnapshotContents): Promise<Description> {
+async function describe(file: string, { header, counts, stateHash }: SnapshotContents): Promise<Description> {
   const { clusterId, index, term, version, configuration } = header;
   const { size } = await stat(file);
   const { voters, learners } = configuration;
-  return { file, bytes: size, clusterId, index, term, version, voters, learners, counts, checksum: 'ok' };
+  return { file, bytes: size, clusterId, index, term, version, voters, learners, counts, stateHash, checksum: 'ok' };
 }
 
-const textOf = ({ bytes, clusterId, index, term, voters, learners, counts, checksum }: Description): string =>
+const textOf = ({ bytes, clusterId, index, term, voters, learners, counts, stateHash, checksum }: Description): string =>
   [
     `cluster   ${clusterId}`,
     `index     ${index}`,
@@ -129,5 +130,6 @@ const textOf = ({ bytes, clusterId, index, term, voters, learners, counts, check
     ...(learners.length === 0 ? [] : [`learners  ${learners.join(', ')}`]),
     ...Object.entries(counts).map(([kind, count]) => `${`${kind}s`.padEnd(10)}${count}`),
     `bytes     ${bytes}`,
+    `state     ${stateHash}`,
     `checksum  ${checksum}`,
   ].join('\n');

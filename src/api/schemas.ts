@@ -233,6 +233,7 @@ const voteBody = z.strictObject({
 export const votesBody = z.union([z.array(voteBody).min(1).max(1000), voteBody]);
 export const ballotBody = z.strictObject({ choice: bytesUpTo(64) });
 export const voteQuery = z.strictObject({ wait: duration.optional(), item: count(1023).default(0) });
+export const historyQuery = z.strictObject({ limit: count(1000).pipe(z.number().min(1)).optional() });
 export const votesQuery = z.strictObject({ limit });
 
 export const eventsQuery = z.strictObject({

@@ -29,6 +29,14 @@ interface PendingRequest {
 /** Writes that wait for an answer; more are refused at once. */
 const maxWrites = 16_384;
 const reconnectMs = 100;
+/** How often it is looked whether the node still answers. */
+const lookMs = 500;
+/** Looks in a row without any answer, while one is due, after which another node is asked: this one may stand still, or not be heard by the others. */
+const maxSilentLooks = 4;
+/** For so long a node that was left or lost is not preferred, even if others still call it the leader. */
+const shunMs = 5000;
+/** May wait at the node for as long as its caller wants. */
+const patient: ReadonlySet<string> = new Set(['claim']);
 /** After all nodes in turn could not serve, their refusals count for this long. */
 const refusedMs = 1000;
 /** What one node says and another may not: it is cut off from the others, was removed, or stops. The same write may be sent again, whatever became of it. */
@@ -36,7 +44,7 @@ const mayPass: ReadonlySet<FailureCode> = new Set(['no_quorum', 'no_leader', 'un
 
 /**
  * One stream to the cluster, through whichever node answers, preferably the leader. It opens a session and numbers every write; when the connection is
- * lost it goes to another node and sends all unanswered ones again: each is carried out once (Raft thesis §6.3).
+ * lost or says nothing it goes to another node and sends all unanswered ones again: each is carried out once (Raft thesis §6.3).
  */
 export class Stream {
   readonly #endpoints: readonly string[];
@@ -45,6 +53,11 @@ export class Stream {
   #connection: StreamConnection | undefined;
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  /** Counted, not timed: a client that stood still itself has missed one look and not many. */
+  #silentLooks = 0;
+  /** Until when each is. */
+  readonly #shunned = new Map<string, number>();
   #closed = false;
   /** Connections that ended, or never came. */
   #closes = 0;
@@ -133,6 +146,7 @@ export class Stream {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#watch);
     this.#connection?.close();
     const closed = failure('unavailable', 'the client was closed');
     for (const { reject } of this.#requests.values()) reject(new QuorateError(closed));
@@ -159,6 +173,8 @@ export class Stream {
       onClose: () => {
         if (this.#connection !== connection) return;
         this.#connection = undefined;
+        clearInterval(this.#watch);
+        this.#shunned.set(endpoint, performance.now() + shunMs);
         this.#next++;
         this.#writesByRequest.clear();
         if (this.#closed || (this.#writes.size === 0 && this.#requests.size === 0 && this.onPush.size === 0)) return;
@@ -174,6 +190,16 @@ export class Stream {
       },
     });
     this.#connection = connection;
+    this.#silentLooks = 0;
+    clearInterval(this.#watch);
+    this.#watch = setInterval(() => this.#look(), lookMs);
+  }
+
+  /** Writes may be sent again elsewhere, since each is carried out once, and requests have no effect that a second would add to. */
+  #look(): void {
+    const isDue = this.#writes.size > 0 || [...this.#requests.values()].some(({ kind }) => !patient.has(kind));
+    this.#silentLooks = isDue ? this.#silentLooks + 1 : 0;
+    if (this.#silentLooks > maxSilentLooks) this.reconnect();
   }
 
   #onOpen(connection: StreamConnection): void {
@@ -215,6 +241,7 @@ export class Stream {
   }
 
   #onReply(reply: StreamReply): void {
+    this.#silentLooks = 0;
     const id = Number(reply[0]);
     const write = this.#writesByRequest.get(id);
     if (write !== undefined) {
@@ -277,6 +304,7 @@ export class Stream {
     const { leader } = value;
     // Straight to the leader, when it is one of the nodes we were told of: one hop less for every write.
     if (typeof leader !== 'string' || leader === connection.endpoint || !this.#endpoints.includes(leader)) return;
+    if (performance.now() < (this.#shunned.get(leader) ?? 0)) return;
     this.#next = this.#endpoints.indexOf(leader);
     this.#connection = undefined;
     this.#writesByRequest.clear();

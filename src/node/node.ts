@@ -34,7 +34,7 @@ import type { BadGuard } from './guarding/door.ts';
 import { Guard } from './guarding/guard.ts';
 import { Promotions } from './guarding/promotions.ts';
 import { changeContext, enactment } from './guarding/requests.ts';
-import { nodeKeys } from './log-head.ts';
+import { type NodeKeys, nodeKeys } from './log-head.ts';
 import { Metrics } from './metrics.ts';
 import { NodePartition } from './partition/node-partition.ts';
 import { Replica } from './replica.ts';
@@ -191,20 +191,7 @@ export class Node implements NodeService {
       stored,
       state,
     );
-    this.partition = new NodePartition(
-      { clusterTag: clusterTag(genesis.clusterId), heartbeatMs, electionTimeoutMs },
-      {
-        replica: this.#replica,
-        send: (to, frame) => this.#transport?.send(to, frame),
-        dial: (peer) => this.#transport?.redial(peer),
-        deliver: (from, frame) => this.#deliver(from, frame),
-        keys,
-        votes: () => this.votes?.counters,
-        nameOf: (node) => this.#infoOf(node)?.name ?? node,
-        ownNames: () => [config.name, this.#infoOf(id)?.http ?? ''],
-        logger,
-      },
-    );
+    this.partition = this.#makePartition(keys);
     this.#gossip = new NodeGossip({
       name: config.name,
       boot,
@@ -292,6 +279,24 @@ export class Node implements NodeService {
   /** Undefined at a node that is no member of the epoch. */
   get votes(): Votes | undefined {
     return this.#epochs.current;
+  }
+
+  #makePartition(keys: NodeKeys): NodePartition {
+    const { name, genesis, heartbeatMs, electionTimeoutMs, logger } = this.#config;
+    return new NodePartition(
+      { clusterTag: clusterTag(genesis.clusterId), heartbeatMs, electionTimeoutMs },
+      {
+        replica: this.#replica,
+        send: (to, frame) => this.#transport?.send(to, frame),
+        dial: (peer) => this.#transport?.redial(peer),
+        deliver: (from, frame) => this.#deliver(from, frame),
+        keys,
+        votes: () => this.votes?.counters,
+        nameOf: (node) => this.#infoOf(node)?.name ?? node,
+        ownNames: () => [name, this.#infoOf(this.#replica.id)?.http ?? ''],
+        logger,
+      },
+    );
   }
 
   #makeEpochs({ store, votes }: OpenedStore): VoteEpochs {

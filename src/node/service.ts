@@ -147,8 +147,8 @@ export interface NodeService {
   readonly partition: {
     /** Who hears whom, as this node sees it. */
     status(): PartitionStatus;
-    /** Splits that this node has seen since its start, as JSON; the newest last. */
-    history(): readonly Record<string, unknown>[];
+    /** Splits that this node has seen since its start, as JSON; the newest last, and at most `limit` of them. */
+    history(limit?: number): readonly Record<string, unknown>[];
   };
   /** Prometheus text. */
   metrics(): Promise<string>;

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { ClusterState } from '../tasks/state.ts';
-import type { SnapshotRecord } from '../tasks/snapshot.ts';
+import { lineOf, type SnapshotRecord } from '../tasks/snapshot.ts';
 import type { SavedState } from './new-cluster.ts';
 import { readSnapshotFile, SnapshotFileError, type SnapshotHeader } from './snapshot-file.ts';
 import { decodeSnapshot } from '../wire/snapshot.ts';
@@ -8,6 +9,8 @@ export interface SnapshotContents {
   readonly header: SnapshotHeader;
   /** How many there are of each kind of record: keys, tasks, agents, … */
   readonly counts: Readonly<Record<string, number>>;
+  /** Of the state alone, as `ClusterState.hash` has it: equal for all nodes at one index. */
+  readonly stateHash: string;
 }
 
 /** Not things of the state: a snapshot's first and last record, and the continuation of a session. */
@@ -16,11 +19,13 @@ const framing: ReadonlySet<string> = new Set(['state', 'end', 'results']);
 /** Reads a snapshot file to its end, and says what is in it. @throws SnapshotFileError */
 export async function inspectSnapshot(source: AsyncIterable<Uint8Array>): Promise<SnapshotContents> {
   const counts: Record<string, number> = { key: 0, task: 0, agent: 0, session: 0 };
+  const hash = createHash('sha256');
   const header = await eachRecord(source, (record) => {
+    hash.update(lineOf(record));
     const kind = String(record[0]);
     if (!framing.has(kind)) counts[kind] = (counts[kind] ?? 0) + 1;
   });
-  return { header, counts };
+  return { header, counts, stateHash: hash.digest('hex') };
 }
 
 /** The state in a snapshot file, to found a new cluster with. @throws SnapshotFileError */

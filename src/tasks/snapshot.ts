@@ -55,6 +55,9 @@ interface Parts {
   readonly secrets: Secrets;
 }
 
+/** A record as it counts in the hash of a state. */
+export const lineOf = (record: SnapshotRecord): string => `${JSON.stringify(record)}\n`;
+
 /** What a snapshot is written from: the tables themselves, or views of them that no longer change. */
 interface View {
   readonly keys: Iterable<KeyEntry>;

@@ -17,7 +17,7 @@ import type { Machine, Outcome } from './machine.ts';
 import { Secrets } from './secrets.ts';
 import { Sessions } from './sessions.ts';
 import { MemberTable } from './members.ts';
-import { freezeRecords, type FrozenState, RecordReader, type SnapshotRecord, writeRecords } from './snapshot.ts';
+import { freezeRecords, type FrozenState, lineOf, RecordReader, type SnapshotRecord, writeRecords } from './snapshot.ts';
 import { TaskTable } from './task-table.ts';
 
 /** A state in the making, from the records of a snapshot. */
@@ -147,7 +147,7 @@ export class ClusterState {
   hash(): string {
     const hash = sha256.create();
     const encoder = new TextEncoder();
-    for (const record of this.snapshot()) hash.update(encoder.encode(`${JSON.stringify(record)}\n`));
+    for (const record of this.snapshot()) hash.update(encoder.encode(lineOf(record)));
     return bytesToHex(hash.digest());
   }
 

@@ -48,6 +48,8 @@ describe('api: HTTP, as the contract says', function () {
     expect(body).to.include({ name: 'node-1', role: 'leader', durability: 'sync' });
     expect(body['partition']).to.deep.equal({ state: 'healthy', reachable: ['node-1'] });
     expect((await call('GET', '/v1/members')).body['items']).to.have.length(1);
+    expect((await call('GET', '/v1/partition/history?limit=1')).body).to.deep.equal({ items: [] });
+    expect((await call('GET', '/v1/partition/history?limit=0')).status).to.equal(400);
     expect(String((await call('GET', '/metrics')).body['raw'])).to.include('quorate_raft_has_leader 1');
   });
 

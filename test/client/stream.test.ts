@@ -6,8 +6,8 @@ import { failure, type FailureCode } from '../../src/core/errors.ts';
 import { resultFields } from '../../src/wire/commands.ts';
 import { decodeRequests, encodeStreamMessage, failureReply, type StreamReply } from '../../src/wire/stream.ts';
 
-/** What a node does with every write: refuses it, takes it, or breaks off. */
-type Manner = FailureCode | 'ok' | 'break';
+/** What a node does with every write: refuses it, takes it, breaks off, or says nothing. */
+type Manner = FailureCode | 'ok' | 'break' | 'silent';
 
 describe('client: a write where a node cannot serve', () => {
   const servers: WebSocketServer[] = [];
@@ -21,10 +21,14 @@ describe('client: a write where a node cannot serve', () => {
     }
   });
 
-  async function node(manner: Manner): Promise<string> {
+  /** `leader`: who leads, as it says. */
+  async function node(manner: Manner, leader?: string): Promise<string> {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     servers.push(server);
-    server.on('connection', (socket) => socket.on('message', (data) => serve(socket, manner, data)));
+    server.on('connection', (socket) => {
+      if (leader !== undefined) socket.send(encodeStreamMessage([[0, 'hello', { leader }]]));
+      socket.on('message', (data) => serve(socket, manner, data));
+    });
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
     return `http://127.0.0.1:${port}`;
@@ -33,18 +37,21 @@ describe('client: a write where a node cannot serve', () => {
   function serve(socket: WebSocket, manner: Manner, data: unknown): void {
     const requests = data instanceof Buffer ? (decodeRequests(data) ?? []) : [];
     for (const [id, kind] of requests) {
+      if (kind === 'w' && manner === 'silent') continue;
       if (kind === 'w' && manner === 'break') socket.terminate();
       else socket.send(encodeStreamMessage([kind === 'open' ? [id, 0, 1] : answer(id, manner)]));
     }
   }
 
   const answer = (id: unknown, manner: Manner): StreamReply =>
-    manner === 'ok' || manner === 'break'
+    manner === 'ok' || manner === 'break' || manner === 'silent'
       ? [Number(id), 0, resultFields({ ok: true, index: 7, value: { kind: 'none' } })]
       : failureReply(Number(id), failure(manner, 'said so'));
 
-  async function write(...manners: Manner[]): Promise<string> {
-    stream = new Stream(await Promise.all(manners.map(node)), () => 'nonce');
+  const write = async (...manners: Manner[]): Promise<string> => writeTo(await Promise.all(manners.map((manner) => node(manner))));
+
+  function writeTo(endpoints: readonly string[]): Promise<string> {
+    stream = new Stream(endpoints, () => 'nonce');
     return new Promise((resolve) => {
       stream?.write({ op: 'PutKey', key: 'k', value: 'v', ifVersion: undefined }, undefined, (result) =>
         resolve(result.ok ? 'ok' : result.failure.code),
@@ -68,5 +75,18 @@ describe('client: a write where a node cannot serve', () => {
 
   it('does not go on where another node would say the same', async () => {
     expect(await write('invalid_argument', 'ok')).to.equal('invalid_argument');
+  });
+
+  it('goes on where a node takes it and says nothing: it stands still, or the others do not hear it', async function () {
+    this.timeout(20_000);
+
+    expect(await write('silent', 'ok')).to.equal('ok');
+  });
+
+  it('stays with a node that answers when the leader can not be reached from here', async () => {
+    const gone = await node('ok');
+    servers.pop()?.close();
+
+    expect(await writeTo([await node('ok', gone), gone])).to.equal('ok');
   });
 });

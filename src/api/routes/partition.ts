@@ -1,6 +1,6 @@
 import type { NodeService } from '../../node/service.ts';
 import { route, type Route } from '../route.ts';
-import { noQuery } from '../schemas.ts';
+import { historyQuery, noQuery } from '../schemas.ts';
 
 export const partitionRoutes = (node: NodeService): Route[] => [
   route({
@@ -13,8 +13,9 @@ export const partitionRoutes = (node: NodeService): Route[] => [
   route({
     method: 'GET',
     path: '/v1/partition/history',
-    summary: 'Splits that this node has seen since its start, with their heal reports; the newest last',
-    query: noQuery,
-    handle: () => ({ body: { items: node.partition.history() } }),
+    summary:
+      'Splits that this node has seen since its start, with their heal reports; the newest last, and only `limit` of them if so asked',
+    query: historyQuery,
+    handle: ({ query: { limit } }) => ({ body: { items: node.partition.history(limit) } }),
   }),
 ];

@@ -131,8 +131,8 @@ export class NodePartition {
     return partitionStatus(this.#partition, electorate, this.#ports.nameOf);
   }
 
-  /** Past splits, the newest last. */
-  history(): readonly Record<string, unknown>[] {
-    return this.#partition.history.splits.map((split) => splitView(split, this.#ports.nameOf));
+  /** Past splits, the newest last, and at most `limit` of them. */
+  history(limit = Infinity): readonly Record<string, unknown>[] {
+    return this.#partition.history.splits.slice(-limit).map((split) => splitView(split, this.#ports.nameOf));
   }
 }
