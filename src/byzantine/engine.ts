@@ -332,7 +332,9 @@ export class Engine {
   #isOwed(member: MemberIndex, peer: Peer): boolean {
     if (peer.mustAsk) return true;
     if (this.#agreement.statementOf(member)?.decided !== undefined) return false;
-    const { boot, revision } = this.statement;
+    const { boot, revision, view, viewChange, decided } = this.statement;
+    // No timer runs for who has given its view up, and who has ended the vote says nothing of it unasked.
+    if (viewChange > view && decided === undefined) return true;
     return (revision > 0 && isNewer({ boot, revision }, peer.seen)) || this.#lackedBy(member, peer).length > 0;
   }
 

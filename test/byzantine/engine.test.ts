@@ -319,6 +319,24 @@ describe('byzantine: the engine, time', () => {
     expect(drain(one, 140).messages).to.deep.equal([]);
   });
 
+  it('asks on when it has given up a view, also who has shown to have all: who has ended the vote says nothing unasked', () => {
+    const one = conclusive();
+    one.tick(150);
+    drain(one, 150);
+    const { boot, revision } = one.statement;
+    for (const peer of [1, 2]) one.step(peer, says({ revision: 1 }, { seen: { boot, revision }, ballots: Uint8Array.of(7) }), 150);
+    one.step(3, says({ decided: approved }), 150);
+    const asked = (nowMs: number): number[] => {
+      one.tick(nowMs);
+      return drain(one, nowMs).messages.flatMap(({ to, message }) => (message.type === 'statement' && message.asks ? [to] : []));
+    };
+
+    expect([asked(300), asked(100_000)]).to.deep.equal([
+      [1, 2],
+      [1, 2],
+    ]);
+  });
+
   it('sends a peer the ballots that it lacks', () => {
     const one = conclusive();
     drain(one);

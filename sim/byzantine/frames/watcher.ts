@@ -1,5 +1,6 @@
 import type { MemberIndex } from '../../../src/byzantine/epoch.ts';
 import { decodeFrame } from '../../../src/byzantine/frame.ts';
+import { decodeAnnouncement } from '../../../src/byzantine/key-announcement.ts';
 import type { ByzantineMessage } from '../../../src/byzantine/messages.ts';
 import type { ProposalId, SignedProposal } from '../../../src/byzantine/proposal.ts';
 import type { Memory } from '../../../src/byzantine/ready.ts';
@@ -11,6 +12,7 @@ import { nodeHashes } from '../../../src/crypto/node.ts';
 import type { VoteRecord } from '../../../src/storage/vote-store.ts';
 import { openVoteStore, type StoredVotes } from '../../../src/node/votes/vote-records.ts';
 import type { Motion } from '../../../src/byzantine/motion.ts';
+import { hold } from '../../violation.ts';
 import { FairEvidence } from '../invariants/fair-evidence.ts';
 import { OwnEpoch } from '../invariants/own-epoch.ts';
 import { VoteChecks } from '../vote-checks.ts';
@@ -67,10 +69,13 @@ export class Watcher {
     return noticed.length;
   }
 
-  /** The records of an honest member's frame. */
+  /** An honest member's frame: the key that it announces, or its records. */
   onSent(member: MemberIndex, frame: Uint8Array): void {
     const epoch = epochOf(frame, this.#electorate.trust.configuration.members.length);
     if (epoch !== undefined) this.#ownEpoch.onSent(member, epoch);
+    const generation = decodeAnnouncement(frame)?.announcement.generation ?? 0;
+    const isSaved = generation <= (this.#stored.get(member)?.boot?.generation ?? 0);
+    hold(isSaved, 'durable-before-sent', () => `member ${member} announced key ${generation} that it has not saved`);
     for (const record of recordsIn(frame, this.#electorate.trust.configuration.members.length)) {
       const word = wordOf(record);
       const vote = word && this.votes.get(word.id);

@@ -422,6 +422,23 @@ describe('node: votes and the disk', () => {
     expect(network.votes(0).evidence()).to.deep.equal([]);
   });
 
+  it('tells nobody its key before its start is counted: killed before that it has another key of the same number', () => {
+    const network = new VoteNetwork(4);
+    network.kill(2);
+    network.kill(3);
+    network.node(3).disk.isSlow = true;
+    network.start(3);
+    network.pass(100);
+    network.kill(3);
+
+    network.start(3);
+    network.pass(1000);
+    const id = network.begin(0);
+    network.castAll([0, 1, 3], id, 'approve');
+
+    expect(network.outcomes(id)).to.deep.equal(['approve', 'approve', 'approve']);
+  });
+
   it('stops the node when a write fails', () => {
     const network = new VoteNetwork(4);
     network.node(0).disk.fails = new Error('the disk is gone');
@@ -447,21 +464,39 @@ describe('node: members that were away', () => {
     expect(network.view(3, id)?.outcome).to.equal('approve');
   });
 
-  it('get it too when they know the decision and lack only what shows it (seed 24 of 4 members, in frames)', () => {
+  it('get the certificate of a vote that they know to be decided when they want what shows it', () => {
     const network = new VoteNetwork(4);
     const id = network.begin(0);
-    network.castAll([0, 1, 2], id, 'approve');
     const late = network.corrupt(3);
-    const answers: number[] = [];
-    network.onWay = (frame, from, to) => {
-      if (from === 0 && to === 3) answers.push(frame.length);
+    network.castAll([0, 1, 2], id, 'approve');
+    const answers: string[] = [];
+    network.onWay = (frame, from) => {
+      if (from === 0) answers.push(...(unpackRecords(decodeFrame(frame, 4)?.payload ?? frame) ?? []).map(({ type }) => type));
       return frame;
     };
 
-    late.say(0, { type: 'want', proposal: digest(id), value: digest('0'.repeat(64)) });
+    late.say(0, { type: 'want', proposal: digest(id), value: someDigest(1) });
     network.settle();
 
-    expect(answers).to.have.length(1);
+    expect(answers).to.deep.equal(['certificate']);
+  });
+
+  it('get the certificate of a vote in which all the rest was lost once they had given up a view', () => {
+    const network = new VoteNetwork(4);
+    const id = network.begin(0, { timeoutMs: 60_000 });
+    // Member 3 hears all the others, who hear only it.
+    network.onWay = (frame, from, to) => (from === 3 || to === 3 ? frame : undefined);
+    network.castAll(everyone, id, 'approve');
+    network.pass(5000);
+    network.onWay = (frame, _from, to) => (to === 3 ? undefined : frame);
+    network.pass(3000);
+    const before = network.outcomes(id);
+
+    network.onWay = (frame) => frame;
+    network.pass(3000);
+
+    expect(before).to.deep.equal(['approve', 'approve', 'approve', undefined]);
+    expect(network.view(3, id)?.outcome).to.equal('approve');
   });
 
   it('find a vote that began and ended without them when somebody asks for it', () => {
