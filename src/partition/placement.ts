@@ -15,15 +15,15 @@ export function mayLead(candidate: NodeId, voters: readonly NodeId[], matrix: Ma
   return voters.filter((voter) => voter === candidate || row.heard.includes(voter)).length >= majority(voters.length);
 }
 
-/** A leader that is not connected both ways with a majority steps down at once, rather than after an election timeout of CheckQuorum. */
-export const mustStepDown = (leader: NodeId, voters: readonly NodeId[], graph: ReachGraph): boolean =>
+/** Who is not known to be connected both ways with a majority is no place for a leader. */
+export const isMisplaced = (leader: NodeId, voters: readonly NodeId[], graph: ReachGraph): boolean =>
   graph.star(leader, voters) < majority(voters.length);
 
 /** Voters in this component that could lead, the best connected first; among equals the incumbent, then by id. */
 export function preferredLeaders(self: NodeId, voters: readonly NodeId[], graph: ReachGraph, incumbent: NodeId | undefined): NodeId[] {
   const component = graph.componentOf(self);
   return voters
-    .filter((voter) => component.includes(voter) && !mustStepDown(voter, voters, graph))
+    .filter((voter) => component.includes(voter) && !isMisplaced(voter, voters, graph))
     .toSorted(
       (a, b) =>
         graph.star(b, voters) - graph.star(a, voters) ||

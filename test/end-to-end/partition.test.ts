@@ -37,7 +37,15 @@ describe('end to end: partitions of real processes', function () {
     await partition('partition', `${leader},${other}`);
     for (const endpoint of far)
       await until('the minority to know', async () => ((await stateOf(endpoint)) === 'minority' ? true : undefined));
-    const refused = await Promise.all(far.map((endpoint) => put(endpoint, 'far', 'no')));
+    // Who has just lost its leader may first say that there is none.
+    const refused = await Promise.all(
+      far.map((endpoint) =>
+        until('a refusal for good', async () => {
+          const answer = await put(endpoint, 'far', 'no');
+          return answer?.['code'] === 'no_leader' ? undefined : answer;
+        }),
+      ),
+    );
     const written = await until('the majority to write', async () => {
       const answer = await put(first, 'near', 'yes');
       return answer?.['version'] === undefined ? undefined : answer;

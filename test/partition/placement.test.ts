@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { NodeId } from '../../src/core/ids.ts';
-import { mayLead, mustStepDown, preferredLeaders } from '../../src/partition/placement.ts';
+import { mayLead, isMisplaced, preferredLeaders } from '../../src/partition/placement.ts';
 import { RelayBudget, relayFor } from '../../src/partition/relay.ts';
 import { Matrix } from '../../src/partition/matrix.ts';
 import { ReachGraph } from '../../src/partition/reach-graph.ts';
@@ -23,7 +23,7 @@ describe('partition: where a leader belongs (4.5)', () => {
   it('moves the leader of a quorum-loss split to the only node that hears a majority (OmniPaxos, figure 1a)', () => {
     // Everyone hears 3 alone, and the leader was 1.
     const graph = new ReachGraph(all, groups('1,3/2,3/3,4/3,5'));
-    expect(mustStepDown(n1, all, graph)).to.equal(true);
+    expect(isMisplaced(n1, all, graph)).to.equal(true);
     expect(preferredLeaders(n2, all, graph, n1)).to.deep.equal([n3]);
   });
 

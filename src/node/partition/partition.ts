@@ -322,7 +322,10 @@ export class Partition {
   }
 
   #keepPlace(view: View, voters: readonly NodeId[], nowMs: number): void {
-    const advice = this.#place.advise(view, voters, nowMs);
+    const isCut = (voter: NodeId): boolean =>
+      !this.#detector.isAudible(voter, nowMs) ||
+      (this.#matrix.isFresh(voter, nowMs) && this.#matrix.row(voter)?.heard.includes(this.#options.self) === false);
+    const advice = this.#place.advise(view, voters, isCut, nowMs);
     if (advice === undefined) return;
     this.#ports.logger.info({ advice }, 'leadership belongs elsewhere');
     if (advice === 'resign') this.#ports.resign();
