@@ -309,7 +309,12 @@ export class Partition {
     const electorate = { members, voters: facts.voters, byzantineQuorum: byzantineQuorum(members.length) };
     const view = classify(self, electorate, this.#matrix, nowMs, this.#detector.health.patience);
     this.#view = view;
-    for (const peer of members) if (peer !== self) this.#send(peer, { kind: 'rows', rows: [row, ...this.#hearsay(peer, view, nowMs)] });
+    const told = this.#encode({ kind: 'rows', rows: [row] });
+    for (const peer of members) {
+      if (peer === self) continue;
+      const hearsay = this.#hearsay(peer, view, nowMs);
+      this.#ports.send(peer, hearsay.length === 0 ? told : this.#encode({ kind: 'rows', rows: [row, ...hearsay] }));
+    }
     const isHasty =
       view.class !== 'none' ||
       this.#watch.standing.state !== 'healthy' ||
@@ -488,7 +493,11 @@ export class Partition {
   }
 
   #send(to: NodeId, frame: PartitionFrame): void {
-    this.#ports.send(to, encodePartitionFrame(this.#options.clusterTag, this.#places, frame));
+    this.#ports.send(to, this.#encode(frame));
+  }
+
+  #encode(frame: PartitionFrame): Uint8Array {
+    return encodePartitionFrame(this.#options.clusterTag, this.#places, frame);
   }
 }
 
