@@ -18,7 +18,8 @@ export function explainAgent(agent: AgentAnswer, held: readonly TaskAnswer[]): E
 }
 
 function accusation({ status, evidence }: AgentAnswer): string {
-  if (evidence === undefined) return 'the log says that it was given up; this node has not seen why: it started later, or took over a snapshot';
+  if (evidence === undefined)
+    return 'the log says that it was given up; this node has not seen why: it started later, or took over a snapshot';
   const { noticedBy, measure, silenceMs, boundMs, patience, ageMs } = evidence;
   const who = noticedBy ?? 'a leader';
   if (measure === 'log') {

@@ -9,13 +9,15 @@ export function explainPartition(seen: PartitionAnswer, past: readonly SplitAnsw
   const what = kind === 'none' ? 'sees no split' : `sees a split, ${kind}: ${sides.map((side) => side.join(' ')).join(' | ')}`;
   const own = rows.find((row) => row.node === node);
   return {
-    verdict: `${node} is ${state}${degraded ? ', degraded' : ''}, and ${what}`,
+    verdict: `${node}: ${state}${degraded ? ', degraded' : ''}; it ${what}`,
     reasons: [
       mayDo(seen),
       ...rows.filter((row) => row.node !== node && row.link !== 'up').map((row) => ownLoss(node, row)),
       ...rows.filter((row) => row.node !== node).flatMap((row) => othersLoss(row, rows)),
       ...oneWay.map(({ from, to }) => `${from} → ${to} works, ${to} → ${from} does not`),
-      ...(own !== undefined && own.score > 0 ? [`${node} is slow itself: it waits up to ${own.score + 1} times as long before it accuses`] : []),
+      ...(own !== undefined && own.score > 0
+        ? [`${node} is slow itself: it waits up to ${own.score + 1} times as long before it accuses`]
+        : []),
       ...lastSplit(past),
     ],
   };

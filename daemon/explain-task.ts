@@ -10,7 +10,11 @@ export function explainTask(task: TaskAnswer, able: readonly AgentAnswer[]): Exp
       ...because(task, able),
       `attempt ${attempt}${maxAttempts === undefined ? '' : ` of ${maxAttempts}`}, priority ${task.priority}`,
       ...history.map(({ index, state: was, agent, reason }) =>
-        [`  at index ${index} ${was}`, typeof agent === 'string' ? ` (${agent})` : '', typeof reason === 'string' ? `: ${reason}` : ''].join(''),
+        [
+          `  at index ${index} ${was}`,
+          typeof agent === 'string' ? ` (${agent})` : '',
+          typeof reason === 'string' ? `: ${reason}` : '',
+        ].join(''),
       ),
     ],
   };

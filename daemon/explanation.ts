@@ -4,7 +4,8 @@ export interface Explanation {
   readonly reasons: readonly string[];
 }
 
-export const explanationText = ({ verdict, reasons }: Explanation): string => [verdict, ...reasons.map((reason) => `  ${reason}`)].join('\n');
+export const explanationText = ({ verdict, reasons }: Explanation): string =>
+  [verdict, ...reasons.map((reason) => `  ${reason}`)].join('\n');
 
 export const ms = (time: number): string => (time < 10_000 ? `${Math.round(time)} ms` : `${(time / 1000).toFixed(1)} s`);
 

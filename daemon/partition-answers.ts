@@ -19,7 +19,9 @@ export const partitionSchema = z.object({
       commitIndex: z.number(),
       score: z.number(),
       link: z.string(),
-      evidence: z.object({ measure: z.string(), value: z.number(), bound: z.number(), silenceMs: z.number(), score: z.number() }).optional(),
+      evidence: z
+        .object({ measure: z.string(), value: z.number(), bound: z.number(), silenceMs: z.number(), score: z.number() })
+        .optional(),
       reachedByOthers: z.boolean(),
     }),
   ),

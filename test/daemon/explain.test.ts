@@ -136,7 +136,7 @@ describe('daemon: explain agent', () => {
 describe('daemon: explain partition', () => {
   it('says who does not hear whom, by which measure, and what the node may do', () => {
     expect(explanationText(explainPartition(cut, [split])).split('\n')).to.deep.equal([
-      'node-1 is minority, and sees a split, complete: node-1 | node-2 node-3',
+      'node-1: minority; it sees a split, complete: node-1 | node-2 node-3',
       '  node-1 may decide nothing: writes and linearizable reads are refused (no_quorum), reads with --consistency local are answered; another side may decide',
       '  node-1 does not hear node-2: silent for 320 ms, the bound is 300 ms',
       '  node-1 may not hear node-3: phi 6.2 after 210 ms of silence, the bound is 5, stretched since the judge was slow itself (health 1 of 8)',
@@ -147,7 +147,10 @@ describe('daemon: explain partition', () => {
   });
 
   it('is short when all is well', () => {
-    expect(explainPartition(whole, [])).to.deep.equal({ verdict: 'node-1 is healthy, and sees no split', reasons: ['node-1 decides as ever'] });
+    expect(explainPartition(whole, [])).to.deep.equal({
+      verdict: 'node-1: healthy; it sees no split',
+      reasons: ['node-1 decides as ever'],
+    });
   });
 
   it('tells of a past split who lost whom, and when', () => {
@@ -163,10 +166,7 @@ describe('daemon: explain leader', () => {
   it('says who leads, whom it hears and who follows', () => {
     expect(explainLeader(status, whole)).to.deep.equal({
       verdict: 'node-2 leads in term 3: a majority elected it, and it leads until it hears none or another is elected',
-      reasons: [
-        'node-2 hears 3 of 3 voters (node-1, node-2, node-3); a majority is 2',
-        'node-1, node-2, node-3 say that it leads',
-      ],
+      reasons: ['node-2 hears 3 of 3 voters (node-1, node-2, node-3); a majority is 2', 'node-1, node-2, node-3 say that it leads'],
     });
   });
 

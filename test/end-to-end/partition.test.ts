@@ -51,7 +51,7 @@ describe('end to end: partitions of real processes', function () {
     expect(refused.map((answer) => answer?.['code'])).to.deep.equal(['no_quorum', 'no_quorum']);
     expect(stale?.['code'], 'it was not there before the split').to.equal('not_found');
     expect(why.stdout, why.stderr)
-      .to.match(new RegExp(`^node-${leader} is minority, and sees a split, complete`))
+      .to.match(new RegExp(`^node-${leader}: minority; it sees a split, complete`))
       .and.to.match(new RegExp(`node-${leader} does not hear node-\\d: silent for \\d+ ms`));
     const asked = ['--endpoints', first];
     const picture = join(cluster.directory, 'split.svg');
