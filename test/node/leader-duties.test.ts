@@ -19,10 +19,10 @@ function leader() {
   return {
     generation,
     liveness,
-    listen(fromMs: number, untilMs: number): void {
+    listen: (fromMs: number, untilMs: number): void => {
       for (let nowMs = fromMs + tickMs; nowMs <= untilMs; nowMs += tickMs) liveness.listen(nowMs);
     },
-    patrol(nowMs: number): readonly Command[] {
+    patrol: (nowMs: number): readonly Command[] => {
       const proposed: Command[] = [];
       duties.patrol(log.state, log.ts, nowMs, (command) => proposed.push(command));
       return proposed;
