@@ -25,7 +25,7 @@ export type Status = z.infer<typeof statusSchema>;
 export const keySchema = z.object({ key: z.string(), value: z.string(), version: z.number() });
 export const writtenSchema = z.object({ version: z.number().optional(), index: z.number() });
 
-export const agentSchema = z.object({
+export const agentSchema = z.looseObject({
   id: z.string(),
   generation: z.number(),
   capabilities: z.array(z.string()),
@@ -35,7 +35,19 @@ export const agentSchema = z.object({
   load: z.number().nullish(),
   lastSeenMs: z.number().nullish(),
   heardBy: z.string().nullish(),
+  ttlMs: z.number().optional(),
+  evidence: z
+    .object({
+      noticedBy: z.string().nullable(),
+      measure: z.string(),
+      silenceMs: z.number().nullable(),
+      boundMs: z.number(),
+      patience: z.number().nullable(),
+      ageMs: z.number(),
+    })
+    .optional(),
 });
+export type AgentAnswer = z.infer<typeof agentSchema>;
 
 export const registeredSchema = z.object({ id: z.string(), generation: z.number(), heartbeatMs: z.number() });
 
@@ -49,7 +61,9 @@ export const taskSchema = z.object({
   result: z.unknown().optional().optional(),
   error: z.unknown().optional().optional(),
   requires: z.array(z.string()),
+  swarm: z.string().nullish(),
   priority: z.number(),
+  maxAttempts: z.number().optional(),
   history: z
     .array(z.object({ index: z.number(), state: z.string(), agent: z.string().nullish(), reason: z.string().nullish() }))
     .optional(),

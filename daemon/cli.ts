@@ -4,6 +4,7 @@ import { addBenchCommands } from './commands/bench.ts';
 import { addClusterCommands } from './commands/cluster.ts';
 import { addSecretCommands } from './commands/decision.ts';
 import { addDevCommands } from './commands/dev.ts';
+import { addExplainCommands } from './commands/explain.ts';
 import { addKvCommands } from './commands/kv.ts';
 import { addMemberCommands } from './commands/member.ts';
 import { addPartitionCommands } from './commands/partition.ts';
@@ -38,6 +39,7 @@ export function createProgram(context: Context): Command {
   addStatusCommands(program, context);
   addMemberCommands(program, context);
   addPartitionCommands(program, context);
+  addExplainCommands(program, context);
   addSnapshotCommands(program, context);
   addKvCommands(program, context);
   addAgentCommands(program, context);

@@ -19,13 +19,16 @@ export const partitionSchema = z.object({
       commitIndex: z.number(),
       score: z.number(),
       link: z.string(),
-      evidence: z.object({ measure: z.string(), value: z.number(), bound: z.number(), silenceMs: z.number() }).optional(),
+      evidence: z
+        .object({ measure: z.string(), value: z.number(), bound: z.number(), silenceMs: z.number(), score: z.number() })
+        .optional(),
       reachedByOthers: z.boolean(),
     }),
   ),
   sides,
   oneWay: z.array(z.object({ from: z.string(), to: z.string() })),
   raftOk: z.boolean(),
+  preferredLeaders: z.array(z.string()),
 });
 export type PartitionAnswer = z.infer<typeof partitionSchema>;
 

@@ -85,7 +85,7 @@ async function showHistory({ http, printer }: Session): Promise<void> {
   ]);
 }
 
-function mendedText({ raft, tasks, notes }: NonNullable<SplitAnswer['report']>): string {
+export function mendedText({ raft, tasks, notes }: NonNullable<SplitAnswer['report']>): string {
   const parts = [
     `${raft.caughtUpEntries} entries caught up`,
     raft.truncated.length > 0 ? `${raft.truncated.length} truncated` : '',

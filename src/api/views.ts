@@ -1,4 +1,4 @@
-import type { AgentView } from '../node/service.ts';
+import type { AgentView, EvidenceView } from '../node/service.ts';
 import type { Task } from '../tasks/task.ts';
 
 /** A task as the contract shows it; absent fields are left out. */
@@ -45,7 +45,7 @@ export function taskView(task: Task): Record<string, unknown> {
   };
 }
 
-export function agentView({ agent, status, lastSeenMs, heardBy, report, reportedMs }: AgentView): Record<string, unknown> {
+export function agentView({ agent, status, lastSeenMs, heardBy, report, reportedMs, evidence }: AgentView): Record<string, unknown> {
   const { id, generation, capabilities, swarms, node, load, role, group, concurrency, weight, labels, ttlMs } = agent;
   return {
     id,
@@ -65,5 +65,17 @@ export function agentView({ agent, status, lastSeenMs, heardBy, report, reported
     ttlMs,
     reported: report,
     reportedMs: reportedMs ?? null,
+    evidence: evidence && evidenceView(evidence),
+  };
+}
+
+function evidenceView({ noticedBy, measure, silenceMs, boundMs, patience, ageMs }: EvidenceView): Record<string, unknown> {
+  return {
+    noticedBy: noticedBy ?? null,
+    measure,
+    silenceMs: silenceMs === undefined ? null : Math.round(silenceMs),
+    boundMs,
+    patience: patience ?? null,
+    ageMs,
   };
 }

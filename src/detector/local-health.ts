@@ -19,12 +19,17 @@ export class LocalHealth {
   #calmMs = 0;
   #tickedMs: number;
   #listenedMs = 0;
+  /** The last time in which it stood still began and ended here. */
+  #stoppedMs: number;
+  #resumedMs: number;
 
   /** `tickMs`: how often `tick` is to be called, less than the heartbeat. */
   constructor(tickMs: number, heartbeatMs: number, nowMs: number) {
     this.#tickMs = tickMs;
     this.#heartbeatMs = heartbeatMs;
     this.#tickedMs = nowMs;
+    this.#stoppedMs = nowMs;
+    this.#resumedMs = nowMs;
   }
 
   /** 0 (well) to 8. */
@@ -42,15 +47,24 @@ export class LocalHealth {
     return 1 + this.#score * Math.max(0, 1 - Math.log(confirmations + 1) / Math.log(wanted + 1));
   }
 
-  /** Milliseconds in which this node listened, since it began. */
-  listenedMs(nowMs: number): number {
-    return this.#listenedMs + Math.min(Math.max(0, nowMs - this.#tickedMs), this.#tickMs);
+  /**
+   * Milliseconds in which this node listened, from its beginning until `atMs`. Of times past it remembers one standstill, the last: before that, every moment
+   * counts as listened.
+   */
+  listenedMs(atMs: number): number {
+    if (atMs >= this.#tickedMs) return this.#listenedMs + Math.min(atMs - this.#tickedMs, this.#tickMs);
+    const sinceMs = this.#tickedMs - Math.max(atMs, this.#resumedMs);
+    return this.#listenedMs - sinceMs - Math.max(0, this.#stoppedMs - atMs);
   }
 
   /** False when the timer was late by more than half a heartbeat: this round judges nobody. */
   tick(nowMs: number): boolean {
     const passedMs = Math.max(0, nowMs - this.#tickedMs);
     const onTime = passedMs - this.#tickMs <= this.#heartbeatMs / 2;
+    if (!onTime) {
+      this.#stoppedMs = this.#tickedMs + this.#tickMs;
+      this.#resumedMs = nowMs;
+    }
     this.#tickedMs = nowMs;
     this.#listenedMs += onTime ? passedMs : this.#tickMs;
     if (!onTime) this.#worse();

@@ -147,10 +147,7 @@ export class LeaderDuties {
   /** Once a heartbeat interval: gives up silent agents and leases, and lets time pass in the log when something is due. */
   patrol(state: ClusterState, ts: number, nowMs: number, propose: (command: Command) => LogIndex | undefined): void {
     const agents = [...state.registry.all()].filter(
-      (agent) =>
-        agent.state !== 'down' &&
-        !this.#givenUp.has(agent.generation) &&
-        (this.#liveness.silenceMs(agent, nowMs) ?? Number.POSITIVE_INFINITY) >= agent.ttlMs,
+      (agent) => agent.state !== 'down' && !this.#givenUp.has(agent.generation) && this.#liveness.accuse(agent, nowMs),
     );
     for (let at = 0; at < agents.length; at += maxPerCommand) {
       const some = agents.slice(at, at + maxPerCommand).map((agent) => ({ agent: agent.id, generation: agent.generation }));

@@ -502,14 +502,17 @@ export class Node implements NodeService {
   #view(agent: Agent, nowMs: number): AgentView {
     const { liveness, state } = this.#replica;
     const sign = liveness.sign(agent);
-    const age = (atMs: number | undefined): number | undefined => (atMs === undefined ? undefined : Math.max(0, Math.round(nowMs - atMs)));
+    const age = (atMs: number): number => Math.max(0, Math.round(nowMs - atMs));
+    const nameOf = (node: NodeId | undefined): string | undefined => node && this.#addresses.all(state.members).get(node)?.name;
+    const evidence = liveness.evidence(agent, nowMs);
     return {
       agent,
       status: liveness.status(agent, nowMs),
-      lastSeenMs: age(sign?.atMs),
-      heardBy: sign?.by === undefined ? undefined : this.#addresses.all(state.members).get(sign.by)?.name,
+      lastSeenMs: sign && age(sign.atMs),
+      heardBy: nameOf(sign?.by),
       report: sign?.said?.report ?? {},
-      reportedMs: age(sign?.said?.atMs),
+      reportedMs: sign?.said && age(sign.said.atMs),
+      evidence: evidence && { ...evidence, noticedBy: nameOf(evidence.noticedBy), ageMs: age(evidence.atMs) },
     };
   }
 

@@ -56,7 +56,7 @@ export class Replica {
     lateResults: 0,
     badGuards: 0,
   };
-  readonly liveness = new Liveness();
+  readonly liveness: Liveness;
   readonly events: EventLog;
   readonly divergence: Divergence;
   readonly requests: LeaderRequests;
@@ -65,7 +65,7 @@ export class Replica {
   readonly #options: ReplicaOptions;
   readonly #ports: ReplicaPorts;
   readonly #raft: Raft;
-  readonly #duties = new LeaderDuties(this.liveness);
+  readonly #duties: LeaderDuties;
   readonly #membership: Membership;
   readonly #guarded: GuardedLog;
   readonly #door: Door;
@@ -103,6 +103,8 @@ export class Replica {
     this.#replies = new Replies(this.#outbox);
     this.#links = new Links(options.id, options.electionTimeoutMs, ports.clock.monotonicMs());
     this.#leaderHeardMs = ports.clock.monotonicMs();
+    this.liveness = new Liveness(options.id, options.heartbeatMs / ticksPerHeartbeat, ports.clock.monotonicMs());
+    this.#duties = new LeaderDuties(this.liveness);
     this.requests = new LeaderRequests({ ask: (...question) => this.ask(...question), leader: () => this.#leader });
     this.#session = new NodeSession(this.#proposals, ports.random);
     this.#claims = new Claims({
@@ -410,6 +412,7 @@ export class Replica {
     assert(!this.#saving, 'turns do not overlap');
     this.counters.turns++;
     const nowMs = this.#ports.clock.monotonicMs();
+    this.liveness.listen(nowMs);
     for (const { from, frame } of this.#inbox.takeSome()) this.#take(from, frame, nowMs);
     for (const peer of this.#lostLinks.splice(0)) this.#raft.reportUnreachable(peer);
     if (this.#tickPending) {
@@ -614,6 +617,7 @@ export class Replica {
     if (heard === undefined) return;
     const { agent, report } = heard;
     const atMs = this.#ports.clock.monotonicMs();
+    this.liveness.listen(atMs);
     this.liveness.beat(agent.id, agent.generation, { atMs, by: this.id, said: report && { report, atMs } });
     this.#ports.onHeard?.(agent);
   }
@@ -641,7 +645,7 @@ export class Replica {
   #onApplied(events: readonly StateEvent[], membersChanged: boolean): void {
     const nowMs = this.#ports.clock.monotonicMs();
     if (membersChanged) this.#ports.onMembers?.();
-    this.liveness.onEvents(events, nowMs);
+    this.liveness.onEvents(events, this.#leader, nowMs);
     if (this.#serving) this.#duties.onApplied(events, this.state, nowMs);
     this.#claims.onEvents(events, this.state, this.appliedIndex, nowMs);
     if (events.length > 0) this.events.append(events);

@@ -8,6 +8,7 @@ import type { NodeEvent } from './event-log.ts';
 import type { BadGuard } from './guarding/door.ts';
 import type { Guard } from './guarding/guard.ts';
 import type { Genesis, MemberStatus } from './genesis.ts';
+import type { AgentEvidence } from './liveness.ts';
 import type { PartitionStatus } from './partition/partition-views.ts';
 import type { PartitionState } from '../partition/partition-state.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
@@ -67,6 +68,14 @@ export interface AgentView {
   readonly report: AgentReport;
   /** Age of the report; undefined when there is none. */
   readonly reportedMs: number | undefined;
+  /** Why it is suspect or down, with nodes by name; undefined when it is neither, or this node can't know. */
+  readonly evidence: EvidenceView | undefined;
+}
+
+export interface EvidenceView extends Omit<AgentEvidence, 'noticedBy' | 'atMs'> {
+  readonly noticedBy: string | undefined;
+  /** How long ago it was noticed. */
+  readonly ageMs: number;
 }
 
 export interface AgentQuery {

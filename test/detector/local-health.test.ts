@@ -29,6 +29,22 @@ describe('local health (Lifeguard, section 4.A)', () => {
     expect(node.listenedMs(9999), 'what comes before the next tick is no more than one').to.equal(80);
   });
 
+  it('knows how much it had listened at a time before, after or within its last standstill', () => {
+    const node = health();
+    node.tick(20);
+    node.tick(5020);
+    node.tick(5040);
+
+    const table = [
+      [5030, 50],
+      [5020, 40],
+      [3000, 40],
+      [40, 40],
+      [30, 30],
+    ] as const;
+    for (const [atMs, expected] of table) expect(node.listenedMs(atMs), `${atMs} ms`).to.equal(expected);
+  });
+
   it('gets worse by late timers, a slow event loop and missed answers, up to eight, and well again by answers and calm', () => {
     const node = health();
     node.onLoopDelay(25);

@@ -51,12 +51,16 @@ describe('end to end: partitions of real processes', function () {
       return answer?.['version'] === undefined ? undefined : answer;
     });
     const stale = await json(`${far[0] ?? ''}/v1/kv/near?consistency=local`);
+    const why = await quorate('explain', 'partition', '--endpoints', far[0] ?? '');
     await partition('heal');
     for (const endpoint of cluster.endpoints)
       await until('all to be healthy', async () => ((await stateOf(endpoint)) === 'healthy' ? true : undefined));
 
     expect(refused.map((answer) => answer?.['code'])).to.deep.equal(['no_quorum', 'no_quorum']);
     expect(stale?.['code'], 'it was not there before the split').to.equal('not_found');
+    expect(why.stdout, why.stderr)
+      .to.match(new RegExp(`^node-${leader}: minority; it sees a split, complete`))
+      .and.to.match(new RegExp(`node-${leader} does not hear node-\\d: silent for \\d+ ms`));
     const asked = ['--endpoints', first];
     const picture = join(cluster.directory, 'split.svg');
     const status = await quorate('partition', 'status', ...asked);

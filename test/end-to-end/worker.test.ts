@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { DevCluster, json, until } from './dev-cluster.ts';
+import { DevCluster, json, quorate, until } from './dev-cluster.ts';
 
 const executable = fileURLToPath(new URL('../../../bin/quorate.js', import.meta.url));
 
@@ -76,6 +76,18 @@ describe('end to end: agent run', function () {
     process.kill(cluster.pid(leader), 'SIGCONT');
 
     expect(ended).to.include({ attempt: 1, result: 1 });
+  });
+
+  it('says of an agent that fell silent who noticed it, and by which measure', async () => {
+    const [endpoint = ''] = cluster.endpoints;
+    const headers = { 'content-type': 'application/json' };
+    await json(`${endpoint}/v1/agents/mute`, { method: 'PUT', headers, body: JSON.stringify({ capabilities: ['none'], ttlMs: 1000 }) });
+    await until('it to be given up', async () => ((await json(`${endpoint}/v1/agents/mute`))?.['status'] === 'down' ? true : undefined));
+    const leader = await cluster.leader();
+
+    const { stdout, stderr } = await quorate('explain', 'agent', 'mute', '--endpoints', cluster.endpoints[leader % 3] ?? '');
+
+    expect(stdout, stderr).to.match(new RegExp(`^agent mute is down\\n  node-${leader} had not heard it for \\d+ ms`));
   });
 
   it('lets what runs finish and deregisters when it is told to stop', async () => {

@@ -21,10 +21,42 @@ const agent: Agent = {
   group: undefined,
 };
 
+const tickMs = 20;
+
+/** A node that listens without a break until `untilMs`. */
+class Listener {
+  readonly liveness = new Liveness(n1, tickMs, 0);
+  #nowMs = 0;
+
+  listen(untilMs: number): this {
+    while (this.#nowMs < untilMs) {
+      this.#nowMs = Math.min(this.#nowMs + tickMs, untilMs);
+      this.liveness.listen(this.#nowMs);
+    }
+    return this;
+  }
+
+  /** Nothing of it runs. */
+  stop(untilMs: number): this {
+    this.#nowMs = untilMs;
+    this.liveness.listen(untilMs);
+    return this;
+  }
+
+  silenceMs(): number | undefined {
+    return this.liveness.accuse({ ...agent, ttlMs: 0 }, this.#nowMs)
+      ? this.liveness.evidence({ ...agent, state: 'down' }, this.#nowMs)?.silenceMs
+      : undefined;
+  }
+}
+
+const downEvent = { kind: 'agent', index: 9, ts: 0, agent: agent.id, generation: 2, state: 'down', reason: 'lost' } as const;
+const down: Agent = { ...agent, state: 'down' };
+
 describe('node: when agents were last heard', () => {
-  it('keeps the newest sign and the newest report, in whatever order they come', () => {
-    const liveness = new Liveness();
-    const said = { report: { status: 'busy' as const }, atMs: 100 };
+  it('goes by the latest sign, however late it comes, and by the latest word', () => {
+    const { liveness } = new Listener();
+    const said = { report: { status: 'busy', load: 3 }, atMs: 100 } as const;
 
     liveness.beat(agent.id, 2, { atMs: 300, by: n2 });
     liveness.beat(agent.id, 2, { atMs: 100, by: n1, said });
@@ -32,26 +64,110 @@ describe('node: when agents were last heard', () => {
 
     expect(liveness.sign(agent)).to.include({ atMs: 300, by: n2 });
     expect(liveness.sign(agent)?.said).to.deep.equal(said);
-    expect(liveness.silenceMs(agent, 1000)).to.equal(700);
   });
 
-  it('forgets what was said under an earlier registration, and hears no more of it', () => {
-    const liveness = new Liveness();
+  it('knows nothing of an earlier registration, and forgets what is said of it', () => {
+    const { liveness } = new Listener().listen(520);
     liveness.beat(agent.id, 1, { atMs: 10, by: n1, said: { report: { status: 'draining' }, atMs: 10 } });
 
     liveness.beat(agent.id, 2, { atMs: 20 });
     liveness.beat(agent.id, 1, { atMs: 500, by: n1 });
 
+    expect(liveness.sign(agent)?.atMs).to.equal(20);
     expect(liveness.sign(agent)?.said).to.equal(undefined);
-    expect(liveness.silenceMs(agent, 520)).to.equal(500);
   });
 
-  it('suspects an agent after 1.25 heartbeat intervals, and says what the log says first', () => {
-    const liveness = new Liveness();
-    liveness.beat(agent.id, 2, { atMs: 0, by: n1, said: { report: { status: 'busy' }, atMs: 0 } });
+  it('suspects after 1.25 intervals of silence, says by which measure, and the log has the last word', () => {
+    const node = new Listener();
+    node.liveness.beat(agent.id, 2, { atMs: 0, by: n1, said: { report: { status: 'busy' }, atMs: 0 } });
 
-    expect(liveness.status(agent, 1250)).to.equal('busy');
-    expect(liveness.status(agent, 1251)).to.equal('suspect');
-    expect(liveness.status({ ...agent, state: 'down' }, 0)).to.equal('down');
+    const before = node.listen(1250).liveness.status(agent, 1250);
+    const after = node.listen(1251).liveness.status(agent, 1251);
+
+    expect([before, after]).to.deep.equal(['busy', 'suspect']);
+    expect(node.liveness.evidence(agent, 1251)).to.deep.equal({
+      noticedBy: n1,
+      measure: 'silence',
+      silenceMs: 1251,
+      boundMs: 1250,
+      patience: 1,
+      atMs: 1251,
+    });
+    expect(node.liveness.status(down, 0)).to.equal('down');
+  });
+});
+
+describe('node: silence is counted in time in which the node listened', () => {
+  it('does not give up an agent for a time in which the node itself stood still', () => {
+    const node = new Listener();
+    node.liveness.beat(agent.id, 2, { atMs: 0, by: n1 });
+
+    node.listen(500).stop(60_000);
+
+    expect(node.liveness.accuse(agent, 60_000)).to.equal(false);
+    expect(node.liveness.status(agent, 60_000)).to.equal('available');
+  });
+
+  it('gives an agent up that stays silent after that, and waits twice as long for it', () => {
+    const node = new Listener();
+    node.liveness.beat(agent.id, 2, { atMs: 0, by: n1 });
+    node.listen(500).stop(60_000);
+
+    // 520 ms were listened to before: two times to live are complete after 3480 more.
+    const early = node.listen(63_479).liveness.accuse(agent, 63_479);
+    const late = node.listen(63_480).liveness.accuse(agent, 63_480);
+
+    expect([early, late]).to.deep.equal([false, true]);
+    expect(node.liveness.evidence(down, 70_000)).to.include({ silenceMs: 4000, boundMs: 4000, patience: 2, atMs: 63_480 });
+  });
+
+  it('takes a sign that tells late of a time before, or within, the standstill for what it is', () => {
+    const node = new Listener().listen(500).stop(60_000).listen(60_100);
+
+    node.liveness.beat(agent.id, 2, { atMs: 400, by: n2 });
+    const before = node.silenceMs();
+    node.liveness.beat(agent.id, 2, { atMs: 30_000, by: n2 });
+    const within = node.silenceMs();
+    node.liveness.beat(agent.id, 2, { atMs: 60_040, by: n2 });
+
+    expect([before, within, node.silenceMs()]).to.deep.equal([220, 100, 60]);
+  });
+
+  it('waits longer while the event loop is slow', () => {
+    const node = new Listener();
+    node.liveness.beat(agent.id, 2, { atMs: 0, by: n1 });
+
+    node.liveness.onLoopDelay(126);
+    node.listen(2500);
+
+    expect(node.liveness.status(agent, 2500)).to.equal('available');
+    expect(node.liveness.status(agent, 2501)).to.equal('suspect');
+  });
+});
+
+describe('node: why an agent is down', () => {
+  it('tells of the leader when the log says so, and of itself what it measured as the leader', () => {
+    const node = new Listener();
+    node.liveness.beat(agent.id, 2, { atMs: 0, by: n1 });
+    node.listen(2000).liveness.accuse(agent, 2000);
+    node.listen(2100);
+
+    node.liveness.onEvents([downEvent], n1, 2100);
+    const own = node.liveness.evidence(down, 2100);
+    node.liveness.onEvents([downEvent], n2, 2100);
+    const told = node.liveness.evidence(down, 2100);
+
+    expect(own).to.include({ noticedBy: n1, measure: 'silence', silenceMs: 2000, boundMs: 2000 });
+    expect(told).to.include({ noticedBy: n2, measure: 'log', silenceMs: 2100, boundMs: 2000, patience: undefined });
+  });
+
+  it('forgets it when the agent registers again', () => {
+    const { liveness } = new Listener().listen(2000);
+    liveness.onEvents([downEvent], n2, 2000);
+
+    liveness.onEvents([{ ...downEvent, generation: 3, state: 'up', reason: undefined }], n2, 2000);
+
+    expect(liveness.evidence({ ...agent, generation: 3 }, 2000)).to.equal(undefined);
+    expect(liveness.evidence({ ...down, generation: 3 }, 2000)).to.equal(undefined);
   });
 });

@@ -104,7 +104,10 @@ export class NodePartition {
 
   tick(): void {
     this.#partition.tick();
-    if (++this.#ticks % ticksPerLook === 0) this.#partition.onLoopDelay(this.#loopDelay.takeP99Ms());
+    if (++this.#ticks % ticksPerLook !== 0) return;
+    const p99Ms = this.#loopDelay.takeP99Ms();
+    this.#partition.onLoopDelay(p99Ms);
+    this.#ports.replica.liveness.onLoopDelay(p99Ms);
   }
 
   get framesRelayed(): number {
