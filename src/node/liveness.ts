@@ -59,13 +59,13 @@ export class Liveness {
   readonly #seen = new Map<AgentId, Seen>();
   readonly #accusations = new Map<AgentId, Accusation>();
 
-  /** `tickMs`: how often `listen` is called at least, while nothing is wrong. */
-  constructor(self: NodeId, tickMs: number, nowMs: number) {
+  constructor(self: NodeId, nowMs: number) {
     this.#self = self;
-    this.#health = new LocalHealth(tickMs, shortestHeartbeatMs, nowMs);
+    // Half an interval counts of every standstill: a node that reads in fits and starts, for its disk is slow, must find dead agents too.
+    this.#health = new LocalHealth(shortestHeartbeatMs / 2, shortestHeartbeatMs, nowMs);
   }
 
-  /** What has come is about to be read: a node that was long in coming to it stood still, and that time is nobody's silence. */
+  /** What has come is about to be read: a node that did not come to it for the shortest interval of an agent stood still, and that time is nobody's silence. */
   listen(nowMs: number): void {
     this.#health.tick(nowMs);
   }

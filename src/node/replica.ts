@@ -103,7 +103,7 @@ export class Replica {
     this.#replies = new Replies(this.#outbox);
     this.#links = new Links(options.id, options.electionTimeoutMs, ports.clock.monotonicMs());
     this.#leaderHeardMs = ports.clock.monotonicMs();
-    this.liveness = new Liveness(options.id, options.heartbeatMs / ticksPerHeartbeat, ports.clock.monotonicMs());
+    this.liveness = new Liveness(options.id, ports.clock.monotonicMs());
     this.#duties = new LeaderDuties(this.liveness);
     this.requests = new LeaderRequests({ ask: (...question) => this.ask(...question), leader: () => this.#leader });
     this.#session = new NodeSession(this.#proposals, ports.random);

@@ -12,7 +12,7 @@ const ttlMs = 2000;
 function leader() {
   const log = new Log();
   log.must(registration({ ttlMs }));
-  const liveness = new Liveness(nodeId('n1'), tickMs, 0);
+  const liveness = new Liveness(nodeId('n1'), 0);
   const duties = new LeaderDuties(liveness);
   duties.begin(log.state, 0);
   const generation = log.state.registry.get(a1)?.generation ?? 0;

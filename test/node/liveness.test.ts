@@ -25,7 +25,7 @@ const tickMs = 20;
 
 /** A node that listens without a break until `untilMs`. */
 class Listener {
-  readonly liveness = new Liveness(n1, tickMs, 0);
+  readonly liveness = new Liveness(n1, 0);
   #nowMs = 0;
 
   listen(untilMs: number): this {
@@ -113,12 +113,12 @@ describe('node: silence is counted in time in which the node listened', () => {
     node.liveness.beat(agent.id, 2, { atMs: 0, by: n1 });
     node.listen(500).stop(60_000);
 
-    // 520 ms were listened to before: two times to live are complete after 3480 more.
-    const early = node.listen(63_479).liveness.accuse(agent, 63_479);
-    const late = node.listen(63_480).liveness.accuse(agent, 63_480);
+    // 750 ms were listened to before: two times to live are complete after 3250 more.
+    const early = node.listen(63_249).liveness.accuse(agent, 63_249);
+    const late = node.listen(63_250).liveness.accuse(agent, 63_250);
 
     expect([early, late]).to.deep.equal([false, true]);
-    expect(node.liveness.evidence(down, 70_000)).to.include({ silenceMs: 4000, boundMs: 4000, patience: 2, atMs: 63_480 });
+    expect(node.liveness.evidence(down, 70_000)).to.include({ silenceMs: 4000, boundMs: 4000, patience: 2, atMs: 63_250 });
   });
 
   it('takes a sign that tells late of a time before, or within, the standstill for what it is', () => {
@@ -130,7 +130,21 @@ describe('node: silence is counted in time in which the node listened', () => {
     const within = node.silenceMs();
     node.liveness.beat(agent.id, 2, { atMs: 60_040, by: n2 });
 
-    expect([before, within, node.silenceMs()]).to.deep.equal([220, 100, 60]);
+    expect([before, within, node.silenceMs()]).to.deep.equal([450, 100, 60]);
+  });
+
+  it('finds a dead agent though its disk lets it read only now and then', () => {
+    const { liveness } = new Listener();
+    liveness.beat(agent.id, 2, { atMs: 0, by: n1 });
+
+    const found = [];
+    for (let nowMs = 600; nowMs <= 60_000; nowMs += 600) {
+      liveness.listen(nowMs);
+      if (liveness.accuse(agent, nowMs)) found.push(nowMs);
+    }
+
+    // Less than half of the time counts, and a judge so slow waits nine times as long.
+    expect(found[0]).to.equal(43_200);
   });
 
   it('waits longer while the event loop is slow', () => {
