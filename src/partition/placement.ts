@@ -8,12 +8,12 @@ import type { ReachGraph } from './reach-graph.ts';
  * Hints, all of them: safety is Raft's own.
  */
 
-/** Whether to grant a pre-vote: no, if the candidate's fresh row shows that it hears no majority. Without such a row it is given the benefit of the doubt. */
-export function mayLead(candidate: NodeId, voters: readonly NodeId[], matrix: Matrix, nowMs: number): boolean {
-  const row = matrix.isFresh(candidate, nowMs) ? matrix.row(candidate) : undefined;
-  if (row === undefined) return true;
-  return voters.filter((voter) => voter === candidate || row.heard.includes(voter)).length >= majority(voters.length);
-}
+/**
+ * Whether to grant a pre-vote: no, if the candidate's fresh row says that it hears no majority. Without such a row it is given the benefit of the doubt. It is the
+ * candidate's word about its own configuration: by an older one of ours it might never be electable, and nobody else either.
+ */
+export const mayLead = (candidate: NodeId, matrix: Matrix, nowMs: number): boolean =>
+  !matrix.isFresh(candidate, nowMs) || matrix.row(candidate)?.electable !== false;
 
 /** Who is not known to be connected both ways with a majority is no place for a leader. */
 export const isMisplaced = (leader: NodeId, voters: readonly NodeId[], graph: ReachGraph): boolean =>

@@ -11,6 +11,8 @@ export interface Row {
   readonly term: Term;
   readonly leader: NodeId | undefined;
   readonly commitIndex: LogIndex;
+  /** It hears enough voters to be elected, by its own configuration: others may have an older one, or a newer. */
+  readonly electable: boolean;
   /** It has a split to heal, and was not told yet that all is whole. */
   readonly healing: boolean;
   /** Its local health, 0 (well) to 8: whom to spare when frames are relayed. */

@@ -143,7 +143,7 @@ export const signedRow = (clusterTag: number, places: Places, row: Omit<Row, 'si
   pack(['quorate/row/v1', clusterTag, places.check, ...rowFields(row, places)]);
 
 function rowFields(
-  { node, boot, seq, heard, term, leader, commitIndex, healing, score }: Omit<Row, 'signature'>,
+  { node, boot, seq, heard, term, leader, commitIndex, electable, healing, score }: Omit<Row, 'signature'>,
   { members }: Places,
 ): readonly unknown[] {
   const bits = new Uint8Array(Math.ceil(members.length / 8));
@@ -152,7 +152,7 @@ function rowFields(
     if (place >= 0) bits[place >> 3] = (bits[place >> 3] ?? 0) | (1 << (place & 7));
   }
   const led = leader === undefined ? -1 : members.indexOf(leader);
-  return [members.indexOf(node), boot, seq, bits, term, led < 0 ? null : led, commitIndex, healing, score];
+  return [members.indexOf(node), boot, seq, bits, term, led < 0 ? null : led, commitIndex, electable, healing, score];
 }
 
 function readRow(r: FieldReader, { members }: Places): Row | undefined {
@@ -164,9 +164,9 @@ function readRow(r: FieldReader, { members }: Places): Row | undefined {
   const term = r.int();
   const leader = r.optional(() => members[r.int(0, members.length - 1)]);
   const commitIndex = r.int();
-  const [healing, score] = [r.boolean(), r.int(0, 8)];
+  const [electable, healing, score] = [r.boolean(), r.boolean(), r.int(0, 8)];
   const signature = copyBytes(r.bytes(signatureBytes));
-  return node && { node, boot, seq, heard, term, leader, commitIndex, healing, score, signature };
+  return node && { node, boot, seq, heard, term, leader, commitIndex, electable, healing, score, signature };
 }
 
 // Probes.

@@ -13,6 +13,7 @@ export const row = (node: NodeId, seq: number, heard: readonly NodeId[], more: P
   term: 1,
   leader: undefined,
   commitIndex: 0,
+  electable: true,
   healing: false,
   score: 0,
   signature: new Uint8Array(64),

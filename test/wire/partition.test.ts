@@ -59,7 +59,8 @@ const row = {
   term: 3,
   leader: n3,
   commitIndex: 9,
-  healing: true,
+  electable: true,
+  healing: false,
   score: 2,
   signature: new Uint8Array(64).fill(3),
 };

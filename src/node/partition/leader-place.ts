@@ -1,6 +1,5 @@
 import type { NodeId } from '../../core/ids.ts';
 import type { View } from '../../partition/classify.ts';
-import { majority } from '../../core/quorum.ts';
 import { preferredLeaders } from '../../partition/placement.ts';
 
 /** A transfer needs time to show in everyone's rows before the next is considered. */
@@ -14,17 +13,12 @@ export class LeaderPlace {
   #movedMs = -Infinity;
 
   /**
-   * What this node, the leader, should do in a split that has stood for a moment. `isCut` is said only of a voter that is not heard, or says that it doesn't hear: one
-   * without a row may be new and not know yet that it is a member, and needs this leader to learn it.
+   * What this node, the leader, should do in a split that has stood for a moment. `hasQuorum` counts all voters but those that are not heard, or say that they don't
+   * hear: one without a row may be new and not know yet that it is a member, and needs this leader to learn it.
    */
-  advise(
-    view: View,
-    voters: readonly NodeId[],
-    isCut: (voter: NodeId) => boolean,
-    nowMs: number,
-  ): 'resign' | { readonly transferTo: NodeId } | undefined {
+  advise(view: View, voters: readonly NodeId[], hasQuorum: boolean, nowMs: number): 'resign' | { readonly transferTo: NodeId } | undefined {
     const { self, graph } = view;
-    if (voters.filter((voter) => voter === self || !isCut(voter)).length < majority(voters.length)) return 'resign';
+    if (!hasQuorum) return 'resign';
     const best = preferredLeaders(self, voters, graph, self)[0];
     if (best === undefined || graph.star(best, voters) === graph.star(self, voters) || nowMs - this.#movedMs < pauseMs) return undefined;
     this.#movedMs = nowMs;

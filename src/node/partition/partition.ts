@@ -37,6 +37,8 @@ const maxChecksPerTick = 64;
 export interface PartitionView extends Tallies {
   readonly members: readonly NodeId[];
   readonly voters: readonly NodeId[];
+  /** Whether who hears these nodes hears enough voters to be elected. */
+  readonly isQuorum: (isHeard: (node: NodeId) => boolean) => boolean;
   readonly leader: NodeId | undefined;
   readonly term: Term;
   readonly lastIndex: () => LogIndex;
@@ -204,7 +206,7 @@ export class Partition {
 
   /** False when this candidate's row shows that it hears no majority, so that it could not lead (4.5). */
   mayLead(candidate: NodeId): boolean {
-    return mayLead(candidate, this.#ports.view().voters, this.#matrix, this.#ports.clock.monotonicMs());
+    return mayLead(candidate, this.#matrix, this.#ports.clock.monotonicMs());
   }
 
   /** The event loop's delay since the last call, at its 99th percentile. */
@@ -299,7 +301,8 @@ export class Partition {
     const facts = this.#ports.view();
     const heard = members.filter((peer) => peer === self || (this.#met.has(peer) && this.#detector.isHeard(peer, nowMs)));
     const { term, leader, commitIndex } = facts;
-    const own = { healing: this.#heal.isActive, score: this.#detector.health.score };
+    const electable = facts.isQuorum((node) => heard.includes(node));
+    const own = { electable, healing: this.#heal.isActive, score: this.#detector.health.score };
     const unsigned = { node: self, boot: this.#boot, seq: ++this.#seq, heard, term, leader, commitIndex, ...own };
     const signature = this.#ports.keys.sign(signedRow(this.#options.clusterTag, this.#places, unsigned));
     const row: Row = { ...unsigned, signature };
@@ -322,15 +325,17 @@ export class Partition {
       heard.some((peer) => this.#detector.state(peer) !== 'up');
     this.#rowDueMs = nowMs + (isHasty ? hastyRowPeriodMs : rowPeriodMs);
     this.#judge(view, nowMs);
-    if (leader === self && isStableSplit(this.standing.state)) this.#keepPlace(view, facts.voters, nowMs);
+    if (leader === self && isStableSplit(this.standing.state)) this.#keepPlace(view, facts, nowMs);
     this.#noteLog(facts);
   }
 
-  #keepPlace(view: View, voters: readonly NodeId[], nowMs: number): void {
+  #keepPlace(view: View, { voters, isQuorum }: PartitionView, nowMs: number): void {
+    const { self } = this.#options;
     const isCut = (voter: NodeId): boolean =>
       !this.#detector.isAudible(voter, nowMs) ||
-      (this.#matrix.isFresh(voter, nowMs) && this.#matrix.row(voter)?.heard.includes(this.#options.self) === false);
-    const advice = this.#place.advise(view, voters, isCut, nowMs);
+      (this.#matrix.isFresh(voter, nowMs) && this.#matrix.row(voter)?.heard.includes(self) === false);
+    const hasQuorum = isQuorum((voter) => voter === self || !isCut(voter));
+    const advice = this.#place.advise(view, voters, hasQuorum, nowMs);
     if (advice === undefined) return;
     this.#ports.logger.info({ advice }, 'leadership belongs elsewhere');
     if (advice === 'resign') this.#ports.resign();

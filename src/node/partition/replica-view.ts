@@ -1,5 +1,6 @@
 import { type Lease, maxLeases } from '../../partition/heal/summary.ts';
 import { members } from '../../raft/configuration.ts';
+import { jointVote } from '../../raft/quorum.ts';
 import type { ClusterState } from '../../tasks/state.ts';
 import type { Replica } from '../replica.ts';
 import type { PartitionView } from './partition.ts';
@@ -15,6 +16,7 @@ export function partitionView(
   return {
     members: members(configuration),
     voters: configuration.voters,
+    isQuorum: (isHeard) => jointVote(configuration, isHeard) === 'won',
     leader,
     term,
     commitIndex,

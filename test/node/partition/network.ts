@@ -142,6 +142,7 @@ export class PartitionNetwork {
     return {
       members: this.ids,
       voters: this.ids,
+      isQuorum: (isHeard: (node: NodeId) => boolean) => this.ids.filter(isHeard).length >= majority(this.ids.length),
       leader: led ? this.#leader : undefined,
       term: led ? this.#term : 1,
       commitIndex: committed,
