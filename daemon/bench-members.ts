@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { createClient, type QuorateClient } from '../src/index.ts';
 import { membersSchema, statusSchema } from './answers.ts';
+import { allKeys } from './pages.ts';
 import { CliError } from './cli-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Http, pause } from './http.ts';
@@ -199,15 +200,7 @@ class GrowingCluster {
   async keys(): Promise<ReadonlySet<string>> {
     const [last] = await this.#members();
     const http = new Http({ endpoints: [last?.http ?? ''], timeoutMs: 10_000, signal: this.#options.interrupt });
-    const page = z.object({ items: z.array(z.object({ key: z.string() })), cursor: z.string().nullish() });
-    const keys = new Set<string>();
-    let cursor: string | undefined;
-    do {
-      const { items, cursor: next } = page.parse(await http.request('GET', '/v1/kv', { query: { prefix: '', limit: 1000, cursor } }));
-      for (const { key } of items) keys.add(key);
-      cursor = next ?? undefined;
-    } while (cursor !== undefined);
-    return keys;
+    return allKeys(http);
   }
 
   get #timing(): readonly string[] {

@@ -3,6 +3,7 @@ import { inspectSnapshot } from '../src/index.ts';
 import { keySchema, pageOf, statusSchema, type Status, taskSchema } from './answers.ts';
 import { type ChaosLoad, valueOf } from './chaos-load.ts';
 import { Http, pause } from './http.ts';
+import { everyItem } from './pages.ts';
 import { historySchema, type SplitAnswer } from './partition-answers.ts';
 
 export interface TaskFigures {
@@ -16,7 +17,6 @@ export interface TaskFigures {
 const keyPages = pageOf(keySchema);
 const taskPages = pageOf(taskSchema);
 const chainSchema = z.object({ logChain: z.object({ index: z.number(), chain: z.string() }) });
-const pageSize = 1000;
 const requestMs = 10_000;
 /** Whatever is waited for comes within this, on a machine under load, or is a failure. */
 const waitMs = 120_000;
@@ -73,7 +73,7 @@ export class ChaosChecks {
   /** Acknowledged writes that are not there, or not as they were written. */
   async lostWrites({ written }: Pick<ChaosLoad, 'written'>): Promise<number> {
     const found = written.map(() => 0);
-    for await (const { key, value } of this.#pages('/v1/kv', { prefix: 'chaos/' }, keyPages)) {
+    for await (const { key, value } of everyItem(() => this.#http(), '/v1/kv', keyPages, { prefix: 'chaos/' })) {
       const [, lane = 0, i = 0] = key.split('/').map(Number);
       if (i < (written[lane] ?? 0) && value === valueOf(lane, i)) found[lane] = (found[lane] ?? 0) + 1;
     }
@@ -82,7 +82,7 @@ export class ChaosChecks {
 
   async tasks({ submitted }: Pick<ChaosLoad, 'submitted'>): Promise<TaskFigures> {
     let [succeeded, givenUp, completedTwice] = [0, 0, 0];
-    for await (const { id, state, history = [] } of this.#pages('/v1/tasks', {}, taskPages)) {
+    for await (const { id, state, history = [] } of everyItem(() => this.#http(), '/v1/tasks', taskPages, {})) {
       const [, lane = 0, i = 0] = id.split('-').map(Number);
       if (history.filter((item) => item.state === 'succeeded').length > 1) completedTwice++;
       // One that was in flight at the end may be there, too.
@@ -121,19 +121,6 @@ export class ChaosChecks {
     const ask = async (endpoint: string): Promise<Status> =>
       statusSchema.parse(await this.#http([endpoint], 1000).request('GET', '/v1/status'));
     return Promise.all(this.#endpoints.map((endpoint) => ask(endpoint).catch(() => undefined)));
-  }
-
-  async *#pages<T>(
-    path: string,
-    query: Record<string, string>,
-    page: z.ZodType<{ items: T[]; cursor?: string | null | undefined }>,
-  ): AsyncGenerator<T> {
-    let cursor: string | undefined;
-    do {
-      const { items, cursor: next } = page.parse(await this.#http().request('GET', path, { query: { ...query, limit: pageSize, cursor } }));
-      yield* items;
-      cursor = next ?? undefined;
-    } while (cursor !== undefined);
   }
 
   /** How long it took; undefined when it took too long. */

@@ -1,6 +1,7 @@
 import { createClient, type QuorateClient, QuorateError } from '../src/index.ts';
-import { keySchema, pageOf, taskSchema } from './answers.ts';
+import { taskSchema } from './answers.ts';
 import { type Http, pause } from './http.ts';
+import { allKeys } from './pages.ts';
 
 /** Agents of the load beat this seldom, so that ten thousand of them leave the machine's cores to the nodes. */
 const agentTtlMs = 60_000;
@@ -199,16 +200,4 @@ export class PartitionLoad {
       await pause(retryMs);
     }
   }
-}
-
-async function allKeys(http: Http): Promise<ReadonlySet<string>> {
-  const page = pageOf(keySchema.pick({ key: true }));
-  const keys = new Set<string>();
-  let cursor: string | undefined;
-  do {
-    const { items, cursor: next } = page.parse(await http.request('GET', '/v1/kv', { query: { prefix: '', limit: 1000, cursor } }));
-    for (const { key } of items) keys.add(key);
-    cursor = next ?? undefined;
-  } while (cursor !== undefined);
-  return keys;
 }

@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { type Recording } from '../sim/picture/recording.ts';
 import type { RunCounts, RunResult } from '../sim/run.ts';
 import type { Scenario } from '../sim/scenarios.ts';
 import { CliError, messageOf, usageError } from './cli-error.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
+import { seedsInProcesses } from './seed-processes.ts';
 
 const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
 
@@ -106,44 +105,27 @@ async function runHere(
 
 const parseResult: (line: string) => RunResult = JSON.parse;
 
-/** Each process takes every so many seeds in a row; a run is the same in any of them. */
 async function runInProcesses(context: Context, name: string, flags: SimFlags, report: (result: RunResult) => void): Promise<undefined> {
   if (flags.trace === true || flags.svg !== undefined || flags.html !== undefined)
     throw usageError('--trace, --svg and --html need a process of their own', 'leave out --jobs');
   await chosen(name, flags);
   const { isFailure } = await import('../sim/run.ts');
-  const over = new AbortController();
-  const signal = AbortSignal.any([over.signal, context.interrupt]);
-  const block = Math.ceil(flags.seeds / flags.jobs);
-  const shared = [
-    ...(flags.nodes === undefined ? [] : ['--nodes', String(flags.nodes)]),
-    ...(flags.steps === undefined ? [] : ['--steps', String(flags.steps)]),
-    ...(flags.firstFailure === true ? ['--first-failure'] : []),
-    ...(flags.canary === true ? ['--canary'] : []),
-  ];
-  const work = async (first: number): Promise<void> => {
-    const seeds = Math.min(block, flags.seed + flags.seeds - first);
-    if (seeds <= 0) return;
-    const args = ['sim', 'run', name, '--seed', String(first), '--seeds', String(seeds), ...shared, '--output', 'json'];
-    const child = spawn(process.execPath, [context.executable, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let complaints = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
-    let ended = 0;
-    const stop = (): void => void child.kill();
-    signal.addEventListener('abort', stop);
-    for await (const line of createInterface(child.stdout)) {
+  await seedsInProcesses(context, flags, {
+    command: ['sim', 'run', name],
+    flags: [
+      ...(flags.nodes === undefined ? [] : ['--nodes', String(flags.nodes)]),
+      ...(flags.steps === undefined ? [] : ['--steps', String(flags.steps)]),
+      ...(flags.firstFailure === true ? ['--first-failure'] : []),
+      ...(flags.canary === true ? ['--canary'] : []),
+    ],
+    things: 'runs',
+    onLine: (line) => {
       // What another process of this program wrote.
       const result = parseResult(line);
       report(result);
-      ended++;
-      if (flags.firstFailure === true && isFailure(result.verdict)) over.abort();
-    }
-    signal.removeEventListener('abort', stop);
-    // Failed runs are reported above; this is about a process that did not get through its seeds.
-    if (ended < seeds && !signal.aborted)
-      throw new CliError(exitCodes.error, `a process ended after ${ended} of ${seeds} runs: ${complaints.trim()}`);
-  };
-  await Promise.all(Array.from({ length: flags.jobs }, (_, job) => work(flags.seed + job * block)));
+      return flags.firstFailure !== true || !isFailure(result.verdict);
+    },
+  });
 }
 
 async function draw(recording: Recording, { svg, html }: SimFlags): Promise<void> {

@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import type { VoteDepth, VoteResult } from '../sim/byzantine/run-vote.ts';
 import type { VotePlan } from '../sim/byzantine/vote-plan.ts';
-import { CliError } from './cli-error.ts';
 import type { Context } from './context.ts';
-import { exitCodes } from './exit-codes.ts';
+import { seedsInProcesses } from './seed-processes.ts';
 
 export interface VoteFlags {
   readonly seeds: number;
@@ -61,29 +58,12 @@ async function* plansOf({ twins, frames, seed, seeds, nodes, faulty }: VoteFlags
 
 const parseResult: (line: string) => VoteResult = JSON.parse;
 
-/** Holds them in as many processes as there are jobs, each so many seeds in a row; a vote is the same in any of them. */
-export async function runVotesInProcesses(context: Context, flags: VoteFlags, report: (result: VoteResult) => boolean): Promise<void> {
-  const over = new AbortController();
-  const signal = AbortSignal.any([over.signal, context.interrupt]);
-  const block = Math.ceil(flags.seeds / flags.jobs);
-  const work = async (first: number): Promise<void> => {
-    const seeds = Math.min(block, flags.seed + flags.seeds - first);
-    if (seeds <= 0) return;
-    const args = ['sim', 'byzantine', '--seed', String(first), '--seeds', String(seeds), ...sameVotes(flags), '--output', 'json'];
-    const child = spawn(process.execPath, [context.executable, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let complaints = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
-    let ended = 0;
-    const stop = (): void => void child.kill();
-    signal.addEventListener('abort', stop);
-    for await (const line of createInterface(child.stdout)) {
-      ended++;
-      // What another process of this program wrote.
-      if (!report(parseResult(line))) over.abort();
-    }
-    signal.removeEventListener('abort', stop);
-    if (ended < seeds && !signal.aborted)
-      throw new CliError(exitCodes.error, `a process ended after ${ended} of ${seeds} votes: ${complaints.trim()}`);
-  };
-  await Promise.all(Array.from({ length: flags.jobs }, (_, job) => work(flags.seed + job * block)));
-}
+/** Holds them in as many processes as there are jobs. */
+export const runVotesInProcesses = (context: Context, flags: VoteFlags, report: (result: VoteResult) => boolean): Promise<void> =>
+  seedsInProcesses(context, flags, {
+    command: ['sim', 'byzantine'],
+    flags: sameVotes(flags),
+    things: 'votes',
+    // What another process of this program wrote.
+    onLine: (line) => report(parseResult(line)),
+  });
