@@ -5,7 +5,6 @@ import { isGuardedByDefault } from '../byzantine/epoch-chain.ts';
 import { publicKeyOf } from '../byzantine/peer-id.ts';
 import { createAgreementKey, nodeHashes, signingKey, verifySignature } from '../crypto/node.ts';
 import { defined } from '../core/assert.ts';
-import type { Clock } from '../core/clock.ts';
 import { QuorateError, failure, type Failure } from '../core/errors.ts';
 import type { AgentId, LogIndex, NodeId, TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
@@ -64,11 +63,10 @@ import { isVoteFrame } from './votes/vote-links.ts';
 import type { OpenedVote, VoteQuestion, VoteRequest } from './votes/vote-service.ts';
 import { VoteEpochs } from './votes/vote-epochs.ts';
 import type { Votes } from './votes/votes.ts';
+import { systemClock } from './system-clock.ts';
 import { waitUntil } from './wait-until.ts';
 
 export const version = '0.1.0';
-
-const clock: Clock = { monotonicMs: () => performance.now(), unixMs: () => Date.now() };
 
 export interface NodeConfig {
   /** Holds the store; of this node alone. */
@@ -157,7 +155,7 @@ export class Node implements NodeService {
     const { nodeId: id, privateKey } = loadIdentity(config.privateKey);
     const keys = nodeKeys(privateKey.raw.slice(0, 32));
     const votes = () => (this.votes?.configuration.epoch === this.guard.current.epoch ? this.votes : undefined);
-    const promotions = new Promotions({ votes, hashes: nodeHashes, clock, logger });
+    const promotions = new Promotions({ votes, hashes: nodeHashes, clock: systemClock, logger });
     this.#replica = new Replica(
       {
         id,
@@ -176,7 +174,7 @@ export class Node implements NodeService {
       {
         send: (to, frame) => this.#send(to, frame),
         store: this.#store,
-        clock,
+        clock: systemClock,
         random: { below: (bound) => randomInt(bound) },
         keys,
         mayLead: (candidate) => this.partition.mayLead(candidate),
@@ -314,7 +312,7 @@ export class Node implements NodeService {
         votes: {
           send: (to, frame) => this.#send(to, frame),
           store,
-          clock,
+          clock: systemClock,
           logger,
           hashes: nodeHashes,
           verify: verifySignature,

@@ -7,6 +7,7 @@ import { isGossipFrame } from '../../wire/gossip.ts';
 import { clusterTag } from '../genesis.ts';
 import { nodeKeys } from '../log-head.ts';
 import { GossipDriver, type GossipSettings } from './driver.ts';
+import { systemClock } from '../system-clock.ts';
 
 export interface GossipHostOptions {
   readonly clusterId: string;
@@ -51,7 +52,7 @@ export class GossipHost {
         return started.transport.pubsub({ ...options, take: (from, bytes) => (isLost() ? 'ignore' : take(from, bytes)) }, changes);
       },
       mayWrite: () => true,
-      clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+      clock: systemClock,
       random: { below: (bound) => randomInt(bound) },
       logger,
       onChanged,

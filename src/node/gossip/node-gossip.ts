@@ -8,6 +8,7 @@ import type { NodeKeys } from '../log-head.ts';
 import type { Replica } from '../replica.ts';
 import { AgentGossip } from './agent-gossip.ts';
 import { GossipDriver, type GossipSettings } from './driver.ts';
+import { systemClock } from '../system-clock.ts';
 
 export interface NodeGossipParts {
   readonly name: string;
@@ -38,7 +39,6 @@ export class NodeGossip {
   #unsubscribe = (): void => {};
 
   constructor({ name, boot, keys, clusterTag, settings, replica, transport, nameOf, logger }: NodeGossipParts) {
-    const clock = { monotonicMs: () => performance.now(), unixMs: () => Date.now() };
     this.#replica = replica;
     this.#agents = new AgentGossip({
       self: replica.id,
@@ -46,7 +46,7 @@ export class NodeGossip {
       agentOf: (agent) => replica.state.registry.get(agent),
       nameOf,
       onBeat: (agent, generation, sign) => replica.liveness.beat(agent, generation, sign),
-      clock,
+      clock: systemClock,
     });
     this.driver = new GossipDriver({
       ...keys,
@@ -61,7 +61,7 @@ export class NodeGossip {
         return started.pubsub(options, changes);
       },
       mayWrite: this.#agents.mayWrite,
-      clock,
+      clock: systemClock,
       random: { below: (bound) => randomInt(bound) },
       logger,
       onChanged: (changed) => this.#agents.onChanged(this.driver, changed),

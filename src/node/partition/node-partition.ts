@@ -10,6 +10,7 @@ import { LoopDelay } from './loop-delay.ts';
 import { type NameOf, type PartitionStatus, partitionStatus, splitView } from './partition-views.ts';
 import { Partition, type PartitionView } from './partition.ts';
 import { partitionView } from './replica-view.ts';
+import { systemClock } from '../system-clock.ts';
 
 /** Ticks between two looks at the event loop's delay: a second of 100 ms heartbeats. */
 const ticksPerLook = 10 * ticksPerHeartbeat;
@@ -63,7 +64,7 @@ export class NodePartition {
           replica.events.append([{ kind: 'partition', ...at, ...standing, sides, report }]);
         },
         view: () => partitionView(replica, ports.ownNames(), ports.votes()),
-        clock: { monotonicMs: () => performance.now(), unixMs: () => Date.now() },
+        clock: systemClock,
         random: { below: (bound) => randomInt(bound) },
         logger,
       },
