@@ -1,5 +1,6 @@
 import type { NodeId } from '../core/ids.ts';
 import type { Random } from '../core/random.ts';
+import type { Detector, DetectorReady, LinkChange, Loss } from './detector.ts';
 import { Errands, sample } from './errands.ts';
 import type { Evidence } from './evidence.ts';
 import { type Judge, type LinkState, LinkWatch } from './link-watch.ts';
@@ -10,6 +11,8 @@ import type { DetectorMessage, OutgoingProbe } from './messages.ts';
 const indirectProbes = 3;
 /** An indirect probe is answered within one heartbeat, if only by a Nack; as long again for the ways there and back. */
 const answerHeartbeats = 3;
+/** For how long nobody's silence counts after this detector took over from another. */
+export const adoptionHeartbeats = 10;
 
 export interface LinkDetectorOptions {
   readonly self: NodeId;
@@ -20,27 +23,14 @@ export interface LinkDetectorOptions {
   readonly random: Random;
 }
 
-export interface LinkChange {
-  readonly peer: NodeId;
-  readonly from: LinkState;
-  readonly to: LinkState;
-  /** None when the link is up again. */
-  readonly evidence: Evidence | undefined;
-}
-
-export interface LinkReady {
-  readonly messages: readonly OutgoingProbe[];
-  readonly changes: readonly LinkChange[];
-}
-
 /**
  * The failure detector of clusters in which every node hears every other, up to 64 of them (beyond that: `Swim`). Each link is watched by itself
  * (phi-accrual); the loss of one starts three indirect probes, whose success says that the link is broken and not the node (`isReachedByOthers`). It accuses
  * links, never nodes: that a node is down is concluded from everyone's rows.
  */
-export class LinkDetector {
+export class LinkDetector implements Detector {
   readonly #options: LinkDetectorOptions;
-  readonly #health: LocalHealth;
+  readonly health: LocalHealth;
   readonly #watches = new Map<NodeId, LinkWatch>();
   readonly #errands = new Errands();
   /** Our own indirect probes that nobody answered yet, the oldest first. At most three for each peer and loss of its link. */
@@ -51,14 +41,10 @@ export class LinkDetector {
   #messages: OutgoingProbe[] = [];
   #changes: LinkChange[] = [];
 
-  constructor(options: LinkDetectorOptions, nowMs: number) {
+  constructor(options: LinkDetectorOptions, nowMs: number, health = new LocalHealth(options.tickMs, options.heartbeatMs, nowMs)) {
     this.#options = options;
-    this.#health = new LocalHealth(options.tickMs, options.heartbeatMs, nowMs);
+    this.health = health;
     this.#nonce = options.random.below(2 ** 32);
-  }
-
-  get health(): LocalHealth {
-    return this.#health;
   }
 
   /** The other members. A new one has the time of an ordinary silence to be heard. */
@@ -68,27 +54,24 @@ export class LinkDetector {
       this.#watches.delete(peer);
       this.#reached.delete(peer);
     }
-    const listenedMs = this.#health.listenedMs(nowMs);
+    const listenedMs = this.health.listenedMs(nowMs);
     for (const peer of peers)
       if (!this.#watches.has(peer)) this.#watches.set(peer, new LinkWatch(peer, this.#options.heartbeatMs, listenedMs));
   }
 
-  /** Any frame of the peer. */
   heard(peer: NodeId, nowMs: number): void {
-    const listenedMs = this.#health.listenedMs(nowMs);
+    const listenedMs = this.health.listenedMs(nowMs);
     this.#change(peer, (watch) => watch.heard(listenedMs));
   }
 
-  /** The connection to the peer is gone. */
   lost(peer: NodeId, nowMs: number): void {
-    const listenedMs = this.#health.listenedMs(nowMs);
+    const listenedMs = this.health.listenedMs(nowMs);
     this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge()));
   }
 
-  /** `missedBy`: who does not hear the peer either, by what they say. */
   tick(nowMs: number, missedBy: (peer: NodeId) => readonly NodeId[] = () => []): void {
-    const mayJudge = this.#health.tick(nowMs);
-    const listenedMs = this.#health.listenedMs(nowMs);
+    const mayJudge = this.health.tick(nowMs);
+    const listenedMs = this.health.listenedMs(nowMs);
     for (const { asker, nonce } of this.#errands.takeOld(listenedMs - this.#options.heartbeatMs))
       this.#messages.push({ to: asker, message: { type: 'Nack', nonce, updates: [] } });
     this.#missAnswers(listenedMs);
@@ -99,9 +82,8 @@ export class LinkDetector {
     }
   }
 
-  /** A detector's message of a peer, which was also `heard`. */
   step(from: NodeId, message: DetectorMessage, nowMs: number): void {
-    const listenedMs = this.#health.listenedMs(nowMs);
+    const listenedMs = this.health.listenedMs(nowMs);
     switch (message.type) {
       case 'Probe':
         this.#messages.push({ to: from, message: { type: 'Ack', nonce: message.nonce, updates: [] } });
@@ -134,29 +116,42 @@ export class LinkDetector {
     return this.#watches.get(peer)?.evidence;
   }
 
-  /** Whether the peer was heard within three heartbeats, stretched by this node's own slowness: what its row says. A link that flaps counts as lost. */
+  /** A link that flaps counts as lost. */
   isHeard(peer: NodeId, nowMs: number): boolean {
     return this.state(peer) !== 'down' && this.isAudible(peer, nowMs);
   }
 
-  /** Whether frames of the peer come, even over a link that counts as lost. */
   isAudible(peer: NodeId, nowMs: number): boolean {
     const watch = this.#watches.get(peer);
     if (watch === undefined) return peer === this.#options.self;
-    return watch.silenceMs(this.#health.listenedMs(nowMs)) < 3 * this.#options.heartbeatMs * this.#health.patience;
+    return watch.silenceMs(this.health.listenedMs(nowMs)) < 3 * this.#options.heartbeatMs * this.health.patience;
   }
 
-  /** Whether others have reached, for us, a peer whose link is lost: the edge is broken, not the node. */
   isReachedByOthers(peer: NodeId): boolean {
     return this.state(peer) === 'down' && this.#reached.has(peer);
   }
 
-  takeReady(): LinkReady | undefined {
+  takeReady(): DetectorReady | undefined {
     if (this.#messages.length === 0 && this.#changes.length === 0) return undefined;
     const ready = { messages: this.#messages, changes: this.#changes };
     this.#messages = [];
     this.#changes = [];
     return ready;
+  }
+
+  losses(): ReadonlyMap<NodeId, Loss> {
+    const lost = [...this.#watches.values()].filter(({ state }) => state !== 'up');
+    return new Map(lost.map(({ peer, state, evidence }) => [peer, { state, evidence, isReachedByOthers: this.isReachedByOthers(peer) }]));
+  }
+
+  adopt(losses: ReadonlyMap<NodeId, Loss>, nowMs: number): void {
+    // Those that are yet to hear of the same change don't beat before.
+    const untilMs = this.health.listenedMs(nowMs) + adoptionHeartbeats * this.#options.heartbeatMs;
+    for (const [peer, watch] of this.#watches) {
+      const loss = losses.get(peer);
+      watch.adopt(loss, untilMs);
+      if (loss?.isReachedByOthers === true) this.#reached.add(peer);
+    }
   }
 
   /** The new state, if `act` changed it. */
@@ -184,17 +179,17 @@ export class LinkDetector {
     for (const [nonce, { via, askedMs }] of this.#asked) {
       if (listenedMs - askedMs < answerHeartbeats * this.#options.heartbeatMs) return;
       this.#asked.delete(nonce);
-      if (this.state(via) === 'up') this.#health.onMissedAck();
+      if (this.state(via) === 'up') this.health.onMissedAck();
     }
   }
 
   #judge(peer?: NodeId, missedBy: (peer: NodeId) => readonly NodeId[] = () => []): Judge {
     const { self } = this.#options;
-    const { score } = this.#health;
-    if (score === 0 || peer === undefined) return { self, score, patience: this.#health.patience };
+    const { score } = this.health;
+    if (score === 0 || peer === undefined) return { self, score, patience: this.health.patience };
     const others = [...this.#watches.values()].filter((watch) => watch.peer !== peer && watch.state === 'up').map((watch) => watch.peer);
     const confirmations = missedBy(peer).filter((node) => others.includes(node)).length;
-    return { self, score, patience: this.#health.patienceWith(confirmations, others.length) };
+    return { self, score, patience: this.health.patienceWith(confirmations, others.length) };
   }
 
   #nextNonce(): number {

@@ -1,5 +1,6 @@
 import type { NodeId } from '../core/ids.ts';
 import { Damping } from './damping.ts';
+import type { Loss } from './detector.ts';
 import type { Evidence, Measure } from './evidence.ts';
 import { PhiAccrual } from './phi-accrual.ts';
 
@@ -47,6 +48,13 @@ export class LinkWatch {
 
   silenceMs(nowMs: number): number {
     return this.#phi.silenceMs(nowMs);
+  }
+
+  /** Goes on with what another detector knew; its silence counts from `fromMs` on. */
+  adopt(loss: Loss | undefined, fromMs: number): void {
+    if (loss?.state !== 'down') this.#phi.resume(fromMs);
+    this.#state = loss?.state ?? 'up';
+    this.#evidence = loss?.evidence;
   }
 
   /** A frame came. True when that changed the state. */

@@ -41,7 +41,8 @@ export class Suspicion {
     return Math.max(this.#minMs, this.#maxMs - (this.#maxMs - this.#minMs) * share);
   }
 
-  isOver(nowMs: number): boolean {
-    return nowMs - this.sinceMs >= this.timeoutMs;
+  /** `patience`: by how much a node that is slow itself stretches time. */
+  isOver(nowMs: number, patience = 1): boolean {
+    return nowMs - this.sinceMs >= this.timeoutMs * patience;
   }
 }

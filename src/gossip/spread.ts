@@ -1,3 +1,4 @@
+import { directMembers } from '../core/direct-members.ts';
 import type { NodeId } from '../core/ids.ts';
 import type { Random } from '../core/random.ts';
 
@@ -13,13 +14,8 @@ export interface SpreadSettings {
 export type ChosenSpread = { readonly [Setting in keyof SpreadSettings]?: number | undefined };
 
 /**
- * Up to so many members each is told directly, by the links that all have with all: one link to go, and each takes a batch in once. A gossip network brings it
- * several times to each, which costs all of them more than it saves the one that writes.
- */
-export const directMembers = 64;
-
-/**
- * Computed for `n` members. A fanout of ln n + c reaches all with a probability that grows with c (Kermarrec et al. 2003); the time to live is what that fanout
+ * Computed for `n` members. Few are told directly: a gossip network brings a batch several times to each, which costs all of them more than it saves the one that
+ * writes. For more, a fanout of ln n + c reaches all with a probability that grows with c (Kermarrec et al. 2003); the time to live is what that fanout
  * takes to reach everybody, and three more for the last ones.
  */
 export function spreadFor(n: number): SpreadSettings {

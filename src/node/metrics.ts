@@ -130,7 +130,6 @@ export class Metrics {
     const { driver } = gossip;
     this.#gauge('quorate_gossip_keys', 'Keys that the gossip holds', () => driver.size);
     this.#gauge('quorate_gossip_conflicts', 'Keys with several values that do not know of each other', () => driver.conflicts);
-    this.#gauge('quorate_gossip_fresh_rows', 'Members that said within a second whom they hear', () => gossip.freshRows());
     this.#counter('quorate_gossip_updates_taken_total', 'Updates of other nodes', () => driver.counters.updatesTaken);
     this.#counter('quorate_gossip_updates_repaired_total', 'Updates that anti-entropy brought', () => driver.counters.repaired);
     this.#counter(
@@ -154,6 +153,7 @@ export class Metrics {
     this.#gauge('quorate_partition_active', '1 unless every node hears every other, and all that a split left is mended', () =>
       partition.state === 'healthy' ? 0 : 1,
     );
+    this.#gauge('quorate_partition_fresh_rows', 'Members of whom it is known whom they hear now', () => partition.freshRows);
     this.#counter('quorate_partition_heals_total', 'Splits that have healed', () => partition.counts.heals);
     this.#counter('quorate_partition_heal_seconds_total', 'Time that healing took', () => partition.counts.healSeconds);
     this.#counter(

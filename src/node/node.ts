@@ -199,6 +199,7 @@ export class Node implements NodeService {
       replica: this.#replica,
       transport: () => this.#transport,
       nameOf: (node) => this.#addresses.all(this.#replica.state.members).get(node)?.name,
+      onRow: (row) => this.partition.onGossip(row),
       logger,
     });
     this.#epochs = this.#makeEpochs(opened);
@@ -288,6 +289,7 @@ export class Node implements NodeService {
         send: (to, frame) => this.#transport?.send(to, frame),
         dial: (peer) => this.#transport?.redial(peer),
         deliver: (from, frame) => this.#deliver(from, frame),
+        publish: (row) => this.#gossip.tellRow(row),
         keys,
         votes: () => this.votes?.counters,
         nameOf: (node) => this.#infoOf(node)?.name ?? node,

@@ -1,4 +1,5 @@
 import { assert } from '../core/assert.ts';
+import { directMembers } from '../core/direct-members.ts';
 import { failure } from '../core/errors.ts';
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import { configurationOf, members } from '../raft/configuration.ts';
@@ -540,7 +541,7 @@ export class Replica {
     this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
     if (this.#ticks % ticksPerHeartbeat !== 0) return;
-    for (const peer of this.#peers()) this.#outbox.frame(peer, { kind: 'ping' });
+    for (const peer of this.#pinged()) this.#outbox.frame(peer, { kind: 'ping' });
     this.#proposals.expire(nowMs);
     this.#questions.expire(nowMs);
     if (this.#serving) {
@@ -688,6 +689,12 @@ export class Replica {
 
   #peers(): readonly NodeId[] {
     return members(this.#raft.configuration).filter((node) => node !== this.id);
+  }
+
+  /** Who hears this node all the time: in a large cluster, whose other members SWIM watches, only the voters and from them. */
+  #pinged(): readonly NodeId[] {
+    const [peers, voters] = [this.#peers(), this.#voters()];
+    return peers.length < directMembers || voters.includes(this.id) ? peers : voters;
   }
 
   #voters(): readonly NodeId[] {

@@ -1,6 +1,6 @@
 import type { NodeId } from '../core/ids.ts';
 import { ReachGraph } from './reach-graph.ts';
-import { hastyRowPeriodMs, type Row, staleMs } from './row.ts';
+import { directPace, type Row, type RowPace } from './row.ts';
 
 interface Kept {
   row: Row;
@@ -24,6 +24,8 @@ const flapChanges = 3;
 
 /** The newest row of every member, as far as it is known here. Rows come directly and through others; an older one never replaces a newer. */
 export class Matrix {
+  /** How often rows are to be expected. */
+  pace: RowPace = directPace;
   readonly #rows = new Map<NodeId, Kept>();
   /** When each edge changed lately, by its two nodes. */
   readonly #changes = new Map<string, number[]>();
@@ -74,7 +76,7 @@ export class Matrix {
   /** `patience` of the observer (Lifeguard): who is slow itself takes rows for fresh for longer. */
   isFresh(node: NodeId, nowMs: number, patience = 1): boolean {
     const ageMs = this.ageMs(node, nowMs);
-    return ageMs !== undefined && ageMs <= staleMs * patience;
+    return ageMs !== undefined && ageMs <= this.pace.staleMs * patience;
   }
 
   /** Pairs of which both have fresh rows that name the other. */
@@ -93,7 +95,7 @@ export class Matrix {
   /** As the last rows had it, however old: who was together with whom when they vanished. */
   formerGraph(nodes: readonly NodeId[]): ReachGraph {
     const lastMs = (node: NodeId): number => this.#rows.get(node)?.receivedMs ?? -Infinity;
-    return new ReachGraph(nodes, (a, b) => this.#names(a, b) && this.#names(b, a) && Math.abs(lastMs(a) - lastMs(b)) <= staleMs);
+    return new ReachGraph(nodes, (a, b) => this.#names(a, b) && this.#names(b, a) && Math.abs(lastMs(a) - lastMs(b)) <= this.pace.staleMs);
   }
 
   /** Pairs of which exactly one hears the other, by fresh rows. A row that was written before the other's loss could be known proves nothing yet. */
@@ -104,7 +106,7 @@ export class Matrix {
         .filter((heard) => heard !== hearing && this.#names(hearing, heard) && !this.#names(heard, hearing))
         .filter((heard) => {
           const lostMs = this.#rows.get(heard)?.changedMs.get(hearing) ?? -Infinity;
-          return (this.#rows.get(hearing)?.receivedMs ?? 0) >= lostMs + 2 * hastyRowPeriodMs;
+          return (this.#rows.get(hearing)?.receivedMs ?? 0) >= lostMs + 2 * this.pace.hastyMs;
         })
         .map((heard) => ({ heard, hearing })),
     );

@@ -1,6 +1,6 @@
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 
-/** What one node says of itself several times a second: whom it hears, and where its log stands. */
+/** What one node says of itself again and again: whom it hears, and where its log stands. */
 export interface Row {
   readonly node: NodeId;
   /** Count of its starts, and of its rows since: a later row has a higher pair. */
@@ -21,8 +21,15 @@ export interface Row {
   readonly signature: Uint8Array;
 }
 
-/** Rows are told this often; and this often while any link is not up. */
-export const rowPeriodMs = 250;
-export const hastyRowPeriodMs = 50;
-/** A row that is older says nothing of the present. */
-export const staleMs = 1000;
+/** How often rows are told, and how often while any link is not up; an older row than `staleMs` says nothing of the present. */
+export interface RowPace {
+  readonly periodMs: number;
+  readonly hastyMs: number;
+  readonly staleMs: number;
+}
+
+/** Of rows that are told on every direct link. */
+export const directPace: RowPace = { periodMs: 250, hastyMs: 50, staleMs: 1000 };
+
+/** Of rows that go by the gossip alone: it brings each to each node as often as the carrier has links, which costs more than the row itself (docs/decisions/0016). */
+export const gossipPace: RowPace = { periodMs: 1000, hastyMs: 1000, staleMs: 4000 };

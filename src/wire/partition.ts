@@ -12,29 +12,14 @@ import type { Row } from '../partition/row.ts';
 import { partitionMark } from './marks.ts';
 import { pack, unpack } from './pack.ts';
 import { FieldReader } from './reader.ts';
+import { type Places, readRow, rowFields, signatureBytes } from './rows.ts';
 
 const partitionVersion = 2;
-const signatureBytes = 64;
 const chainBytes = 32;
 /** What is passed on for others: control frames. Bulk waits for the real link. */
 export const maxRelayedBytes = 64 * 1024;
 /** A heal report of full lists is the longest of these frames. */
 const maxPartitionFrameBytes = 1024 * 1024;
-
-/** The members in an order that all agree on: rows name them by their places. */
-export interface Places {
-  readonly members: readonly NodeId[];
-  /** A hash of the list. A frame of somebody who has another list is dropped: in a moment both have the same. */
-  readonly check: number;
-}
-
-export function placesOf(members: readonly NodeId[]): Places {
-  const sorted = members.toSorted((a, b) => (a < b ? -1 : Number(a !== b)));
-  let check = 0x811c9dc5;
-  // FNV-1a: not against malice, but against two nodes that speak of different lists.
-  for (const character of sorted.join()) check = Math.imul(check ^ character.charCodeAt(0), 0x01000193) >>> 0;
-  return { members: sorted, check };
-}
 
 export type PartitionFrame =
   /** The sender's own row first, then rows that the receiver can't have directly. */
@@ -88,7 +73,7 @@ export function decodePartitionFrame(
 function fieldsOf(frame: PartitionFrame, places: Places): readonly unknown[] {
   switch (frame.kind) {
     case 'rows':
-      return [frame.rows.map((row) => [...rowFields(row, places), row.signature])];
+      return [frame.rows.map((row) => rowFields(row, places))];
     case 'probe': {
       const { message } = frame;
       const updates = message.updates.map(({ node, status, incarnation, by }) => [node, status, incarnation, by]);
@@ -134,39 +119,6 @@ function readFrame(kind: PartitionFrame['kind'] | undefined, r: FieldReader, pla
     default:
       return unreachable(kind);
   }
-}
-
-// Rows.
-
-/** What a node signs of its row: nothing else that it signs begins like this. */
-export const signedRow = (clusterTag: number, places: Places, row: Omit<Row, 'signature'>): Uint8Array =>
-  pack(['quorate/row/v1', clusterTag, places.check, ...rowFields(row, places)]);
-
-function rowFields(
-  { node, boot, seq, heard, term, leader, commitIndex, electable, healing, score }: Omit<Row, 'signature'>,
-  { members }: Places,
-): readonly unknown[] {
-  const bits = new Uint8Array(Math.ceil(members.length / 8));
-  for (const peer of heard) {
-    const place = members.indexOf(peer);
-    if (place >= 0) bits[place >> 3] = (bits[place >> 3] ?? 0) | (1 << (place & 7));
-  }
-  const led = leader === undefined ? -1 : members.indexOf(leader);
-  return [members.indexOf(node), boot, seq, bits, term, led < 0 ? null : led, commitIndex, electable, healing, score];
-}
-
-function readRow(r: FieldReader, { members }: Places): Row | undefined {
-  const node = members[r.int(0, members.length - 1)];
-  const boot = r.int();
-  const seq = r.int();
-  const bits = r.bytes(Math.ceil(members.length / 8));
-  const heard = members.filter((_, place) => ((bits[place >> 3] ?? 0) & (1 << (place & 7))) !== 0);
-  const term = r.int();
-  const leader = r.optional(() => members[r.int(0, members.length - 1)]);
-  const commitIndex = r.int();
-  const [electable, healing, score] = [r.boolean(), r.boolean(), r.int(0, 8)];
-  const signature = copyBytes(r.bytes(signatureBytes));
-  return node && { node, boot, seq, heard, term, leader, commitIndex, electable, healing, score, signature };
 }
 
 // Probes.

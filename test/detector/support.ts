@@ -1,6 +1,7 @@
 import { nodeId, type NodeId } from '../../src/core/ids.ts';
 import { SeededRandom } from '../../src/core/random.ts';
 import { LinkDetector } from '../../src/detector/link-detector.ts';
+import type { LinkState } from '../../src/detector/link-watch.ts';
 import type { DetectorMessage, OutgoingProbe } from '../../src/detector/messages.ts';
 import { Swim } from '../../src/detector/swim.ts';
 
@@ -40,10 +41,10 @@ export class SwimNetwork {
   readonly #queue: { readonly from: NodeId; readonly to: NodeId; readonly message: DetectorMessage }[] = [];
   nowMs = 0;
 
-  constructor(count: number, periodMs = 1000) {
+  constructor(count: number) {
     const all = names(count);
     for (const [i, self] of all.entries()) {
-      const swim = new Swim({ self, tickMs: 50, periodMs, random: new SeededRandom(i + 1), incarnation: 1 }, 0);
+      const swim = new Swim({ self, tickMs: 50, heartbeatMs, random: new SeededRandom(i + 1), incarnation: 1 }, 0);
       swim.setPeers(all.filter((peer) => peer !== self));
       this.nodes.set(self, swim);
     }
@@ -66,7 +67,10 @@ export class SwimNetwork {
       for (const { from, to, message } of waiting) {
         if (this.down.has(to) || this.down.has(from)) continue;
         if (this.paused.has(to)) this.#queue.push({ from, to, message });
-        else this.of(to).step(from, message, this.nowMs);
+        else {
+          this.of(to).heard(from, this.nowMs);
+          this.of(to).step(from, message, this.nowMs);
+        }
       }
       for (const [self, swim] of this.nodes) this.#send(self, swim.takeReady()?.messages ?? []);
     }
@@ -76,10 +80,10 @@ export class SwimNetwork {
     for (const { to, message } of messages) this.#queue.push({ from, to, message });
   }
 
-  /** Who says `status` of the node. */
-  saying(node: NodeId, status: 'alive' | 'suspect' | 'dead'): NodeId[] {
+  /** For whom the node is in this state. */
+  saying(node: NodeId, state: LinkState): NodeId[] {
     return [...this.nodes]
-      .filter(([self, swim]) => self !== node && !this.down.has(self) && swim.status(node) === status)
+      .filter(([self, swim]) => self !== node && !this.down.has(self) && swim.state(node) === state)
       .map(([self]) => self);
   }
 }

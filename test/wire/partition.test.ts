@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { nodeId, taskId } from '../../src/core/ids.ts';
 import { emptyPart, type HealReport } from '../../src/partition/heal/heal-report.ts';
-import { decodePartitionFrame, encodePartitionFrame, isPartitionFrame, type PartitionFrame, placesOf } from '../../src/wire/partition.ts';
+import { decodePartitionFrame, encodePartitionFrame, isPartitionFrame, type PartitionFrame } from '../../src/wire/partition.ts';
+import { placesOf } from '../../src/wire/rows.ts';
 
 const [n1, n2, n3] = ['n1', 'n2', 'n3'].map(nodeId) as [ReturnType<typeof nodeId>, ReturnType<typeof nodeId>, ReturnType<typeof nodeId>];
 const places = placesOf([n3, n1, n2]);

@@ -4,7 +4,7 @@ import { stampMs } from '../../gossip/hybrid-clock.ts';
 import type { MayWrite } from '../../gossip/gossip.ts';
 import { resolve } from '../../gossip/resolver.ts';
 import type { Agent } from '../../registry/agent.ts';
-import { decodeAgentWord, decodeRow, encodeAgentWord, encodeRow, type Row } from '../../wire/gossip-values.ts';
+import { decodeAgentWord, encodeAgentWord } from '../../wire/gossip-values.ts';
 import { heartbeatMsOf, type Sign } from '../liveness.ts';
 import type { GossipDriver } from './driver.ts';
 
@@ -16,6 +16,8 @@ export interface AgentGossipParts {
   readonly nameOf: (node: NodeId) => string | undefined;
   /** An agent was heard, by whatever node. */
   readonly onBeat: (agent: AgentId, generation: number, sign: Sign) => void;
+  /** Another node's row came, as it told it (`decodeRow`). */
+  readonly onRow: (row: Uint8Array) => void;
   readonly clock: Clock;
 }
 
@@ -57,20 +59,16 @@ export class AgentGossip {
     gossip.write(key, encodeAgentWord({ said: word }), { generation, role: node === name ? 'owner' : 'observer' });
   }
 
-  /** Whom this node hears. */
-  tellRow(gossip: Told, row: Row): void {
-    gossip.write(`${nodePrefix}${this.#parts.self}`, encodeRow(row), { generation: 1, role: 'owner' });
+  /** This node's row, by which others see whom it hears. */
+  tellRow(gossip: Told, row: Uint8Array): void {
+    gossip.write(`${nodePrefix}${this.#parts.self}`, row, { generation: 1, role: 'owner' });
   }
 
   onChanged(gossip: Told, keys: ReadonlySet<string>): void {
-    for (const key of keys) if (key.startsWith(agentPrefix)) this.hear(gossip, agentIn(key));
-  }
-
-  /** The newest row of a node, and how long ago it was made; undefined when none has come. */
-  rowOf(gossip: Told, node: NodeId): { readonly row: Row; readonly ageMs: number } | undefined {
-    const winner = resolve(gossip.get(`${nodePrefix}${node}`)?.siblings ?? [], this.#parts.clock.unixMs())?.winner;
-    const row = winner?.value === undefined ? undefined : decodeRow(winner.value);
-    return row === undefined || winner === undefined ? undefined : { row, ageMs: this.#ageMs(winner.stamp) };
+    for (const key of keys) {
+      if (key.startsWith(agentPrefix)) this.hear(gossip, agentIn(key));
+      else if (key.startsWith(nodePrefix)) this.#hearRow(gossip, key);
+    }
   }
 
   /** Removes what this node has said of agents that the log doesn't know any more. */
@@ -97,6 +95,12 @@ export class AgentGossip {
       const said = sibling === winner && word.said !== undefined ? { report: word.said.report, atMs: atMs - word.said.ageMs } : undefined;
       this.#parts.onBeat(id, sibling.generation, { atMs, by: sibling.dot.node, said });
     }
+  }
+
+  /** All that there are, of several lives of the node perhaps: which is the newest they say themselves. */
+  #hearRow(gossip: Told, key: string): void {
+    for (const { dot, value } of gossip.get(key)?.siblings ?? [])
+      if (value !== undefined && dot.node !== this.#parts.self) this.#parts.onRow(value);
   }
 
   #ageMs(stamp: number): number {

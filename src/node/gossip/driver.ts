@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { directMembers } from '../../core/direct-members.ts';
 import type { NodeId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Random } from '../../core/random.ts';
@@ -7,7 +8,6 @@ import type { Carrier } from '../../gossip/carrier.ts';
 import type { Entry, WriterRole } from '../../gossip/entry.ts';
 import { Gossip, type GossipCounters, type MayWrite, type Moment } from '../../gossip/gossip.ts';
 import type { GossipVerdict } from '../../gossip/ready.ts';
-import { directMembers } from '../../gossip/spread.ts';
 import type { Pubsub, PubsubChanges, PubsubOptions } from '../../transport/pubsub.ts';
 import { createSealer, type SealerParts } from '../../wire/gossip-batch.ts';
 import { decodeGossip, encodeGossip } from '../../wire/gossip.ts';

@@ -20,25 +20,24 @@ export interface NodeGossipParts {
   /** Undefined until it has started. */
   readonly transport: () => PeerTransport | undefined;
   readonly nameOf: (node: NodeId) => string | undefined;
+  /** Another node's row came. */
+  readonly onRow: (row: Uint8Array) => void;
   readonly logger: Logger;
 }
 
-/** How often a node says whom it hears. */
-const rowMs = 250;
-/** Rows between two sweeps of what is said of agents that are gone. */
-const rowsPerSweep = 40;
+/** How often what was said of agents that are gone is removed. */
+const sweepMs = 10_000;
 
-/** The gossip of a running node: heartbeats and rows go in, what others say of agents comes out into the replica's knowledge of who is alive. */
+/** The gossip of a running node: heartbeats and rows go in; what others say comes out, of agents into the replica's knowledge of who is alive. */
 export class NodeGossip {
   readonly driver: GossipDriver;
   readonly #replica: Replica;
   readonly #agents: AgentGossip;
   #epoch = 1;
-  #rows = 0;
   #timer: NodeJS.Timeout | undefined;
   #unsubscribe = (): void => {};
 
-  constructor({ name, boot, keys, clusterTag, settings, replica, transport, nameOf, logger }: NodeGossipParts) {
+  constructor({ name, boot, keys, clusterTag, settings, replica, transport, nameOf, onRow, logger }: NodeGossipParts) {
     this.#replica = replica;
     this.#agents = new AgentGossip({
       self: replica.id,
@@ -46,6 +45,7 @@ export class NodeGossip {
       agentOf: (agent) => replica.state.registry.get(agent),
       nameOf,
       onBeat: (agent, generation, sign) => replica.liveness.beat(agent, generation, sign),
+      onRow,
       clock: systemClock,
     });
     this.driver = new GossipDriver({
@@ -70,7 +70,7 @@ export class NodeGossip {
 
   start(): void {
     this.followMembers();
-    this.#timer = setInterval(() => this.#tellRow(), rowMs);
+    this.#timer = setInterval(() => this.#agents.sweep(this.driver), sweepMs);
     this.#unsubscribe = this.#replica.events.subscribe((events) => {
       // What came before the registration did was not believed.
       for (const event of events) if (event.kind === 'agent' && event.state === 'up') this.#agents.hear(this.driver, event.agent);
@@ -98,23 +98,8 @@ export class NodeGossip {
     if (sign !== undefined) this.#agents.heard(this.driver, agent, sign);
   }
 
-  /** Of members whose row came within a second: how many. */
-  freshRows(): number {
-    return members(this.#replica.raft.configuration).filter(
-      (node) => (this.#agents.rowOf(this.driver, node)?.ageMs ?? Number.POSITIVE_INFINITY) <= 1000,
-    ).length;
-  }
-
-  #tellRow(): void {
-    const { raft, links } = this.#replica;
-    const all = members(raft.configuration).toSorted();
-    const nowMs = performance.now();
-    const heard = new Uint8Array(Math.ceil(all.length / 8));
-    for (const [place, node] of all.entries())
-      if (links.isReachable(node, nowMs)) heard[place >> 3] = (heard[place >> 3] ?? 0) | (1 << (place & 7));
-    const leader = raft.leader === undefined ? -1 : all.indexOf(raft.leader);
-    const { term, commitIndex } = raft;
-    this.#agents.tellRow(this.driver, { epoch: this.#epoch, heard, term, leader: leader < 0 ? undefined : leader, commitIndex });
-    if (++this.#rows % rowsPerSweep === 0) this.#agents.sweep(this.driver);
+  /** In place of what this node said of itself before. */
+  tellRow(row: Uint8Array): void {
+    this.#agents.tellRow(this.driver, row);
   }
 }

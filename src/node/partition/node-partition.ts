@@ -8,7 +8,8 @@ import type { Replica } from '../replica.ts';
 import { ticksPerHeartbeat } from '../replica-options.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { type NameOf, type PartitionStatus, partitionStatus, splitView } from './partition-views.ts';
-import { Partition, type PartitionView } from './partition.ts';
+import type { PartitionView } from './partition-ports.ts';
+import { Partition } from './partition.ts';
 import { partitionView } from './replica-view.ts';
 import { systemClock } from '../system-clock.ts';
 
@@ -22,6 +23,8 @@ export interface NodePartitionPorts {
   dial(peer: NodeId): void;
   /** A frame of `from`, whichever way it came. */
   deliver(from: NodeId, frame: Uint8Array): void;
+  /** Has the gossip carry this node's row. */
+  publish(row: Uint8Array): void;
   readonly keys: NodeKeys;
   /** None at a node that does not vote. */
   votes(): PartitionView['votes'] | undefined;
@@ -54,6 +57,7 @@ export class NodePartition {
         send: (to, frame) => ports.send(to, frame),
         dial: (peer) => ports.dial(peer),
         onRelayed: (from, frame) => ports.deliver(from, frame),
+        publish: (row) => ports.publish(row),
         resign: () => replica.resign(),
         transferTo: (node) => replica.requests.transferLeadership(node, undefined, () => {}),
         keys: ports.keys,
@@ -94,6 +98,11 @@ export class NodePartition {
     this.#partition.onFrame(from, frame);
   }
 
+  /** The gossip brings another node's row. */
+  onGossip(row: Uint8Array): void {
+    this.#partition.onGossip(row);
+  }
+
   /** Sends the frame by way of another node too, if the peer is out of reach. */
   relay(to: NodeId, frame: Uint8Array): void {
     this.#partition.relay(to, frame);
@@ -122,6 +131,11 @@ export class NodePartition {
   /** How far this node distrusts its own judgement, 0 (well) to 8. */
   get score(): number {
     return this.#partition.detector.health.score;
+  }
+
+  /** Members of whom it is known whom they hear now. */
+  get freshRows(): number {
+    return this.#partition.freshRows;
   }
 
   get state(): PartitionState {

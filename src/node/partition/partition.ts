@@ -1,95 +1,25 @@
 import { byzantineQuorum } from '../../byzantine/quorum.ts';
-import type { Clock } from '../../core/clock.ts';
-import type { LogIndex, NodeId, Term } from '../../core/ids.ts';
-import type { Logger } from '../../core/logger.ts';
-import type { Random } from '../../core/random.ts';
-import { LinkDetector } from '../../detector/link-detector.ts';
+import { directMembers } from '../../core/direct-members.ts';
+import type { NodeId } from '../../core/ids.ts';
+import type { Detector } from '../../detector/detector.ts';
+import { fittingDetector } from '../../detector/fitting-detector.ts';
+import { adoptionHeartbeats } from '../../detector/link-detector.ts';
 import { classify, type View } from '../../partition/classify.ts';
 import { emptyPart, type HealPart, type HealReport } from '../../partition/heal/heal-report.ts';
 import { Heal, type HealFacts } from '../../partition/heal/heal.ts';
-import type { Lease, OwnLog, Summary } from '../../partition/heal/summary.ts';
-import { Matrix } from '../../partition/matrix.ts';
+import type { Summary } from '../../partition/heal/summary.ts';
 import { isStableSplit, PartitionWatch, type Standing } from '../../partition/partition-state.ts';
 import { mayLead } from '../../partition/placement.ts';
 import { relayFor } from '../../partition/relay.ts';
-import { hastyRowPeriodMs, type Row, rowPeriodMs } from '../../partition/row.ts';
+import { directPace, gossipPace, type Row, type RowPace } from '../../partition/row.ts';
 import { SplitHistory } from '../../partition/split-history.ts';
-import type { Entry } from '../../raft/messages.ts';
-import {
-  decodePartitionFrame,
-  encodePartitionFrame,
-  type PartitionFrame,
-  type Places,
-  placesOf,
-  type Relayed,
-  signedRow,
-} from '../../wire/partition.ts';
+import { decodePartitionFrame, encodePartitionFrame, type PartitionFrame, type Relayed } from '../../wire/partition.ts';
 import type { NodeEvent } from '../event-log.ts';
-import type { NodeKeys } from '../log-head.ts';
 import { LeaderPlace } from './leader-place.ts';
+import type { PartitionOptions, PartitionPorts, PartitionView } from './partition-ports.ts';
 import { Relays } from './relays.ts';
-import { isRequeue, SplitNotes, type Tallies } from './split-notes.ts';
-
-/** A signature costs 60 us: so many rows of others are looked at between two ticks. */
-const maxChecksPerTick = 64;
-
-/** What the rest of the node tells of itself. */
-export interface PartitionView extends Tallies {
-  readonly members: readonly NodeId[];
-  readonly voters: readonly NodeId[];
-  /** Whether who hears these nodes hears enough voters to be elected. */
-  readonly isQuorum: (isHeard: (node: NodeId) => boolean) => boolean;
-  readonly leader: NodeId | undefined;
-  readonly term: Term;
-  readonly lastIndex: () => LogIndex;
-  readonly snapshotIndex: () => LogIndex;
-  readonly termAt: OwnLog['termAt'];
-  /** The hash chain over what is applied. */
-  readonly head: Summary['head'];
-  readonly chainAt: OwnLog['chainAt'];
-  /** Entries that gave way to a leader's since the last call. */
-  readonly takeTruncated: () => readonly Entry[];
-  /** Of the Byzantine votes. */
-  readonly epoch: number;
-  readonly matchIndex: (voter: NodeId) => LogIndex;
-  /** Held by agents that are attached to this node. */
-  readonly leases: () => readonly Lease[];
-  /** Who holds the task now, and by which fence; undefined when nobody does. */
-  readonly holder: (task: Lease['task']) => { readonly fence: number; readonly agent: string } | undefined;
-}
-
-export interface PartitionPorts {
-  send(to: NodeId, frame: Uint8Array): void;
-  /** Opens a fresh connection to the peer. */
-  dial(peer: NodeId): void;
-  /** A frame of `from` that came by way of another node. */
-  onRelayed(from: NodeId, frame: Uint8Array): void;
-  /** This node leads, and should not. */
-  resign(): void;
-  transferTo(node: NodeId): void;
-  readonly keys: Pick<NodeKeys, 'sign' | 'verify'>;
-  view(): PartitionView;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  /** The standing has changed, or a split has healed. */
-  onStanding?(standing: Standing, sides: View['sides'], report: HealReport | undefined): void;
-  // For the simulator's checks.
-  /** The frames of this peer are taken for lost. */
-  onLost?(peer: NodeId): void;
-  /** This leader says that all voters have the same log up to here. */
-  onSettled?(index: LogIndex): void;
-}
-
-export interface PartitionOptions {
-  readonly self: NodeId;
-  readonly clusterTag: number;
-  readonly heartbeatMs: number;
-  /** How often `tick` is called. */
-  readonly tickMs: number;
-  /** For so long after its start a node may not have met everyone, or they each other, without anything being wrong. */
-  readonly graceMs: number;
-}
+import { Rows } from './rows.ts';
+import { isRequeue, SplitNotes } from './split-notes.ts';
 
 /**
  * One node's part in knowing who hears whom: it watches its links, tells its row and hears the others', names the split and heals it. It decides nothing: Raft
@@ -98,26 +28,27 @@ export interface PartitionOptions {
 export class Partition {
   readonly #options: PartitionOptions;
   readonly #ports: PartitionPorts;
-  readonly #detector: LinkDetector;
-  readonly #matrix = new Matrix();
+  #detector: Detector;
+  readonly #rows: Rows;
   readonly #watch = new PartitionWatch();
   readonly #heal: Heal;
   readonly #startedMs: number;
   readonly #boot: number;
   readonly history: SplitHistory;
-  #places: Places = placesOf([]);
-  #seq = 0;
   #rowDueMs = -Infinity;
+  #publishDueMs = -Infinity;
+  /** More members than can all tell each other directly. */
+  #isLarge = false;
+  /** Until then the others may not know yet that the cluster has become large, or small: this node does as both do. */
+  #turningUntilMs = -Infinity;
   #view: View | undefined;
-  /** Peers that were heard since the start: before that, silence is no loss. */
+  /** Peers that were heard since the start, or whose rows go on, in a large cluster: before that, silence is no loss. */
   readonly #met = new Set<NodeId>();
   /** The cluster was whole once, or has had its time to become so. */
   #isIntroduced = false;
   #notes: SplitNotes | undefined;
   readonly #relays: Relays;
   readonly #place = new LeaderPlace();
-  /** Signatures of rows that were checked since the last tick. */
-  #checks = 0;
   framesRelayed = 0;
   #fenced: HealPart['tasks']['fenced'] = [];
   #kept = 0;
@@ -132,11 +63,9 @@ export class Partition {
     this.#startedMs = nowMs;
     this.#boot = ports.clock.unixMs();
     this.history = new SplitHistory(this.#boot);
-    this.#detector = new LinkDetector(
-      { self: options.self, tickMs: options.tickMs, heartbeatMs: options.heartbeatMs, random: ports.random },
-      nowMs,
-    );
+    this.#detector = this.#detectorFor([], undefined, nowMs);
     const { self, clusterTag } = options;
+    this.#rows = new Rows({ self, clusterTag, boot: this.#boot, keys: ports.keys });
     this.#relays = new Relays({ self, clusterTag, boot: this.#boot, keys: ports.keys, nowMs });
     this.#heal = new Heal({ self: options.self, boot: this.#boot, random: ports.random });
   }
@@ -158,16 +87,23 @@ export class Partition {
   onFrame(from: NodeId, bytes: Uint8Array): void {
     this.heard(from);
     const nowMs = this.#ports.clock.monotonicMs();
-    const frame = decodePartitionFrame(this.#options.clusterTag, this.#places, bytes);
+    const frame = decodePartitionFrame(this.#options.clusterTag, this.#rows.places, bytes);
     if (typeof frame === 'string') {
       this.framesRefused++;
       return;
     }
     if (frame.kind === 'relay') this.#onRelay(from, frame.relayed, nowMs);
-    else if (frame.kind === 'rows') this.#onRows(from, frame.rows, nowMs);
+    else if (frame.kind === 'rows') for (const row of frame.rows) this.#onRow(row, from, nowMs);
     else if (frame.kind === 'probe') this.#detector.step(from, frame.message, nowMs);
     else this.#heal.step(from, frame.message, this.#facts(), nowMs);
     this.#work(nowMs);
+  }
+
+  /** The gossip brings a row, which may be of any age and of anyone. */
+  onGossip(bytes: Uint8Array): void {
+    const row = this.#rows.decode(bytes);
+    if (row === undefined) this.framesRefused++;
+    else this.#onRow(row, undefined, this.#ports.clock.monotonicMs());
   }
 
   /** What the log brought. */
@@ -193,7 +129,7 @@ export class Partition {
 
   #onRelay(via: NodeId, relayed: Relayed, nowMs: number): void {
     const { from, to, frame } = relayed;
-    const { members } = this.#places;
+    const { members } = this.#rows.places;
     if (!members.includes(from) || !members.includes(to)) this.framesRefused++;
     else if (to === this.#options.self) {
       if (this.#relays.isGenuine(relayed, nowMs)) this.#ports.onRelayed(from, frame);
@@ -216,7 +152,7 @@ export class Partition {
 
   tick(): void {
     const nowMs = this.#ports.clock.monotonicMs();
-    this.#checks = 0;
+    this.#rows.tick();
     this.#followMembers(nowMs);
     this.#detector.tick(nowMs, (peer) => this.#matrix.missedBy(peer, nowMs));
     this.#followDetector(nowMs);
@@ -236,7 +172,7 @@ export class Partition {
     return this.#view;
   }
 
-  get detector(): Pick<LinkDetector, 'state' | 'evidence' | 'health' | 'isReachedByOthers'> {
+  get detector(): Pick<Detector, 'state' | 'evidence' | 'health' | 'isReachedByOthers'> {
     return this.#detector;
   }
 
@@ -249,41 +185,58 @@ export class Partition {
     return row !== undefined && ageMs !== undefined ? { row, ageMs } : undefined;
   }
 
-  // Rows.
+  /** Members whose row says something of the present. */
+  get freshRows(): number {
+    const nowMs = this.#ports.clock.monotonicMs();
+    return this.#rows.places.members.filter((node) => this.#matrix.isFresh(node, nowMs)).length;
+  }
+
+  get #matrix(): Rows['matrix'] {
+    return this.#rows.matrix;
+  }
+
+  // Members.
 
   #followMembers(nowMs: number): void {
     const { members } = this.#ports.view();
     const { self } = this.#options;
-    if (members.length === this.#places.members.length && this.#places.members.every((member) => members.includes(member))) return;
-    this.#places = placesOf(members);
+    const before = this.#rows.places.members;
+    if (members.length === before.length && before.every((member) => members.includes(member))) return;
+    // A detector that is replaced must not take its last news with it.
+    this.#followDetector(nowMs);
+    this.#rows.setMembers(members);
+    const isLarge = members.length > directMembers;
+    if (isLarge !== this.#isLarge && before.length > 0) this.#turningUntilMs = nowMs + adoptionHeartbeats * this.#options.heartbeatMs;
+    this.#isLarge = isLarge;
     const peers = members.filter((member) => member !== self);
-    this.#detector.setPeers(peers, nowMs);
+    this.#detector = this.#detectorFor(peers, this.#detector, nowMs);
     this.#heal.setPeers(peers);
-    this.#matrix.keepOnly(members);
     this.#relays.keepOnly(members);
     this.#rowDueMs = nowMs;
   }
 
-  #onRows(from: NodeId, rows: readonly Row[], nowMs: number): void {
-    for (const row of rows) {
-      if (row.node === this.#options.self) continue;
-      const heardBefore = this.#matrix.row(row.node)?.heard;
-      if (!this.#matrix.isNews(row, nowMs)) continue;
-      // Nobody speaks for another: a node's own row came over its own link, and what others pass on it has signed.
-      if (row.node !== from && !this.#isSigned(row)) {
-        this.framesRefused++;
-        continue;
-      }
-      this.#matrix.put(row, nowMs);
-      this.#noteEdges(row, heardBefore ?? row.heard);
-      if (row.node === from && this.#heal.lost.includes(from) && this.#detector.state(from) === 'up')
-        this.#heal.onBack(from, row.heard, nowMs);
-    }
+  #detectorFor(peers: readonly NodeId[], before: Detector | undefined, nowMs: number): Detector {
+    const { self, tickMs, heartbeatMs } = this.#options;
+    const options = { self, tickMs, heartbeatMs, random: this.#ports.random, incarnation: this.#boot };
+    return fittingDetector(options, before, peers, nowMs);
   }
 
-  #isSigned(row: Row): boolean {
-    if (++this.#checks > maxChecksPerTick) return false;
-    return this.#ports.keys.verify(row.node, signedRow(this.#options.clusterTag, this.#places, row), row.signature);
+  // Rows.
+
+  /** Rows go on every direct link. */
+  #isDirect(nowMs: number): boolean {
+    return !this.#isLarge || nowMs < this.#turningUntilMs;
+  }
+
+  #onRow(row: Row, from: NodeId | undefined, nowMs: number): void {
+    const heardBefore = this.#matrix.row(row.node)?.heard;
+    const taken = this.#rows.take(row, from, nowMs);
+    if (taken === 'forged') this.framesRefused++;
+    if (taken !== 'news') return;
+    this.#noteEdges(row, heardBefore ?? row.heard);
+    if (this.#isLarge && this.#matrix.isFresh(row.node, nowMs)) this.#met.add(row.node);
+    if (row.node === from && this.#heal.lost.includes(from) && this.#detector.state(from) === 'up')
+      this.#heal.onBack(from, row.heard, nowMs);
   }
 
   #noteEdges(row: Row, before: readonly NodeId[]): void {
@@ -295,38 +248,55 @@ export class Partition {
   /** Tells this node's row, and looks at all of them. */
   #look(nowMs: number): void {
     const { self } = this.#options;
-    const { members } = this.#places;
+    const { members } = this.#rows.places;
     // A node that was removed has no place in the matrix.
     if (!members.includes(self)) return;
+    this.#matrix.pace = this.#isLarge || nowMs < this.#turningUntilMs ? gossipPace : directPace;
     const facts = this.#ports.view();
-    const heard = members.filter((peer) => peer === self || (this.#met.has(peer) && this.#detector.isHeard(peer, nowMs)));
+    const heard = members.filter((peer) => peer === self || this.#isHeard(peer, nowMs));
     const { term, leader, commitIndex } = facts;
     const electable = facts.isQuorum((node) => heard.includes(node));
-    const own = { electable, healing: this.#heal.isActive, score: this.#detector.health.score };
-    const unsigned = { node: self, boot: this.#boot, seq: ++this.#seq, heard, term, leader, commitIndex, ...own };
-    const signature = this.#ports.keys.sign(signedRow(this.#options.clusterTag, this.#places, unsigned));
-    const row: Row = { ...unsigned, signature };
     const before = this.#matrix.row(self)?.heard ?? heard;
-    this.#matrix.put(row, nowMs);
+    const { score, patience } = this.#detector.health;
+    const row = this.#rows.tell({ heard, term, leader, commitIndex, electable, healing: this.#heal.isActive, score }, nowMs);
     this.#noteEdges(row, before);
     const electorate = { members, voters: facts.voters, byzantineQuorum: byzantineQuorum(members.length) };
-    const view = classify(self, electorate, this.#matrix, nowMs, this.#detector.health.patience);
+    const view = classify(self, electorate, this.#matrix, nowMs, patience);
     this.#view = view;
-    const told = this.#encode({ kind: 'rows', rows: [row] });
-    for (const peer of members) {
-      if (peer === self) continue;
-      const hearsay = this.#hearsay(peer, view, nowMs);
-      this.#ports.send(peer, hearsay.length === 0 ? told : this.#encode({ kind: 'rows', rows: [row, ...hearsay] }));
-    }
+    this.#tell(row, view, nowMs);
     const isHasty =
       view.class !== 'none' ||
       this.#watch.standing.state !== 'healthy' ||
       this.#heal.isActive ||
+      nowMs < this.#turningUntilMs ||
       heard.some((peer) => this.#detector.state(peer) !== 'up');
-    this.#rowDueMs = nowMs + (isHasty ? hastyRowPeriodMs : rowPeriodMs);
+    const pace: RowPace = this.#isDirect(nowMs) ? directPace : gossipPace;
+    this.#rowDueMs = nowMs + (isHasty ? pace.hastyMs : pace.periodMs);
     this.#judge(view, nowMs);
     if (leader === self && isStableSplit(this.standing.state)) this.#keepPlace(view, facts, nowMs);
     this.#noteLog(facts);
+  }
+
+  /** By the detector, which in a large cluster does not hear everyone itself: there the rows that come must say so too. */
+  #isHeard(peer: NodeId, nowMs: number): boolean {
+    const isThere = this.#isDirect(nowMs) ? this.#met.has(peer) : this.#matrix.isFresh(peer, nowMs, this.#detector.health.patience);
+    return isThere && this.#detector.isHeard(peer, nowMs);
+  }
+
+  /** In a small cluster the direct way is the quick one, and the gossip's reaches who does not hear this node. */
+  #tell(row: Row, view: View, nowMs: number): void {
+    const isDirect = this.#isDirect(nowMs);
+    if (!isDirect || nowMs >= this.#publishDueMs) {
+      this.#publishDueMs = nowMs + directPace.periodMs;
+      this.#ports.publish?.(this.#rows.encode(row));
+    }
+    if (!isDirect) return;
+    const told = this.#encode({ kind: 'rows', rows: [row] });
+    for (const peer of this.#rows.places.members) {
+      if (peer === row.node) continue;
+      const hearsay = this.#rows.hearsay(peer, view, nowMs);
+      this.#ports.send(peer, hearsay.length === 0 ? told : this.#encode({ kind: 'rows', rows: [row, ...hearsay] }));
+    }
   }
 
   #keepPlace(view: View, { voters, isQuorum }: PartitionView, nowMs: number): void {
@@ -340,16 +310,6 @@ export class Partition {
     this.#ports.logger.info({ advice }, 'leadership belongs elsewhere');
     if (advice === 'resign') this.#ports.resign();
     else this.#ports.transferTo(advice.transferTo);
-  }
-
-  /** Rows that the peer can't have from their nodes: it does not hear them. */
-  #hearsay(peer: NodeId, { graph }: View, nowMs: number): readonly Row[] {
-    const { self } = this.#options;
-    const theirs = this.#matrix.row(peer);
-    if (graph.isComplete || theirs === undefined) return [];
-    return this.#places.members
-      .filter((node) => node !== peer && node !== self && !theirs.heard.includes(node) && this.#matrix.isFresh(node, nowMs))
-      .flatMap((node) => this.#matrix.row(node) ?? []);
   }
 
   // States.
@@ -502,7 +462,7 @@ export class Partition {
   }
 
   #encode(frame: PartitionFrame): Uint8Array {
-    return encodePartitionFrame(this.#options.clusterTag, this.#places, frame);
+    return encodePartitionFrame(this.#options.clusterTag, this.#rows.places, frame);
   }
 }
 

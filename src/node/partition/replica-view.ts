@@ -3,7 +3,7 @@ import { members } from '../../raft/configuration.ts';
 import { jointVote } from '../../raft/quorum.ts';
 import type { ClusterState } from '../../tasks/state.ts';
 import type { Replica } from '../replica.ts';
-import type { PartitionView } from './partition.ts';
+import type { PartitionView } from './partition-ports.ts';
 
 /** What a replica tells to the watch over partitions. `names`: what the agents that are attached to this node call it. */
 export function partitionView(

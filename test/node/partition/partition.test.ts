@@ -3,7 +3,8 @@ import type { NodeId } from '../../../src/core/ids.ts';
 import { groups, type Hears } from '../../partition/support.ts';
 import { simulatedKeys } from '../../../sim/simulated-keys.ts';
 import { Relays } from '../../../src/node/partition/relays.ts';
-import { encodePartitionFrame, placesOf, type Relayed } from '../../../src/wire/partition.ts';
+import { encodePartitionFrame, type Relayed } from '../../../src/wire/partition.ts';
+import { placesOf } from '../../../src/wire/rows.ts';
 import { PartitionNetwork } from './network.ts';
 
 const everyone: Hears = () => true;
