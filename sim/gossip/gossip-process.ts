@@ -4,7 +4,7 @@ import type { SealedBatch, Sealer } from '../../src/gossip/batch.ts';
 import { Gossip, type MayWrite, type Moment } from '../../src/gossip/gossip.ts';
 import type { GossipMessage } from '../../src/gossip/messages.ts';
 import type { SpoofSuspected } from '../../src/gossip/ready.ts';
-import { Mesh } from '../../src/gossip/spread.ts';
+import { type ChosenSpread, Mesh } from '../../src/gossip/spread.ts';
 import type { EventQueue } from '../event-queue.ts';
 
 /** What a process tells the world. */
@@ -22,6 +22,8 @@ export interface GossipProcessParts {
   readonly sealer: Sealer;
   readonly mayWrite: MayWrite;
   readonly clockOffsetMs: number;
+  /** Of its direct links, instead of what is computed for the number of members. */
+  readonly spread?: ChosenSpread;
   readonly listener: GossipListener;
 }
 
@@ -34,12 +36,15 @@ export class GossipProcess {
   #gossip: Gossip | undefined;
   #mesh: Mesh;
   #boot = 0;
+  #members: readonly NodeId[];
+  #epoch = 1;
   #wakesAtMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: GossipProcessParts) {
     this.id = parts.id;
     this.#parts = parts;
-    this.#mesh = new Mesh(parts.random);
+    this.#members = parts.members;
+    this.#mesh = new Mesh(parts.random, parts.spread);
   }
 
   get gossip(): Gossip | undefined {
@@ -56,13 +61,20 @@ export class GossipProcess {
   }
 
   start(): void {
-    const { id: self, members, sealer, random, mayWrite } = this.#parts;
+    const { id: self, sealer, random, mayWrite, spread } = this.#parts;
     this.#boot++;
     this.#gossip = new Gossip({ self, boot: this.#boot, sealer, random, mayWrite }, this.now);
-    this.#gossip.setMembers(members, 1, this.now);
-    this.#mesh = new Mesh(random);
-    this.#mesh.setMembers(members.length);
+    this.#gossip.setMembers(this.#members, this.#epoch, this.now);
+    this.#mesh = new Mesh(random, spread);
+    this.#mesh.setMembers(this.#members.length);
     this.#wakesAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  setMembers(members: readonly NodeId[]): void {
+    this.#members = members;
+    this.#gossip?.setMembers(members, ++this.#epoch, this.now);
+    this.#mesh.setMembers(members.length);
+    this.pump();
   }
 
   crash(): void {

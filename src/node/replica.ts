@@ -1,5 +1,4 @@
 import { assert } from '../core/assert.ts';
-import { directMembers } from '../core/direct-members.ts';
 import { failure } from '../core/errors.ts';
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import { configurationOf, members } from '../raft/configuration.ts';
@@ -29,6 +28,7 @@ import { Liveness } from './liveness.ts';
 import { Membership } from './membership.ts';
 import { NodeSession } from './node-session.ts';
 import { Outbox } from './outbox.ts';
+import { pinged } from './pinged.ts';
 import { Proposals } from './proposals.ts';
 import { Proposer } from './proposer.ts';
 import { Questions } from './questions.ts';
@@ -541,7 +541,7 @@ export class Replica {
     this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
     if (this.#ticks % ticksPerHeartbeat !== 0) return;
-    for (const peer of this.#pinged()) this.#outbox.frame(peer, { kind: 'ping' });
+    for (const peer of pinged(this.id, members(this.#raft.configuration), this.#voters())) this.#outbox.frame(peer, { kind: 'ping' });
     this.#proposals.expire(nowMs);
     this.#questions.expire(nowMs);
     if (this.#serving) {
@@ -685,16 +685,6 @@ export class Replica {
     if (this.#stopped) return failure('unavailable', 'this node is stopping');
     if (this.#removed) return failure('unavailable', removedDetail);
     return this.#links.isMinority(this.#voters(), this.#ports.clock.monotonicMs()) ? failure('no_quorum', minorityDetail) : undefined;
-  }
-
-  #peers(): readonly NodeId[] {
-    return members(this.#raft.configuration).filter((node) => node !== this.id);
-  }
-
-  /** Who hears this node all the time: in a large cluster, whose other members SWIM watches, only the voters and from them. */
-  #pinged(): readonly NodeId[] {
-    const [peers, voters] = [this.#peers(), this.#voters()];
-    return peers.length < directMembers || voters.includes(this.id) ? peers : voters;
   }
 
   #voters(): readonly NodeId[] {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { majority } from '../../src/core/quorum.ts';
 import type { NodeId } from '../../src/core/ids.ts';
+import { classify } from '../../src/partition/classify.ts';
 import { Matrix } from '../../src/partition/matrix.ts';
 import { groups, type Hears, nodes, Observer, row } from './support.ts';
 
@@ -119,6 +120,20 @@ describe('partition: the matrix of rows (4.1)', () => {
       true,
       false,
     ]);
+  });
+
+  it('holds 128 members: a side, its quorum and a clique of it are found', () => {
+    const many = nodes(128);
+    const [left, right] = [many.slice(0, 50), many.slice(50)];
+    const matrix = new Matrix();
+    for (const node of many) matrix.put(row(node, 1, left.includes(node) ? left : right), 0);
+
+    const view = classify(n1, { members: many, voters: many.slice(0, 9), byzantineQuorum: 86 }, matrix, 0);
+
+    expect(view).to.include({ class: 'complete', raftOk: true, canFollow: true, othersMayDecide: false, bftOk: false });
+    expect(view.sides.map((side) => side.length)).to.deep.equal([50, 78]);
+    expect(view.graph.cliques().map((clique) => clique.length)).to.deep.equal([78, 50]);
+    expect(view.bftDirect()).to.equal(false);
   });
 
   it('forgets who is no member', () => {

@@ -253,7 +253,7 @@ export class Partition {
     if (!members.includes(self)) return;
     this.#matrix.pace = this.#isLarge || nowMs < this.#turningUntilMs ? gossipPace : directPace;
     const facts = this.#ports.view();
-    const heard = members.filter((peer) => peer === self || this.#isHeard(peer, nowMs));
+    const heard = members.filter((peer) => peer === self || (this.#met.has(peer) && this.#detector.isHeard(peer, nowMs)));
     const { term, leader, commitIndex } = facts;
     const electable = facts.isQuorum((node) => heard.includes(node));
     const before = this.#matrix.row(self)?.heard ?? heard;
@@ -275,12 +275,6 @@ export class Partition {
     this.#judge(view, nowMs);
     if (leader === self && isStableSplit(this.standing.state)) this.#keepPlace(view, facts, nowMs);
     this.#noteLog(facts);
-  }
-
-  /** By the detector, which in a large cluster does not hear everyone itself: there the rows that come must say so too. */
-  #isHeard(peer: NodeId, nowMs: number): boolean {
-    const isThere = this.#isDirect(nowMs) ? this.#met.has(peer) : this.#matrix.isFresh(peer, nowMs, this.#detector.health.patience);
-    return isThere && this.#detector.isHeard(peer, nowMs);
   }
 
   /** In a small cluster the direct way is the quick one, and the gossip's reaches who does not hear this node. */
