@@ -46,12 +46,14 @@ function ownLoss(node: string, { node: peer, link, evidence, reachedByOthers }: 
   return evidence === undefined ? `${lost}${others}` : `${lost}: ${measured(evidence)}${others}`;
 }
 
-function measured({ measure, value, bound, silenceMs, score }: NonNullable<MatrixRow['evidence']>): string {
+function measured({ accuser, measure, value, bound, silenceMs, score }: NonNullable<MatrixRow['evidence']>): string {
   const slow = score === 0 ? '' : `, stretched since the judge was slow itself (health ${score} of 8)`;
   if (measure === 'phi') return `phi ${value.toFixed(1)} after ${ms(silenceMs)} of silence, the bound is ${bound}${slow}`;
   if (measure === 'silence') return `silent for ${ms(value)}, the bound is ${ms(bound)}${slow}`;
+  if (measure === 'probe') return `neither it nor those who probed it for the judge answered within ${ms(bound)}${slow}`;
+  if (measure === 'told') return value > 1 ? `${accuser} suspected it first, and ${value - 1} more agreed` : `${accuser} says so`;
   if (measure === 'connection') return `its connection closed, ${ms(silenceMs)} after its last frame`;
-  return `${measure}, ${value} of ${bound}`;
+  return measure;
 }
 
 /** What another node says itself of whom it doesn't hear. */

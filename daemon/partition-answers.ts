@@ -20,7 +20,14 @@ export const partitionSchema = z.object({
       score: z.number(),
       link: z.string(),
       evidence: z
-        .object({ measure: z.string(), value: z.number(), bound: z.number(), silenceMs: z.number(), score: z.number() })
+        .object({
+          accuser: z.string(),
+          measure: z.string(),
+          value: z.number(),
+          bound: z.number(),
+          silenceMs: z.number(),
+          score: z.number(),
+        })
         .optional(),
       reachedByOthers: z.boolean(),
     }),

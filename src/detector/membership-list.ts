@@ -3,7 +3,7 @@ import type { LinkChange, Loss } from './detector.ts';
 import type { Evidence } from './evidence.ts';
 import type { LinkState } from './link-watch.ts';
 import type { LocalHealth } from './local-health.ts';
-import { maxUpdates, type Update } from './messages.ts';
+import { maxIncarnation, maxUpdates, type Update } from './messages.ts';
 import { Suspicion } from './suspicion.ts';
 import { Updates } from './updates.ts';
 
@@ -212,7 +212,7 @@ export class MembershipList {
   #refute({ status, incarnation }: Update): void {
     if (status === 'alive') return;
     // What was said of an older incarnation is refuted by this one: who says it may not have heard of it.
-    this.#incarnation = Math.max(this.#incarnation, incarnation + 1);
+    this.#incarnation = Math.min(maxIncarnation, Math.max(this.#incarnation, incarnation + 1));
     this.#tellOwn();
     // That others suspect us may have its reason here.
     this.#health.onMissedAck();

@@ -9,6 +9,9 @@ export interface Update {
   readonly by: NodeId;
 }
 
+/** Far above any clock's milliseconds, where incarnations begin, and still a whole number when it is refuted. */
+export const maxIncarnation = 2 ** 52;
+
 /** Updates that one message may carry. */
 export const maxUpdates = 16;
 

@@ -169,7 +169,7 @@ export class Swim implements Detector {
 
   /** Before its turn; each stands in the order once. */
   #probeSoon(peer: NodeId): void {
-    this.#order = [...this.#order.filter((other) => other !== peer), peer];
+    if (this.#list.has(peer)) this.#order = [...this.#order.filter((other) => other !== peer), peer];
   }
 
   #probeIndirectlyWhenLate(listenedMs: number): void {

@@ -2,7 +2,7 @@ import { unreachable } from '../core/assert.ts';
 import { copyBytes } from '../core/bytes.ts';
 import { nodeId, taskId, type NodeId } from '../core/ids.ts';
 import type { DetectorMessage, Update } from '../detector/messages.ts';
-import { maxUpdates } from '../detector/messages.ts';
+import { maxIncarnation, maxUpdates } from '../detector/messages.ts';
 import { splitClasses } from '../partition/classify.ts';
 import type { HealPart, HealReport } from '../partition/heal/heal-report.ts';
 import { maxListed } from '../partition/heal/heal-report.ts';
@@ -131,7 +131,7 @@ function readProbe(r: FieldReader): DetectorMessage | undefined {
   const target = type === 'ProbeRequest' ? r.name(nodeId) : undefined;
   const updates = r
     .list(maxUpdates, (item): Update | undefined => {
-      const [node, status, incarnation, by] = [item.name(nodeId), item.oneOf(statuses), item.int(), item.name(nodeId)];
+      const [node, status, incarnation, by] = [item.name(nodeId), item.oneOf(statuses), item.int(0, maxIncarnation), item.name(nodeId)];
       return node && status && by && { node, status, incarnation, by };
     })
     .filter((update) => update !== undefined);

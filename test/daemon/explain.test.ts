@@ -47,7 +47,7 @@ const row = (node: string, hears: readonly string[], fields: Partial<MatrixRow> 
 });
 const lost = {
   link: 'down',
-  evidence: { measure: 'silence', value: 320, bound: 300, silenceMs: 320, score: 0 },
+  evidence: { accuser: 'node-1', measure: 'silence', value: 320, bound: 300, silenceMs: 320, score: 0 },
 } as const;
 
 const whole: PartitionAnswer = {
@@ -68,7 +68,10 @@ const cut: PartitionAnswer = {
   rows: [
     row('node-1', [], { leader: undefined, term: 4 }),
     row('node-2', ['node-3'], lost),
-    row('node-3', ['node-2'], { link: 'suspect', evidence: { measure: 'phi', value: 6.24, bound: 5, silenceMs: 210, score: 1 } }),
+    row('node-3', ['node-2'], {
+      link: 'suspect',
+      evidence: { accuser: 'node-1', measure: 'phi', value: 6.24, bound: 5, silenceMs: 210, score: 1 },
+    }),
   ],
   sides: [['node-1'], ['node-2', 'node-3']],
   raftOk: false,
@@ -151,6 +154,23 @@ describe('daemon: explain partition', () => {
       verdict: 'node-1: healthy; it sees no split',
       reasons: ['node-1 decides as ever'],
     });
+  });
+
+  it('says of a large cluster who accused whom', () => {
+    const of = (measure: string, value: number, bound: number): string | undefined =>
+      explainPartition(
+        {
+          ...cut,
+          rows: [row('node-2', [], { link: 'down', evidence: { accuser: 'node-3', measure, value, bound, silenceMs: 0, score: 0 } })],
+        },
+        [],
+      ).reasons[1];
+
+    expect(of('told', 3, 4)).to.equal('node-1 does not hear node-2: node-3 suspected it first, and 2 more agreed');
+    expect(of('told', 1, 1)).to.equal('node-1 does not hear node-2: node-3 says so');
+    expect(of('probe', 1000, 1000)).to.equal(
+      'node-1 does not hear node-2: neither it nor those who probed it for the judge answered within 1000 ms',
+    );
   });
 
   it('tells of a past split who lost whom, and when', () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { nodeId, taskId } from '../../src/core/ids.ts';
+import { maxIncarnation } from '../../src/detector/messages.ts';
 import { emptyPart, type HealReport } from '../../src/partition/heal/heal-report.ts';
 import { decodePartitionFrame, encodePartitionFrame, isPartitionFrame, type PartitionFrame } from '../../src/wire/partition.ts';
 import { placesOf } from '../../src/wire/rows.ts';
@@ -94,6 +95,13 @@ describe('wire: frames of partitions', () => {
     expect(decodePartitionFrame(7, placesOf([n1, n2]), bytes)).to.equal('members');
     expect(decodePartitionFrame(7, places, bytes.subarray(0, 9))).to.equal('malformed');
     expect(decodePartitionFrame(7, places, new Uint8Array(1024 * 1024 + 1))).to.equal('too_large');
+  });
+
+  it('carry no incarnation that could not be refuted with a higher one', () => {
+    const of = (incarnation: number): Uint8Array =>
+      encodePartitionFrame(7, places, { kind: 'probe', message: { type: 'Nack', nonce: 2, updates: [{ ...update, incarnation }] } });
+    expect(decodePartitionFrame(7, places, of(maxIncarnation))).not.to.equal('malformed');
+    expect(decodePartitionFrame(7, places, of(maxIncarnation + 1))).to.equal('malformed');
   });
 
   it('never make the reader throw, whatever bytes come', () => {

@@ -20,7 +20,7 @@ export interface MatrixRow {
   readonly score: number;
   /** How its frames arrive at the node that was asked, and why, if they don't. */
   readonly link: LinkState;
-  readonly evidence: Evidence | undefined;
+  readonly evidence: (Omit<Evidence, 'accused' | 'accuser'> & { readonly accused: string; readonly accuser: string }) | undefined;
   /** Others reach it: the link is lost and not the node. */
   readonly reachedByOthers: boolean;
 }
@@ -67,6 +67,7 @@ export function partitionStatus(
       .toSorted((a, b) => inOrder(nameOf(a), nameOf(b)))
       .map((node) => {
         const known = partition.row(node);
+        const evidence = detector.evidence(node);
         return {
           node: nameOf(node),
           ageMs: known && Math.round(known.ageMs),
@@ -76,7 +77,7 @@ export function partitionStatus(
           commitIndex: known?.row.commitIndex ?? 0,
           score: known?.row.score ?? 0,
           link: detector.state(node),
-          evidence: detector.evidence(node),
+          evidence: evidence && { ...evidence, accused: nameOf(evidence.accused), accuser: nameOf(evidence.accuser) },
           reachedByOthers: detector.isReachedByOthers(node),
         };
       }),

@@ -29,6 +29,8 @@ export class PartitionNetwork {
   nowMs = 0;
   dials = 0;
   readonly relayed: { readonly from: NodeId; readonly to: NodeId; readonly frame: Uint8Array }[] = [];
+  /** What the gossip would carry of each. */
+  readonly published = new Map<NodeId, Uint8Array>();
   readonly resigned: NodeId[] = [];
   readonly transfers: NodeId[] = [];
   hears: Hears = () => true;
@@ -54,6 +56,7 @@ export class PartitionNetwork {
           send: (to, frame) => this.#queue.push({ from: id, to, frame, atMs: this.nowMs + 2 }),
           dial: () => this.dials++,
           onRelayed: (from, frame) => this.relayed.push({ from, to: id, frame }),
+          publish: (row) => void this.published.set(id, row),
           resign: () => this.resigned.push(id),
           transferTo: (node) => this.transfers.push(node),
           keys: simulatedKeys(id),

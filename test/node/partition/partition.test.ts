@@ -207,6 +207,36 @@ describe('node: partitions', () => {
     expect(network.of(n1).framesRefused).to.equal(before + 1);
   });
 
+  it('takes rows of the gossip into the same matrix: the newest counts, and the first of a life says nothing of the present', () => {
+    const network = whole();
+    const [n1, n2, , , n5] = idsOf(network);
+    network.hears = (a, b) => a === b || (a !== n5 && b !== n5);
+    network.run(2000);
+    const reader = network.of(n1);
+    const told = (): Uint8Array => network.published.get(n5) ?? Uint8Array.of();
+    expect(reader.freshRows).to.equal(4);
+
+    reader.onGossip(told());
+    expect(reader.freshRows, 'n5 goes on').to.equal(5);
+    const { seq } = reader.row(n5)?.row ?? { seq: 0 };
+    network.run(500);
+    const forged = told().slice();
+    forged[forged.length - 1] = 1 + (forged.at(-1) ?? 0);
+    const refused = reader.framesRefused;
+    reader.onGossip(forged);
+    reader.onGossip(Uint8Array.of(1));
+    expect(reader.framesRefused).to.equal(refused + 2);
+    expect(reader.row(n5)?.row.seq).to.equal(seq);
+
+    network.hears = () => false;
+    network.start(n2);
+    network.run(20);
+    network.of(n2).onGossip(told());
+    expect(network.of(n2).row(n5)?.row.node).to.equal(n5);
+    network.run(20);
+    expect(network.of(n2).row(n5)?.ageMs, 'of any age').to.be.greaterThan(1000);
+  });
+
   it('hands leadership over to who is better connected, and resigns when it can not lead', () => {
     const network = whole();
     const [n1, , n3] = idsOf(network);
