@@ -220,7 +220,7 @@ describe('node: partitions', () => {
     expect(reader.freshRows, 'n5 goes on').to.equal(5);
     const { seq } = reader.row(n5)?.row ?? { seq: 0 };
     network.run(500);
-    const forged = told().slice();
+    const forged = Uint8Array.from(told());
     forged[forged.length - 1] = 1 + (forged.at(-1) ?? 0);
     const refused = reader.framesRefused;
     reader.onGossip(forged);
