@@ -31,9 +31,11 @@ export interface VoteFigures {
   /** Requests in flight, and what each of them puts to the vote. */
   readonly outstanding: number;
   readonly itemsPerRequest: number;
-  readonly bundled: boolean;
+  /** Each decision has a vote and a certificate of its own. */
+  readonly alone: boolean;
+  /** Things decided, each asked for and certified. */
   readonly decisionsPerSecond: number;
-  readonly itemsPerSecond: number;
+  readonly certificatesPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly failed: number;
@@ -46,7 +48,7 @@ export async function benchVote(options: VoteBenchOptions, print: (figures: Vote
 }
 
 async function benchCluster(nodes: number, options: VoteBenchOptions, print: (figures: VoteFigures) => void): Promise<void> {
-  const { executable, outstanding, seconds, killed, liar, items, isBundle } = options;
+  const { executable, outstanding, seconds, killed, liar, items, isAlone } = options;
   const directory = await mkdtemp(join(tmpdir(), 'quorate-bench-'));
   const [httpPort, peerPort] = [await freeRange(nodes), await freeRange(nodes)];
   const dev = (...args: string[]) => execute(process.execPath, [executable, 'dev', ...args, '--dir', directory]);
@@ -61,7 +63,7 @@ async function benchCluster(nodes: number, options: VoteBenchOptions, print: (fi
     }
     const path = join(directory, 'genesis.json');
     const honest = (await readGenesis(path)).members.map(({ http }) => http).slice(0, killed || liar !== undefined ? nodes - 1 : nodes);
-    const load = new VoteLoad(honest, await readFile(path, 'utf8'), { items, isBundle });
+    const load = new VoteLoad(honest, await readFile(path, 'utf8'), { items, isAlone });
     await load.ready();
     for (const lanes of outstanding) {
       await load.run(lanes, warmUpMs);
@@ -74,9 +76,9 @@ async function benchCluster(nodes: number, options: VoteBenchOptions, print: (fi
         lying: lying === undefined ? 0 : 1,
         outstanding: lanes,
         itemsPerRequest: items,
-        bundled: isBundle,
+        alone: isAlone,
         decisionsPerSecond: Math.round((1000 * counted.decisions) / tookMs),
-        itemsPerSecond: Math.round((1000 * counted.items) / tookMs),
+        certificatesPerSecond: Math.round((1000 * counted.certificates) / tookMs),
         p50Ms: msAt(50),
         p99Ms: msAt(99),
         failed: counted.failed,

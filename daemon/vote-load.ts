@@ -15,18 +15,18 @@ const answerSchema = z.object({
 export interface VoteLoadOptions {
   /** Things put to the vote. */
   readonly items: number;
-  /** They share a vote. */
-  readonly isBundle: boolean;
+  /** Each is put to a vote of its own; otherwise nodes may gather what comes at one time. */
+  readonly isAlone: boolean;
 }
 
 export interface VoteLoadResult {
   /** Microseconds from the request to its last certificate, verified. */
   readonly histogram: Histogram;
   readonly tookMs: number;
-  /** Votes, each counted once however many requests share it. */
+  /** What was asked for and is decided, each with a certificate that was verified. */
   readonly decisions: number;
-  /** What was asked for and is decided. */
-  readonly items: number;
+  /** Certificates, each counted once however many decisions it proves. */
+  readonly certificates: number;
   readonly failed: number;
 }
 
@@ -37,8 +37,8 @@ export class VoteLoad {
   readonly #options: VoteLoadOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 4096 });
   #next = 0;
-  readonly #decided = new Set<string>();
-  #items = 0;
+  readonly #certificates = new Set<string>();
+  #decisions = 0;
 
   constructor(endpoints: readonly string[], genesis: string, options: VoteLoadOptions) {
     this.#endpoints = endpoints;
@@ -63,8 +63,8 @@ export class VoteLoad {
     const histogram = build({ numberOfSignificantValueDigits: 3, highestTrackableValue: 60_000_000 });
     const startedMs = performance.now();
     let failed = 0;
-    this.#decided.clear();
-    this.#items = 0;
+    this.#certificates.clear();
+    this.#decisions = 0;
     const lane = async (): Promise<void> => {
       while (performance.now() - startedMs < durationMs) {
         const fromMs = performance.now();
@@ -73,7 +73,7 @@ export class VoteLoad {
       }
     };
     await Promise.all(Array.from({ length: lanes }, lane));
-    return { histogram, tookMs: performance.now() - startedMs, decisions: this.#decided.size, items: this.#items, failed };
+    return { histogram, tookMs: performance.now() - startedMs, decisions: this.#decisions, certificates: this.#certificates.size, failed };
   }
 
   close(): void {
@@ -83,20 +83,20 @@ export class VoteLoad {
   /** True if all that was asked was approved, by certificates that prove it. */
   async #decide(): Promise<boolean> {
     const endpoint = this.#endpoints[this.#next++ % this.#endpoints.length] ?? '';
-    const { items, isBundle } = this.#options;
+    const { items, isAlone } = this.#options;
     const bodies = Array.from({ length: items }, (_, i) => ({
       kind: 'bench',
       subject: `item ${this.#next}.${i}`,
-      bundle: isBundle,
+      bundle: !isAlone,
       wait: 20_000,
     }));
     const answer = answerSchema.safeParse(await this.#post(`${endpoint}/v1/votes`, JSON.stringify(bodies)));
     if (!answer.success) return false;
     const { certificates } = answer.data;
     if (!certificates.every((certificate) => this.#verify(JSON.stringify(certificate), { option: 'approve' }).valid)) return false;
-    for (const { id } of certificates) this.#decided.add(id);
+    for (const { id } of certificates) this.#certificates.add(id);
     const decided = answer.data.items.filter(({ state }) => state === 'decided').length;
-    this.#items += decided;
+    this.#decisions += decided;
     return decided === items;
   }
 

@@ -31,7 +31,7 @@ interface VoteFlags {
   readonly nodes: readonly number[];
   readonly outstanding: readonly number[];
   readonly items: number;
-  readonly bundle: boolean;
+  readonly alone: boolean;
   readonly seconds: number;
   readonly kill: boolean;
   readonly liar?: string;
@@ -89,9 +89,9 @@ export function addBenchCommands(program: Command, context: Context): void {
     .command('vote')
     .description('Byzantine decisions per second, each from the request to a verified certificate')
     .option('--nodes <list>', 'daemons, at least 4; a cluster for each number', wholeNumbers(4, 128), [4])
-    .option('--outstanding <list>', 'requests in flight, one measurement for each', wholeNumbers(1, 4096), [1, 16, 64])
+    .option('--outstanding <list>', 'requests in flight, one measurement for each', wholeNumbers(1, 4096), [1, 16, 64, 256])
     .option('--items <n>', 'things that each request puts to the vote', wholeNumber(1, 1000), 1)
-    .option('--bundle', 'as the items of one vote', false)
+    .option('--alone', 'each in a vote of its own, however many come at one time', false)
     .option('--seconds <n>', 'length of each measurement, after a warm-up of three', wholeNumber(1, 3600), 5)
     .option('--kill', 'with the last node killed', false)
     .option('--liar <script>', 'with a script in the place of the last node, which may lie')
@@ -138,11 +138,11 @@ export function addBenchCommands(program: Command, context: Context): void {
 
 async function benchVotes(flags: VoteFlags, json: boolean, print: (line: string) => void): Promise<void> {
   const { benchVote } = await import('../bench-vote.ts');
-  const { nodes, outstanding, items, bundle: isBundle, seconds, kill: killed, liar } = flags;
-  if (!json) print('nodes  outstanding  decisions/s   items/s    p50 ms    p99 ms  failed');
-  await benchVote({ executable, nodes, outstanding, items, isBundle, seconds, killed, liar }, (figures) => {
-    const { decisionsPerSecond, itemsPerSecond, p50Ms, p99Ms, failed } = figures;
-    const cells = [figures.nodes, figures.outstanding, decisionsPerSecond, itemsPerSecond, p50Ms, p99Ms, failed].map(String);
+  const { nodes, outstanding, items, alone: isAlone, seconds, kill: killed, liar } = flags;
+  if (!json) print('nodes  outstanding  decisions/s   certs/s    p50 ms    p99 ms  failed');
+  await benchVote({ executable, nodes, outstanding, items, isAlone, seconds, killed, liar }, (figures) => {
+    const { decisionsPerSecond, certificatesPerSecond, p50Ms, p99Ms, failed } = figures;
+    const cells = [figures.nodes, figures.outstanding, decisionsPerSecond, certificatesPerSecond, p50Ms, p99Ms, failed].map(String);
     const row = cells.map((cell, i) => cell.padStart([5, 11, 11, 8, 8, 8, 6][i] ?? 0)).join('  ');
     print(json ? JSON.stringify(figures) : row);
   });

@@ -319,7 +319,10 @@ export class Node implements NodeService {
           sign: signingKey(key.raw.slice(0, 32)).sign,
           createKey: createAgreementKey,
           isReachable: (node) => replica.links.isReachable(node, performance.now()),
-          onEvent: (event) => replica.events.append([{ ...event, index: replica.appliedIndex, ts: Date.now() }]),
+          onEvents: (events) => {
+            const at = { index: replica.appliedIndex, ts: Date.now() };
+            replica.events.append(events.map((event) => ({ ...event, ...at })));
+          },
           defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
           onFatal,
         },

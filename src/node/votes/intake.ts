@@ -56,6 +56,8 @@ export class Intake {
         return this.#onGet(from, record.digest);
       case 'blob':
         return this.#onPayload(record.bytes);
+      case 'policy':
+        return this.#parts.opinions.onPolicy(from, record.kinds);
       case 'statement':
       case 'ballot':
       case 'expiry':
@@ -66,9 +68,10 @@ export class Intake {
     }
   }
 
-  /** A member is there, again or for the first time: it hears of all open votes. */
+  /** A member is there, again or for the first time: it hears of this node's policy and of all open votes. */
   meet(member: MemberIndex): void {
-    const { open, links, nowMs } = this.#parts;
+    const { open, opinions, links, nowMs } = this.#parts;
+    links.push(member, { type: 'policy', kinds: opinions.policy });
     for (const instance of open) {
       links.answer(member, { type: 'proposal', bytes: encodeSignedProposal(instance.proposal) });
       instance.engine?.reconnected(member, nowMs());
