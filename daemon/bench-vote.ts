@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { interrupted } from './cli-error.ts';
 import { readGenesis } from './genesis.ts';
 import { freeRange } from './ports.ts';
 import { VoteLoad, type VoteLoadOptions } from './vote-load.ts';
@@ -48,7 +49,7 @@ export async function benchVote(options: VoteBenchOptions, print: (figures: Vote
 }
 
 async function benchCluster(nodes: number, options: VoteBenchOptions, print: (figures: VoteFigures) => void): Promise<void> {
-  const { executable, outstanding, seconds, killed, liar, items, isAlone } = options;
+  const { executable, outstanding, seconds, killed, liar, items, isAlone, interrupt } = options;
   const directory = await mkdtemp(join(tmpdir(), 'quorate-bench-'));
   const [httpPort, peerPort] = [await freeRange(nodes), await freeRange(nodes)];
   const dev = (...args: string[]) => execute(process.execPath, [executable, 'dev', ...args, '--dir', directory]);
@@ -63,11 +64,12 @@ async function benchCluster(nodes: number, options: VoteBenchOptions, print: (fi
     }
     const path = join(directory, 'genesis.json');
     const honest = (await readGenesis(path)).members.map(({ http }) => http).slice(0, killed || liar !== undefined ? nodes - 1 : nodes);
-    const load = new VoteLoad(honest, await readFile(path, 'utf8'), { items, isAlone });
+    const load = new VoteLoad(honest, await readFile(path, 'utf8'), { items, isAlone, interrupt });
     await load.ready();
     for (const lanes of outstanding) {
       await load.run(lanes, warmUpMs);
       const { histogram, tookMs, ...counted } = await load.run(lanes, 1000 * seconds);
+      if (interrupt.aborted) throw interrupted();
       const msAt = (percentile: number): number => Math.round(histogram.getValueAtPercentile(percentile) / 10) / 100;
       print({
         bench: 'vote',

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { build, type Histogram } from 'hdr-histogram-js';
 import { z } from 'zod';
 import { certificateVerifier } from '../src/verify/index.ts';
-import { CliError } from './cli-error.ts';
+import { CliError, interrupted } from './cli-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { pause } from './http.ts';
 
@@ -17,6 +17,7 @@ export interface VoteLoadOptions {
   readonly items: number;
   /** Each is put to a vote of its own; otherwise nodes may gather what comes at one time. */
   readonly isAlone: boolean;
+  readonly interrupt: AbortSignal;
 }
 
 export interface VoteLoadResult {
@@ -49,6 +50,7 @@ export class VoteLoad {
   /** Resolves once every node decides: they have to find each other first. */
   async ready(): Promise<void> {
     for (let round = 0, decided = 0; decided < this.#endpoints.length; round++) {
+      if (this.#options.interrupt.aborted) throw interrupted();
       if (round > 600) throw new CliError(exitCodes.unhealthy, 'the nodes reach no decision', 'see the logs of the nodes');
       if (await this.#decide()) decided++;
       else {
@@ -66,7 +68,7 @@ export class VoteLoad {
     this.#certificates.clear();
     this.#decisions = 0;
     const lane = async (): Promise<void> => {
-      while (performance.now() - startedMs < durationMs) {
+      while (performance.now() - startedMs < durationMs && !this.#options.interrupt.aborted) {
         const fromMs = performance.now();
         if (await this.#decide()) histogram.recordValue(Math.max(1, Math.round(1000 * (performance.now() - fromMs))));
         else failed++;

@@ -36,8 +36,8 @@ export type FrameRecord =
   /** "Send me the payload with this digest." */
   | { readonly type: 'get'; readonly digest: Digest }
   | { readonly type: 'blob'; readonly bytes: Uint8Array }
-  /** "I approve these kinds without asking anyone." */
-  | { readonly type: 'policy'; readonly kinds: readonly string[] };
+  /** "I approve these kinds without asking anyone", and with `asks`: "tell me what you do". */
+  | { readonly type: 'policy'; readonly kinds: readonly string[]; readonly asks: boolean };
 
 export interface StatementRecord extends StatementMessage {
   readonly proposal: ProposalId;
@@ -98,7 +98,7 @@ function writeRecord(writer: ByteWriter, record: FrameRecord): void {
     case 'get':
       return void writer.digest(record.digest);
     case 'policy':
-      writer.u16(record.kinds.length);
+      writer.flag(record.asks).u16(record.kinds.length);
       for (const kind of record.kinds) writer.text(kind);
       return undefined;
   }
@@ -128,7 +128,11 @@ function readRecord(reader: ByteReader): FrameRecord {
     case 'get':
       return { type, digest: reader.digest() };
     case 'policy':
-      return { type, kinds: reader.list(reader.u16(0, maxPolicyKinds), () => reader.text(1, proposalLimits.kindBytes)) };
+      return {
+        type,
+        asks: reader.flag(),
+        kinds: reader.list(reader.u16(0, maxPolicyKinds), () => reader.text(1, proposalLimits.kindBytes)),
+      };
     case undefined:
       reader.fail();
       return { type: 'get', digest: reader.digest() };

@@ -24,7 +24,7 @@ import { isGossipFrame } from '../wire/gossip.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { isPartitionFrame } from '../wire/partition.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
-import type { NodeEvent } from './event-log.ts';
+import { type NodeEvent, type ToldEvent, toldOf } from './event-log.ts';
 import { nextBoot } from './gossip/boot.ts';
 import type { GossipSettings } from './gossip/driver.ts';
 import { NodeGossip } from './gossip/node-gossip.ts';
@@ -319,10 +319,7 @@ export class Node implements NodeService {
           sign: signingKey(key.raw.slice(0, 32)).sign,
           createKey: createAgreementKey,
           isReachable: (node) => replica.links.isReachable(node, performance.now()),
-          onEvents: (events) => {
-            const at = { index: replica.appliedIndex, ts: Date.now() };
-            replica.events.append(events.map((event) => ({ ...event, ...at })));
-          },
+          onNews: (news) => replica.events.append([{ ...news, index: replica.appliedIndex, ts: Date.now() }]),
           defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
           onFatal,
         },
@@ -671,8 +668,9 @@ export class Node implements NodeService {
     return waitUntil(watch, waitMs, signal);
   }
 
-  eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean } {
-    return this.#replica.events.after(index);
+  eventsAfter(index: LogIndex): { readonly events: readonly ToldEvent[]; readonly complete: boolean } {
+    const { events, complete } = this.#replica.events.after(index);
+    return { events: toldOf(events), complete };
   }
 
   get isRemoved(): boolean {
@@ -683,8 +681,8 @@ export class Node implements NodeService {
     this.#removalListeners.push(listener);
   }
 
-  subscribe(listener: (events: readonly NodeEvent[]) => void): () => void {
-    return this.#replica.events.subscribe(listener);
+  subscribe(listener: (events: readonly ToldEvent[]) => void): () => void {
+    return this.#replica.events.subscribe((events) => listener(toldOf(events)));
   }
 }
 

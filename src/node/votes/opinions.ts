@@ -77,6 +77,10 @@ export class Opinions {
     this.#policies.set(member, kinds);
   }
 
+  hasPolicyOf(member: MemberIndex): boolean {
+    return this.#policies.has(member);
+  }
+
   /** True when no member asks anyone, as far as they tell: requests may share a ballot. */
   isLeftToMachines(about: Pick<Proposal, 'kind' | 'options'>): boolean {
     const { members } = this.#parts.trust.configuration;

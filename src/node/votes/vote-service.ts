@@ -62,6 +62,19 @@ export interface VoteView {
   readonly certificate: Certificate | undefined;
 }
 
+/** A proposal began or ended at this node. Its items are told one by one, but kept and handed on together: a busy node has tens of thousands a second. */
+export interface VoteNews {
+  readonly kind: 'vote';
+  readonly proposal: ProposalId;
+  /** Its kind. */
+  readonly type: string;
+  readonly options: readonly string[];
+  /** Of its items. */
+  readonly subjects: readonly string[];
+  /** A byte an item, once it has ended. */
+  readonly ended: Uint8Array | undefined;
+}
+
 /** Something happened to a vote at this node. */
 export interface VoteEvent {
   readonly kind: 'vote';

@@ -5,7 +5,7 @@ import { byzantineQuorum, faultTolerance } from '../../byzantine/quorum.ts';
 import { expired, split } from '../../byzantine/witness.ts';
 import { type Instance, optionName } from './instance.ts';
 import { voteName } from './vote-name.ts';
-import type { VoteEvent, VoteView } from './vote-service.ts';
+import type { VoteEvent, VoteNews, VoteView } from './vote-service.ts';
 
 const nameOf = ({ members }: EpochConfiguration, member: MemberIndex): string => members[member]?.nodeId ?? `member ${member}`;
 
@@ -53,18 +53,17 @@ export function openView(instance: Instance, configuration: EpochConfiguration, 
 /** How a vote ended for one of its items. */
 type VoteResult = Pick<VoteView, 'state' | 'outcome'>;
 
-function resultOf({ proposal, attestation }: Certificate, item: number): VoteResult {
-  const choice = attestation.outcome[item];
+function resultOf(options: readonly string[], choice: number | undefined): VoteResult {
   if (choice === split) return { state: 'no_consensus', outcome: 'split' };
   if (choice === expired) return { state: 'no_consensus', outcome: 'expired' };
-  return { state: 'decided', outcome: optionName(proposal.proposal.options, choice) ?? undefined };
+  return { state: 'decided', outcome: optionName(options, choice) ?? undefined };
 }
 
 export function certifiedView(certificate: Certificate, configuration: EpochConfiguration, item: number): VoteView {
   const { options } = certificate.proposal.proposal;
   return {
     ...asked(certificate.proposal, configuration, item),
-    ...resultOf(certificate, item),
+    ...resultOf(options, certificate.attestation.outcome[item]),
     payload: undefined,
     ballots: certificate.ballots.map(({ ballot }) => ({
       node: nameOf(configuration, ballot.voter),
@@ -74,11 +73,22 @@ export function certifiedView(certificate: Certificate, configuration: EpochConf
   };
 }
 
-/** For watchers, one for each item. `certificate`: how it ended. */
-export function eventsOf({ id, proposal }: SignedProposal, certificate?: Certificate): readonly VoteEvent[] {
-  const { kind: type, items } = proposal;
-  return items.map(({ subject }, item) => {
-    const result: VoteResult = certificate === undefined ? { state: 'open', outcome: undefined } : resultOf(certificate, item);
-    return { kind: 'vote', vote: voteName(id, item, items.length), type, subject, ...result };
-  });
-}
+/** `ended`: how, if it has. */
+export const newsOf = ({ id, proposal }: SignedProposal, ended?: Uint8Array): VoteNews => ({
+  kind: 'vote',
+  proposal: id,
+  type: proposal.kind,
+  options: proposal.options,
+  subjects: proposal.items.map(({ subject }) => subject),
+  ended,
+});
+
+/** As watchers get them: one for each item. */
+export const eventsOf = ({ proposal, type, options, subjects, ended }: VoteNews): readonly VoteEvent[] =>
+  subjects.map((subject, item) => ({
+    kind: 'vote',
+    vote: voteName(proposal, item, subjects.length),
+    type,
+    subject,
+    ...(ended === undefined ? { state: 'open', outcome: undefined } : resultOf(options, ended[item])),
+  }));

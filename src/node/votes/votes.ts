@@ -6,6 +6,7 @@ import type { Accusation } from '../../byzantine/evidence.ts';
 import type { GuardedAction } from '../../byzantine/guard.ts';
 import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
+import { expired, split } from '../../byzantine/witness.ts';
 import { assert } from '../../core/assert.ts';
 import { copyBytes } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -33,9 +34,9 @@ import type { Renewals } from './renewals.ts';
 import { Repeats } from './repeats.ts';
 import type { Succession } from './successions.ts';
 import type { HeldVotes, StoredInstance } from './vote-records.ts';
-import type { OpenedVote, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
+import type { OpenedVote, VoteNews, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
 import { parseVoteName, type VoteName } from './vote-name.ts';
-import { certifiedView, eventsOf, openView } from './vote-views.ts';
+import { certifiedView, newsOf, openView } from './vote-views.ts';
 
 /** Frames that wait for the turn, and their bytes; more are dropped, and said again. */
 const maxInboxFrames = 8192;
@@ -72,7 +73,7 @@ export interface VotePorts {
   /** The member has been heard lately. */
   isReachable(node: NodeId): boolean;
   /** Votes began or ended here, durably. */
-  onEvents(events: readonly VoteEvent[]): void;
+  onNews(news: VoteNews): void;
   /** Runs the job in so many milliseconds; with 0 soon, after what has already arrived: one turn serves all of it. */
   defer(job: () => void, ms: number): void;
   onFatal(error: Error): void;
@@ -155,7 +156,7 @@ export class Votes implements VoteService {
       send: (to, frame) => ports.send(to, frame),
       onMet: (member) => this.#meet(member),
     });
-    const onBegun = (instance: Instance): void => ports.onEvents(eventsOf(instance.proposal));
+    const onBegun = (instance: Instance): void => ports.onNews(newsOf(instance.proposal));
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
     const certificates = new Certificates(hashes, held.certificates, boot, flush, (certificate) => this.#tellEnd(certificate));
     const evidence = new EvidenceBook(held.evidence, { configuration, configurationOf: options.configurationOf, logger, flush });
@@ -355,11 +356,12 @@ export class Votes implements VoteService {
   }
 
   #tellEnd(certificate: Certificate): void {
-    const events = eventsOf(certificate.proposal, certificate);
-    const decided = events.filter(({ state }) => state === 'decided').length;
-    this.#ended.decided += decided;
-    this.#ended.noConsensus += events.length - decided;
-    this.#ports.onEvents(events);
+    const { proposal, attestation } = certificate;
+    for (const choice of attestation.outcome) {
+      if (choice === split || choice === expired) this.#ended.noConsensus++;
+      else this.#ended.decided++;
+    }
+    this.#ports.onNews(newsOf(proposal, attestation.outcome));
     this.#opinions.reconsider(certificate.proposal.proposal.kind);
   }
 

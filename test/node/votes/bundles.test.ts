@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { isAnnouncement } from '../../../src/byzantine/key-announcement.ts';
 import type { Answer } from '../../../src/node/service.ts';
 import type { OpenedVote, VoteRequest } from '../../../src/node/votes/vote-service.ts';
 import { VoteNetwork } from './vote-network.ts';
@@ -82,6 +83,22 @@ describe('node: bundles of votes', () => {
     const early = openAll(unmet, [{}, {}]);
 
     for (const opened of [human, early]) expect(opened.map(({ item }) => item)).to.deep.equal([0, 0]);
+  });
+
+  it('are made once a policy that was lost on its way has been asked for again', () => {
+    const network = new VoteNetwork(4, { autoApprove: ['deploy'] });
+    network.kill(0);
+    network.onWay = (frame, from, to) => (to === 0 && from === 2 && !isAnnouncement(frame) ? undefined : frame);
+    network.start(0);
+    network.settle();
+
+    const before = openAll(network, [{}, {}]);
+    network.onWay = (frame) => frame;
+    network.pass(600);
+    const after = openAll(network, [{}, {}]);
+
+    expect(before.map(({ item }) => item)).to.deep.equal([0, 0]);
+    expect(after.map(({ item }) => item)).to.deep.equal([0, 1]);
   });
 
   it('are not made of changes of the members', () => {

@@ -1,4 +1,5 @@
 import { Authenticator } from '../../../src/byzantine/authenticator.ts';
+import { eventsOf } from '../../../src/node/votes/vote-views.ts';
 import type { EpochConfiguration, MemberIndex } from '../../../src/byzantine/epoch.ts';
 import { isAnnouncement } from '../../../src/byzantine/key-announcement.ts';
 import { encodeRecord, type FrameRecord, packRecords } from '../../../src/byzantine/records.ts';
@@ -200,7 +201,7 @@ export class VoteNetwork {
           sign: this.electorate.keyOf(member).sign,
           createKey: createAgreementKey,
           isReachable: (other) => this.#isUp(member) && this.#isUp(this.#memberOf(other)),
-          onEvents: (events) => this.events.push(...events.map((event) => ({ member, ...event }))),
+          onNews: (news) => this.events.push(...eventsOf(news).map((event) => ({ member, ...event }))),
           defer: (job, ms) => (ms < 1 ? later(job) : void this.#deferred.push(() => later(job))),
           onFatal: (error) => this.fatal.push(error),
         },
