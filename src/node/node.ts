@@ -366,7 +366,7 @@ export class Node implements NodeService {
     if (removed === this.#removed) return;
     this.#removed = removed;
     if (removed) for (const listener of this.#removalListeners) listener();
-    this.#replica.setRemoved(removed);
+    this.#replica.requests.setRemoved(removed);
     if (removed) this.#config.logger.warn({ id: this.#replica.id }, 'this node was removed from the cluster: stop it');
     else this.#config.logger.info({ id: this.#replica.id }, 'this node is a member again');
   }
@@ -461,7 +461,7 @@ export class Node implements NodeService {
   }
 
   submit(command: Command, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<CommandResult> {
-    return settle((done) => this.#replica.submit(command, options.idempotencyKey, options.timeoutMs, done), options.signal, true);
+    return settle((done) => this.#replica.requests.submit(command, options.idempotencyKey, options.timeoutMs, done), options.signal, true);
   }
 
   submitAll(commands: readonly Command[], options: RequestOptions = {}): Promise<readonly CommandResult[]> {
@@ -469,11 +469,11 @@ export class Node implements NodeService {
   }
 
   submitEncoded(command: SessionCommand, bytes: Uint8Array, done: (answer: Answer<CommandResult>) => void): void {
-    this.#replica.submitEncoded(command, bytes, done);
+    this.#replica.requests.submitEncoded(command, bytes, done);
   }
 
   readPoint(consistency: Consistency, options: RequestOptions = {}): Promise<ReadPoint> {
-    return settle((done) => this.#replica.read(consistency, options.timeoutMs, done), options.signal, false);
+    return settle((done) => this.#replica.requests.read(consistency, options.timeoutMs, done), options.signal, false);
   }
 
   state(): ClusterState {
@@ -542,7 +542,7 @@ export class Node implements NodeService {
   #ask(question: Question, options: RequestOptions): Promise<Reply> {
     return settle<Reply>(
       (done) =>
-        this.#replica.ask(question, options.timeoutMs, (reply) =>
+        this.#replica.requests.ask(question, options.timeoutMs, (reply) =>
           done(reply.kind === 'failure' ? { ok: false, failure: reply.failure } : { ok: true, value: reply }),
         ),
       options.signal,
@@ -597,7 +597,7 @@ export class Node implements NodeService {
   }
 
   claim(request: ClaimRequest, options: RequestOptions = {}): Promise<readonly ClaimedTask[]> {
-    return settle((done) => this.#replica.claim(request, done), options.signal, false);
+    return settle((done) => this.#replica.requests.claim(request, done), options.signal, false);
   }
 
   openVote(request: VoteRequest, options: RequestOptions & { readonly idempotencyKey?: string | undefined } = {}): Promise<OpenedVote> {
