@@ -53,7 +53,7 @@ export function faultsOf(names: readonly string[], isLost: (hearer: number, spea
 }
 
 interface Impaired {
-  status(): { readonly members: readonly { readonly nodeId: NodeId; readonly name: string }[] };
+  readonly peers: { members(): readonly { readonly nodeId: NodeId; readonly name: string }[] };
   impairLinks(faults: { readonly deafTo: readonly NodeId[]; readonly muteTo: readonly NodeId[] }): void;
 }
 
@@ -67,7 +67,7 @@ export function followFaults(node: Impaired, path: string, logger: Logger): () =
     last = text;
     try {
       const { deafTo, muteTo } = text === '' ? noFaults : faultsSchema.parse(JSON.parse(text));
-      const { members } = node.status();
+      const members = node.peers.members();
       const idsOf = (names: readonly string[]): NodeId[] => members.filter(({ name }) => names.includes(name)).map(({ nodeId }) => nodeId);
       node.impairLinks({ deafTo: idsOf(deafTo), muteTo: idsOf(muteTo) });
       logger.warn({ deafTo, muteTo }, 'links are impaired as told by the file');

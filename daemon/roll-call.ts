@@ -10,9 +10,9 @@ export async function callRoll(node: Node, { clusterId }: Genesis, intervalMs: n
   for (;;) {
     await pause(intervalMs, signal);
     if (signal.aborted) return;
-    const { ageMs } = await node.readPoint('local');
+    const { ageMs } = await node.service.readPoint('local');
     if (ageMs < intervalMs) continue;
-    const rosters = await Promise.all(node.knownNodes().map(({ http }) => askRoster(http, clusterId, signal)));
-    for (const roster of rosters) if (roster !== undefined) node.tellRoster(roster);
+    const rosters = await Promise.all(node.peers.known().map(({ http }) => askRoster(http, clusterId, signal)));
+    for (const roster of rosters) if (roster !== undefined) node.peers.tell(roster);
   }
 }

@@ -69,7 +69,7 @@ export async function runNode(
     throw cannotStart(error);
   });
   try {
-    const api = await startApi(node, { host: settings.httpHost, port: settings.httpPort, logger }).catch((error: unknown) => {
+    const api = await startApi(node.service, { host: settings.httpHost, port: settings.httpPort, logger }).catch((error: unknown) => {
       throw cannotListen(error, settings);
     });
     logger.info(

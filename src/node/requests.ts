@@ -40,7 +40,10 @@ const minorityDetail = 'this node can reach only a minority of the cluster; ask 
 
 const removedDetail = 'this node was removed from the cluster; ask another';
 
+const stoppingDetail = 'this node is stopping';
+
 type Done<T> = (answer: Answer<T>) => void;
+export type ReplyOf<K extends Reply['kind']> = Extract<Reply, { readonly kind: K }>;
 
 /**
  * What is asked of a node. A request that can't be decided here is refused at once, if that is known; every other one waits with a deadline among its like:
@@ -81,12 +84,12 @@ export class Requests {
     this.#ports.onWaiting();
   }
 
-  /** Asks the leader what only its memory knows. */
-  ask(question: Question, timeoutMs: number | undefined, done: (reply: Reply) => void): void {
+  /** Asks the leader what only its memory knows; answers with a reply of this kind. */
+  ask<K extends Reply['kind']>(question: Question, kind: K, timeoutMs: number | undefined, done: Done<ReplyOf<K>>): void {
     this.#ports.hear(question, this.#ports.clock.monotonicMs());
     const refused = this.#refusal();
-    if (refused !== undefined) return done({ kind: 'failure', failure: refused });
-    this.#ports.questions.ask(question, this.#deadline(timeoutMs), done);
+    if (refused !== undefined) return done({ ok: false, failure: refused });
+    this.#ports.questions.ask(question, this.#deadline(timeoutMs), (reply) => done(answerOf(reply, kind)));
     this.#ports.onWaiting();
   }
 
@@ -109,8 +112,8 @@ export class Requests {
 
   /** Changes the members; answers with the configuration once the change is applied and a joint one that leaves itself is left. */
   changeMembers(change: ConfigurationChange, timeoutMs: number | undefined, done: Done<Configuration>): void {
-    this.ask({ kind: 'members', change }, timeoutMs, (reply) =>
-      done(reply.kind === 'members' ? { ok: true, value: reply.configuration } : failed(reply)),
+    this.ask({ kind: 'members', change }, 'members', timeoutMs, (answer) =>
+      done(answer.ok ? { ok: true, value: answer.value.configuration } : answer),
     );
   }
 
@@ -118,15 +121,15 @@ export class Requests {
   transferLeadership(to: NodeId | undefined, timeoutMs: number | undefined, done: Done<NodeId>): void {
     const from = this.#ports.leader();
     if (from === undefined) return done({ ok: false, failure: failure('no_leader', 'there is no leader to hand over') });
-    return this.ask({ kind: 'transfer', from, to }, timeoutMs, (reply) =>
-      done(reply.kind === 'transfer' ? { ok: true, value: reply.leader } : failed(reply)),
+    return this.ask({ kind: 'transfer', from, to }, 'transfer', timeoutMs, (answer) =>
+      done(answer.ok ? { ok: true, value: answer.value.leader } : answer),
     );
   }
 
   /** Has an approved action carried out by the log; answers with the index of the entry that did. */
   enact(action: GuardedAction, certificate: Uint8Array, timeoutMs: number | undefined, done: Done<LogIndex>): void {
-    this.ask({ kind: 'enact', action, certificate }, timeoutMs, (reply) =>
-      done(reply.kind === 'enacted' ? { ok: true, value: reply.index } : failed(reply)),
+    this.ask({ kind: 'enact', action, certificate }, 'enacted', timeoutMs, (answer) =>
+      done(answer.ok ? { ok: true, value: answer.value.index } : answer),
     );
   }
 
@@ -181,9 +184,12 @@ export class Requests {
   }
 }
 
-const stoppingDetail = 'this node is stopping';
+function answerOf<K extends Reply['kind']>(reply: Reply, kind: K): Answer<ReplyOf<K>> {
+  if (isOf(reply, kind)) return { ok: true, value: reply };
+  return {
+    ok: false,
+    failure: reply.kind === 'failure' ? reply.failure : failure('internal', 'the leader answered another question'),
+  };
+}
 
-const failed = (reply: Reply): Answer<never> => ({
-  ok: false,
-  failure: reply.kind === 'failure' ? reply.failure : failure('internal', 'the leader answered another question'),
-});
+const isOf = <K extends Reply['kind']>(reply: Reply, kind: K): reply is ReplyOf<K> => reply.kind === kind;

@@ -46,7 +46,7 @@ describe('dev partition', () => {
     const told: unknown[] = [];
     const log = new LogRecorder();
     const node = {
-      status: () => ({ members: ['p1', 'p2'].map((id, i) => ({ nodeId: nodeId(id), name: `node-${i + 1}` })) }),
+      peers: { members: () => ['p1', 'p2'].map((id, i) => ({ nodeId: nodeId(id), name: `node-${i + 1}` })) },
       impairLinks: (faults: unknown) => void told.push(faults),
     };
     const stop = followFaults(node, path, log);
