@@ -6,19 +6,13 @@ import type { Scenario } from '../sim/scenarios.ts';
 import { CliError, messageOf, usageError } from './cli-error.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
-import { seedsInProcesses } from './seed-processes.ts';
+import { type JobFlags, seedsInProcesses } from './seed-runs.ts';
+import { failWith, worstOf } from './verdicts.ts';
 
-const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
-
-export interface SimFlags {
-  readonly seed: number;
-  readonly seeds: number;
-  readonly jobs: number;
+export interface SimFlags extends JobFlags {
   readonly nodes?: number;
   readonly steps?: number;
-  readonly firstFailure?: boolean;
   readonly canary?: boolean;
-  readonly trace?: boolean;
   readonly svg?: string;
   readonly html?: string;
   readonly tla?: string;
@@ -55,7 +49,7 @@ export async function runSeeds(context: Context, name: string, flags: SimFlags, 
   const drawn = flags.jobs > 1 ? await runInProcesses(context, name, flags, report) : await runHere(context, name, flags, report);
   if (!json) print(summary(results, performance.now() - startedMs));
   const bad = results.filter(({ verdict }) => isFailure(verdict));
-  const worst = bad.find(({ verdict }) => verdict === 'crash') ?? bad.find(({ verdict }) => verdict === 'unsafe') ?? bad[0];
+  const worst = worstOf(bad);
   try {
     if (drawn !== undefined) await draw(drawn, flags);
   } catch (error) {
@@ -63,12 +57,7 @@ export async function runSeeds(context: Context, name: string, flags: SimFlags, 
     if (worst === undefined) throw error;
     context.err(`${messageOf(error)}\n`);
   }
-  if (worst === undefined || worst.verdict === 'ok' || worst.verdict === 'no-quorum') return;
-  throw new CliError(
-    exitCodeOf[worst.verdict],
-    `${bad.length} of ${results.length} runs failed`,
-    `quorate sim replay ${worst.seed} ${worst.scenario}`,
-  );
+  failWith(worst, `${bad.length} of ${results.length} runs failed`, ({ seed, scenario }) => `quorate sim replay ${seed} ${scenario}`);
 }
 
 /** Returns what is to be drawn: the first failed run, or else the first. */

@@ -1,18 +1,13 @@
 import type { VoteDepth, VoteResult } from '../sim/byzantine/run-vote.ts';
 import type { VotePlan } from '../sim/byzantine/vote-plan.ts';
 import type { Context } from './context.ts';
-import { seedsInProcesses } from './seed-processes.ts';
+import { type JobFlags, seedsInProcesses } from './seed-runs.ts';
 
-export interface VoteFlags {
-  readonly seeds: number;
-  readonly seed: number;
-  readonly jobs: number;
+export interface VoteFlags extends JobFlags {
   readonly nodes?: number;
   readonly faulty?: number;
   readonly twins?: boolean;
   readonly frames?: boolean;
-  readonly firstFailure?: boolean;
-  readonly trace?: boolean;
   readonly progress?: number;
 }
 

@@ -1,4 +1,5 @@
 import type { VoteResult } from '../sim/byzantine/run-vote.ts';
+import { worse } from './verdicts.ts';
 
 /** What came of many simulated votes, without keeping them. */
 export class VoteTotals {
@@ -24,7 +25,7 @@ export class VoteTotals {
     for (const kind of evidence) count(this.#evidence, kind);
     count(this.#calmMs, Math.round(calmMs));
     this.#highestView = Math.max(this.#highestView, highestView);
-    if (rank[verdict] > rank[this.worst?.verdict ?? 'ok']) this.worst = result;
+    this.worst = worse(this.worst, result);
   }
 
   get votes(): number {
@@ -71,8 +72,6 @@ export class VoteTotals {
     return 0;
   }
 }
-
-const rank: Readonly<Record<VoteResult['verdict'], number>> = { ok: 0, stuck: 1, unsafe: 2, crash: 3 };
 
 const count = <K>(counts: Map<K, number>, of: K, by = 1): void => {
   counts.set(of, (counts.get(of) ?? 0) + by);

@@ -1,14 +1,32 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { Command } from 'commander';
+import { processes, seedNumber, wholeNumber } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 
+/** Which runs of a simulation are wanted. */
 export interface SeedFlags {
   readonly seed: number;
   readonly seeds: number;
+  readonly firstFailure?: boolean;
+  readonly trace?: boolean;
+}
+
+/** The options for them. `one` and `many` are what a seed gives and what they are counted in, for people. */
+export const withSeeds = (command: Command, one: string, many: string, seeds: number): Command =>
+  command
+    .option('--seeds <n>', `how many ${many}`, wholeNumber(1, 1_000_000_000), seeds)
+    .option('--seed <n>', 'the first seed', seedNumber, 1)
+    .option('--first-failure', `end with the first ${one} that fails`)
+    .option('--trace', 'print every event');
+
+export interface JobFlags extends SeedFlags {
   readonly jobs: number;
 }
+
+export const withJobs = (command: Command): Command => command.option('--jobs <n>', 'processes that share the seeds', processes, 1);
 
 /** What the processes run: `command` and `flags` stand before and after the seeds; `things` is what one seed gives, for people. */
 export interface SeedWork {
@@ -20,7 +38,7 @@ export interface SeedWork {
 }
 
 /** Runs seeds in as many processes of this program as there are jobs, each so many in a row; a seed gives the same in any of them. */
-export async function seedsInProcesses(context: Context, { seed, seeds: all, jobs }: SeedFlags, work: SeedWork): Promise<void> {
+export async function seedsInProcesses(context: Context, { seed, seeds: all, jobs }: JobFlags, work: SeedWork): Promise<void> {
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, context.interrupt]);
   const block = Math.ceil(all / jobs);
