@@ -3,11 +3,11 @@ import type { VoteResult } from '../../sim/byzantine/run-vote.ts';
 import { wholeNumber } from '../arguments.ts';
 import { usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
-import { withJobs, withSeeds } from '../seed-runs.ts';
+import { withJobs, withSeeds } from '../simulate/seed-runs.ts';
 import { wantsJson } from '../session.ts';
-import { failWith } from '../verdicts.ts';
-import { runVotes, runVotesInProcesses, sameVotes, type VoteFlags } from '../vote-runs.ts';
-import { VoteTotals } from '../vote-totals.ts';
+import { failWith } from '../simulate/verdicts.ts';
+import { runVotes, runVotesInProcesses, sameVotes, type VoteFlags } from '../simulate/vote-runs.ts';
+import { VoteTotals } from '../simulate/vote-totals.ts';
 
 /** `sim byzantine`: Byzantine votes among members that lie. */
 export function addByzantineCommand(sim: Command, context: Context): void {

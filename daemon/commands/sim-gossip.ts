@@ -3,9 +3,9 @@ import type { GossipResult } from '../../sim/gossip/run-gossip.ts';
 import { wholeNumber } from '../arguments.ts';
 import { usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
-import { type SeedFlags, withSeeds } from '../seed-runs.ts';
+import { type SeedFlags, withSeeds } from '../simulate/seed-runs.ts';
 import { wantsJson } from '../session.ts';
-import { failWith, worstOf } from '../verdicts.ts';
+import { failWith, worstOf } from '../simulate/verdicts.ts';
 
 interface GossipFlags extends SeedFlags {
   readonly nodes?: number;
