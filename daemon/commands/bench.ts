@@ -8,9 +8,9 @@ import { type Command, Option } from 'commander';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { QuorateClient } from '../../src/index.ts';
 import { duration, seedNumber, wholeNumber, wholeNumbers } from '../arguments.ts';
-import type { SnapshotBenchFlags } from '../bench-snapshot.ts';
+import type { SnapshotBenchFlags } from '../bench/snapshot.ts';
 import { CliError, interrupted, usageError } from '../cli-error.ts';
-import type { GossipBenchFlags } from '../bench-gossip.ts';
+import type { GossipBenchFlags } from '../bench/gossip.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { freeRange } from '../ports.ts';
@@ -103,7 +103,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--megabytes <n>', 'size of the state, half of it keys and half tasks; at most 1000', wholeNumber(1, 1000), 1000)
     .option('--value-bytes <n>', 'length of each value and payload', wholeNumber(1, 65_536), 4096)
     .action(async (flags: SnapshotBenchFlags, command: Command) => {
-      const { benchSnapshot } = await import('../bench-snapshot.ts');
+      const { benchSnapshot } = await import('../bench/snapshot.ts');
       const json = wantsJson(command, context);
       await benchSnapshot(flags, context, (figures, text) => print(json ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
     });
@@ -128,7 +128,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--seconds <n>', 'how long at that rate', wholeNumber(1, 3600), 10)
     .addOption(new Option('--carrier <kind>', 'how batches spread').choices(['auto', 'mesh', 'gossipsub']).default('auto'))
     .action(async (flags: GossipBenchFlags, command: Command) => {
-      const { benchGossip } = await import('../bench-gossip.ts');
+      const { benchGossip } = await import('../bench/gossip.ts');
       const isJson = wantsJson(command, context);
       await benchGossip(flags, context, (figures, text) => print(isJson ? JSON.stringify({ bench: 'gossip', ...figures }) : text));
     });
@@ -136,7 +136,7 @@ export function addBenchCommands(program: Command, context: Context): void {
 
 async function benchVotes(flags: VoteFlags, json: boolean, { out, interrupt }: Context): Promise<void> {
   const print = (line: string): void => out(`${line}\n`);
-  const { benchVote } = await import('../bench-vote.ts');
+  const { benchVote } = await import('../bench/vote.ts');
   const { nodes, outstanding, items, alone: isAlone, seconds, kill: killed, liar } = flags;
   if (!json) print('nodes  outstanding  decisions/s   certs/s    p50 ms    p99 ms  failed');
   await benchVote({ executable, nodes, outstanding, items, isAlone, seconds, killed, liar, interrupt }, (figures) => {
@@ -148,7 +148,7 @@ async function benchVotes(flags: VoteFlags, json: boolean, { out, interrupt }: C
 }
 
 async function benchMembers({ clients, seconds, ...timing }: MembersFlags, json: boolean, context: Context): Promise<void> {
-  const members = await import('../bench-members.ts');
+  const members = await import('../bench/members.ts');
   const print = (line: string): void => context.out(`${line}\n`);
   if (!json) print('nodes    seconds    writes  longest wait ms  repeated');
   const options = { executable, clients, secondsPerPhase: seconds, ...timing, interrupt: context.interrupt };
@@ -171,7 +171,7 @@ async function benchMembers({ clients, seconds, ...timing }: MembersFlags, json:
 }
 
 async function benchFaults({ duration: durationMs, seed, nodes, rate, tasks }: ChaosFlags, json: boolean, context: Context): Promise<void> {
-  const { benchChaos, chaosText, maxDurationMs } = await import('../bench-chaos.ts');
+  const { benchChaos, chaosText, maxDurationMs } = await import('../bench/chaos.ts');
   if (durationMs > maxDurationMs)
     throw usageError(`the longest duration is ${maxDurationMs / 60_000} minutes`, 'tasks that ended are kept for an hour');
   const print = (line: string): void => context.out(`${line}\n`);
