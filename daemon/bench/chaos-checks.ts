@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { inspectSnapshot } from '../../src/index.ts';
-import { keySchema, pageOf, statusSchema, type Status, taskSchema } from '../answers.ts';
-import { type ChaosLoad, valueOf } from './chaos-load.ts';
+import { pageOf, statusSchema, type Status, taskSchema } from '../answers.ts';
+import type { ChaosLoad } from './chaos-load.ts';
+import { lostWrites } from './writers.ts';
 import { Http, pause } from '../http.ts';
 import { everyItem } from '../pages.ts';
 import { historySchema, type SplitAnswer } from '../partition/answers.ts';
@@ -14,7 +15,6 @@ export interface TaskFigures {
   readonly completedTwice: number;
 }
 
-const keyPages = pageOf(keySchema);
 const taskPages = pageOf(taskSchema);
 const chainSchema = z.object({ logChain: z.object({ index: z.number(), chain: z.string() }) });
 const requestMs = 10_000;
@@ -70,14 +70,8 @@ export class ChaosChecks {
     return (await this.#until(isOver)) !== undefined;
   }
 
-  /** Acknowledged writes that are not there, or not as they were written. */
-  async lostWrites({ written }: Pick<ChaosLoad, 'written'>): Promise<number> {
-    const found = written.map(() => 0);
-    for await (const { key, value } of everyItem(() => this.#http(), '/v1/kv', keyPages, { prefix: 'chaos/' })) {
-      const [, lane = 0, i = 0] = key.split('/').map(Number);
-      if (i < (written[lane] ?? 0) && value === valueOf(lane, i)) found[lane] = (found[lane] ?? 0) + 1;
-    }
-    return written.reduce((lost, count, lane) => lost + count - (found[lane] ?? 0), 0);
+  lostWrites(written: readonly number[]): Promise<number> {
+    return lostWrites(() => this.#http(), written);
   }
 
   async tasks({ submitted }: Pick<ChaosLoad, 'submitted'>): Promise<TaskFigures> {

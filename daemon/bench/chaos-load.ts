@@ -1,6 +1,8 @@
 import { createClient, createWorker, type QuorateClient, type Worker } from '../../src/index.ts';
 import { keySchema } from '../answers.ts';
 import { ApiError, Http, pause } from '../http.ts';
+import { Loops } from './loops.ts';
+import { type Write, Writers } from './writers.ts';
 
 export interface LoadOptions {
   readonly endpoints: readonly string[];
@@ -22,32 +24,25 @@ const readEvery = 8;
 const failEvery = 40;
 const maxViolations = 20;
 
-export const keyOf = (lane: number, i: number): string => `chaos/${lane}/${i}`;
 export const taskIdOf = (lane: number, i: number): string => `chaos-${lane}-${i}`;
-/** What is written there: a lost or mixed-up value would be another. */
-export const valueOf = (lane: number, i: number): string => `${lane * 7919 + i}`.padEnd(32, '.');
 
 /**
- * Clients of a cluster under faults: writers that repeat each write until it is acknowledged and then make the next, so that a count for each of them says all that was
- * acknowledged; submitters, alike; workers that take the tasks. Every write and every task is named by its writer and number.
+ * Clients of a cluster under faults: writers, of whose writes some are read back; submitters, which repeat each task until it is accepted; workers that take the tasks.
+ * Every write and every task is named by its writer and number.
  */
 export class ChaosLoad {
-  /** Acknowledged, of each writer: all below the count. */
-  readonly written: number[] = Array.from({ length: writers }, () => 0);
+  readonly writers = new Writers(writers);
+  /** Accepted, of each submitter: all below the count. */
   readonly submitted: number[] = Array.from({ length: submitters }, () => 0);
   /** Completions that a worker was told are taken, each once. */
   completed = 0;
   readBack = 0;
-  repeated = 0;
   /** What no client may ever see. */
   readonly violations: string[] = [];
   readonly #options: LoadOptions;
-  readonly #stopping = new AbortController();
+  readonly #loops = new Loops();
   readonly #clients: QuorateClient[] = [];
   readonly #workers: Worker[] = [];
-  #loops: Promise<void>[] = [];
-  #lastMs = performance.now();
-  #longestMs = 0;
 
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -56,24 +51,21 @@ export class ChaosLoad {
   async start(): Promise<void> {
     const { writesPerSecond, tasksPerSecond } = this.#options;
     await Promise.all(Array.from({ length: workers }, (_, i) => this.#startWorker(i)));
-    this.#lastMs = performance.now();
-    this.#loops = [
-      ...this.written.map((_, lane) => this.#write(lane, (1000 * writers) / writesPerSecond)),
-      ...this.submitted.map((_, lane) => this.#submit(lane, (1000 * submitters) / tasksPerSecond)),
-    ];
+    const clients = this.writers.written.map((_, lane) => (lane % 2 === 0 ? this.#client(lane) : undefined));
+    const put = ({ lane, i, key, value }: Write): Promise<unknown> =>
+      clients[lane]?.kv.put(key, value) ?? this.#http(this.#any(i)).request('PUT', `/v1/kv/${key}`, { body: { value } });
+    this.writers.start(this.#loops, (1000 * writers) / writesPerSecond, put, (write) => this.#readBack(write));
+    for (const lane of this.submitted.keys()) this.#loops.add(this.#submit(lane, (1000 * submitters) / tasksPerSecond));
   }
 
-  /** The longest time without an acknowledged write since the last call. */
-  takeLongestMs(): number {
-    const longestMs = Math.max(this.#longestMs, performance.now() - this.#lastMs);
-    this.#longestMs = 0;
-    return Math.round(longestMs);
+  /** Attempts of clients that were no acknowledgement; each was made again. */
+  get repeated(): number {
+    return this.#loops.repeated;
   }
 
   /** Writes and submits no more; the workers go on. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all(this.#loops);
+  stop(): Promise<void> {
+    return this.#loops.stop();
   }
 
   async close(): Promise<void> {
@@ -101,24 +93,10 @@ export class ChaosLoad {
     this.#workers.push(worker);
   }
 
-  async #write(lane: number, everyMs: number): Promise<void> {
-    const client = lane % 2 === 0 ? this.#client(lane) : undefined;
-    await this.#repeat(everyMs, async () => {
-      const i = this.written[lane] ?? 0;
-      const [key, value] = [keyOf(lane, i), valueOf(lane, i)];
-      const any = this.#any(i);
-      if (client !== undefined) await client.kv.put(key, value);
-      else await this.#http(any).request('PUT', `/v1/kv/${key}`, { body: { value } });
-      this.written[lane] = i + 1;
-      const nowMs = performance.now();
-      this.#longestMs = Math.max(this.#longestMs, nowMs - this.#lastMs);
-      this.#lastMs = nowMs;
-      if (i % readEvery === 0) await this.#read(this.#any(i + lane), key, value);
-    });
-  }
-
   /** A node that answers at all must know what was acknowledged before it was asked. */
-  async #read(endpoint: string, key: string, value: string): Promise<void> {
+  async #readBack({ lane, i, key, value }: Write): Promise<void> {
+    if (i % readEvery !== 0) return;
+    const endpoint = this.#any(i + lane);
     try {
       const found = keySchema.parse(await this.#http(endpoint).request('GET', `/v1/kv/${key}`));
       this.readBack++;
@@ -132,30 +110,12 @@ export class ChaosLoad {
   async #submit(lane: number, everyMs: number): Promise<void> {
     const client = this.#client(lane);
     const backoff = { baseMs: 100, factor: 2, maxMs: 2000 };
-    await this.#repeat(everyMs, async () => {
+    await this.#loops.repeat(everyMs, async () => {
       const i = this.submitted[lane] ?? 0;
       const id = taskIdOf(lane, i);
       await client.tasks.submit({ id, type: 'chaos', requires: ['chaos'], leaseMs: 3000, maxAttempts: 10, backoff });
       this.submitted[lane] = i + 1;
     });
-  }
-
-  /** Until told to stop: once in `everyMs` when it succeeds, again and again until it does. */
-  async #repeat(everyMs: number, act: () => Promise<void>): Promise<void> {
-    const { signal } = this.#stopping;
-    let dueMs = performance.now();
-    while (!signal.aborted) {
-      try {
-        await act();
-      } catch {
-        this.repeated++;
-        await pause(20, signal);
-        continue;
-      }
-      // What was missed is not made up for: the rate is a bound.
-      dueMs = Math.max(dueMs + everyMs, performance.now() - everyMs);
-      await pause(dueMs - performance.now(), signal);
-    }
   }
 
   #violate(text: string): void {

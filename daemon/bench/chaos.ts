@@ -130,7 +130,7 @@ class ChaosRun {
   async #round(): Promise<RoundFigures> {
     const { interrupt, nodes } = this.#options;
     const [startUnixMs, before] = [Date.now(), this.#acknowledged];
-    this.#load.takeLongestMs();
+    this.#load.writers.takeLongest();
     const leader = await this.#checks.leader();
     const round = drawRound(this.#below, nodes, leader);
     await this.#inflict(round);
@@ -145,7 +145,7 @@ class ChaosRun {
       leader,
       faults: [...round.links, ...round.nodes].toSorted((a, b) => a.atMs - b.atMs).map(textOf),
       acknowledged: this.#acknowledged - before,
-      longestMs: this.#load.takeLongestMs(),
+      longestMs: this.#load.writers.takeLongest().gapMs,
       healMs: healMs === undefined ? null : Math.round(healMs),
       reports,
     };
@@ -213,7 +213,7 @@ class ChaosRun {
     };
     await load.stop();
     check(await checks.areTasksOver(), 'not all tasks came to an end');
-    const lost = await checks.lostWrites(load);
+    const lost = await checks.lostWrites(load.writers.written);
     check(lost === 0, `${lost} acknowledged writes are lost`);
     const tasks = await checks.tasks(load);
     check(tasks.unfinished === 0, `${tasks.unfinished} accepted tasks neither succeeded nor are given up`);
@@ -249,7 +249,7 @@ class ChaosRun {
   }
 
   get #acknowledged(): number {
-    return this.#load.written.reduce((sum, count) => sum + count, 0);
+    return this.#load.writers.acknowledged;
   }
 
   async #pause(ms: number): Promise<void> {

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { createClient, type QuorateClient } from '../../src/index.ts';
+import { createClient } from '../../src/index.ts';
 import { membersSchema, statusSchema } from '../answers.ts';
-import { allKeys } from '../pages.ts';
 import { CliError } from '../cli-error.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { Http, pause } from '../http.ts';
 import { freeRange } from '../ports.ts';
+import { Loops } from './loops.ts';
+import { lostWrites, Writers } from './writers.ts';
 
 export interface MembersBench {
   readonly executable: string;
@@ -56,13 +57,22 @@ export async function benchMembers(options: MembersBench, report: (figures: Phas
   const cluster = new GrowingCluster(options);
   try {
     await cluster.up();
-    const writers = new Writers(cluster.endpoints, options.clients);
+    const [loops, writers] = [new Loops(), new Writers(options.clients)];
+    const clients = Array.from({ length: options.clients }, () => createClient({ endpoints: cluster.endpoints, timeoutMs: 5_000 }));
+    writers.start(loops, 0, async ({ lane, key, value }) => clients[lane]?.kv.put(key, value));
     const phase = async (name: string, change: () => Promise<void>): Promise<void> => {
-      const startedMs = performance.now();
+      const [startedMs, acknowledged, repeated] = [performance.now(), writers.acknowledged, loops.repeated];
       await change();
       const seconds = (performance.now() - startedMs) / 1000;
-      const { electionTimeoutMs } = options;
-      report({ bench: 'members', phase: name, seconds, ...writers.takeFigures(), electionTimeoutMs });
+      report({
+        bench: 'members',
+        phase: name,
+        seconds,
+        acknowledged: writers.acknowledged - acknowledged,
+        longestWaitMs: writers.takeLongest().waitMs,
+        repeated: loops.repeated - repeated,
+        electionTimeoutMs: options.electionTimeoutMs,
+      });
     };
     const steady = (): Promise<void> => pause(options.secondsPerPhase * 1000, options.interrupt);
     try {
@@ -76,70 +86,13 @@ export async function benchMembers(options: MembersBench, report: (figures: Phas
         await phase(`${size}`, steady);
       }
     } finally {
-      await writers.stop();
+      await loops.stop();
+      for (const client of clients) client.close();
     }
-    const kept = await cluster.keys();
-    const lost = [...writers.acknowledged].filter((key) => !kept.has(key)).length;
-    return { bench: 'members', phase: 'all', acknowledged: writers.acknowledged.size, lost };
+    const lost = await lostWrites(await cluster.last(), writers.written);
+    return { bench: 'members', phase: 'all', acknowledged: writers.acknowledged, lost };
   } finally {
     await cluster.down();
-  }
-}
-
-/** Clients with one write each in flight, which they repeat until it is acknowledged. */
-class Writers {
-  readonly acknowledged = new Set<string>();
-  readonly #clients: readonly QuorateClient[];
-  readonly #loops: readonly Promise<void>[];
-  /** When each client began with the write that it has in flight. */
-  readonly #sinceMs: number[];
-  #count = 0;
-  #longestMs = 0;
-  #repeated = 0;
-  #stopping = false;
-
-  constructor(endpoints: readonly string[], clients: number) {
-    this.#clients = Array.from({ length: clients }, () => createClient({ endpoints, timeoutMs: 5_000 }));
-    this.#sinceMs = this.#clients.map(() => performance.now());
-    this.#loops = this.#clients.map((client, lane) => this.#write(client, lane));
-  }
-
-  /** What happened since the last call; a write still in flight counts with the time that it has waited so far. */
-  takeFigures(): Pick<PhaseFigures, 'acknowledged' | 'longestWaitMs' | 'repeated'> {
-    const nowMs = performance.now();
-    const longestMs = Math.max(this.#longestMs, ...this.#sinceMs.map((sinceMs) => nowMs - sinceMs));
-    const figures = { acknowledged: this.#count, longestWaitMs: Math.round(longestMs), repeated: this.#repeated };
-    [this.#count, this.#longestMs, this.#repeated] = [0, 0, 0];
-    return figures;
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await Promise.all(this.#loops);
-    for (const client of this.#clients) client.close();
-  }
-
-  async #write(client: QuorateClient, lane: number): Promise<void> {
-    for (let i = 0; !this.#stopping; i++) {
-      const key = `${lane}-${i}`;
-      const sinceMs = performance.now();
-      this.#sinceMs[lane] = sinceMs;
-      while (!(await this.#put(client, key))) if (this.#stopping) return;
-      this.#longestMs = Math.max(this.#longestMs, performance.now() - sinceMs);
-      this.#count++;
-      this.acknowledged.add(key);
-    }
-  }
-
-  async #put(client: QuorateClient, key: string): Promise<boolean> {
-    try {
-      await client.kv.put(key, key);
-      return true;
-    } catch {
-      this.#repeated++;
-      await pause(10);
-      return false;
-    }
   }
 }
 
@@ -196,11 +149,11 @@ class GrowingCluster {
     }
   }
 
-  /** All keys, of the one node that is left. */
-  async keys(): Promise<ReadonlySet<string>> {
+  /** Asks the one node that is left. */
+  async last(): Promise<() => Http> {
     const [last] = await this.#members();
     const http = new Http({ endpoints: [last?.http ?? ''], timeoutMs: 10_000, signal: this.#options.interrupt });
-    return allKeys(http);
+    return () => http;
   }
 
   get #timing(): readonly string[] {

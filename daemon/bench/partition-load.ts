@@ -1,7 +1,8 @@
 import { createClient, type QuorateClient, QuorateError } from '../../src/index.ts';
 import { taskSchema } from '../answers.ts';
 import { type Http, pause } from '../http.ts';
-import { allKeys } from '../pages.ts';
+import { Loops } from './loops.ts';
+import { lostWrites, Writers } from './writers.ts';
 
 /** Agents of the load beat this seldom, so that ten thousand of them leave the machine's cores to the nodes. */
 const agentTtlMs = 60_000;
@@ -10,9 +11,11 @@ const leaseMs = 30_000;
 const shortLeaseMs = 2_000;
 /** How long an agent works on a task, at most. */
 const workMs = 30_000;
-/** Between two writes of one writer. */
-const writePauseMs = 20;
-const retryMs = 100;
+/** A writer makes a write in this time, at most. */
+const writeEveryMs = 20;
+/** As the worker library does: cut-off agents would otherwise take the cores from the nodes. */
+const retryMs = 250;
+const maxRetryMs = 2000;
 /** The task was no longer the agent's. */
 const refusals: ReadonlySet<string> = new Set(['stale_fence', 'already_completed', 'wrong_state']);
 
@@ -49,17 +52,17 @@ export class PartitionLoad {
   readonly #clients: readonly QuorateClient[];
   readonly #agents: readonly LoadAgent[];
   readonly #workers: readonly LoadAgent[];
-  readonly #keys = new Set<string>();
   readonly #submitted = new Set<string>();
   /** The fences under which a completion of each task was acknowledged. */
   readonly #completed = new Map<string, Set<number>>();
-  readonly #stopping = new AbortController();
-  #loops: readonly Promise<void>[] = [];
+  readonly #loops = new Loops();
+  readonly #writers: Writers;
   #running = 0;
   #fenced = 0;
 
   constructor(endpoints: readonly string[], { agents, tasks }: LoadSize) {
     this.#clients = endpoints.map((endpoint) => createClient({ endpoints: [endpoint], timeoutMs: 2_000 }));
+    this.#writers = new Writers(endpoints.length);
     this.#agents = Array.from({ length: agents }, (_, i) => ({ id: `agent-${i}`, client: this.#client(i), generation: 0 }));
     this.#workers = this.#agents.slice(0, tasks);
   }
@@ -74,24 +77,20 @@ export class PartitionLoad {
       }
     };
     await Promise.all(Array.from({ length: 200 }, register));
-    this.#loops = [
-      this.#beat(),
-      ...this.#clients.map((client, lane) => this.#write(client, lane)),
-      ...this.#workers.map((agent, lane) => this.#work(agent, lane)),
-    ];
+    this.#loops.add(this.#beat());
+    this.#writers.start(this.#loops, writeEveryMs, ({ lane, key, value }) => this.#client(lane).kv.put(key, value));
+    for (const [lane, agent] of this.#workers.entries()) this.#loops.add(this.#work(agent, lane));
     while (this.#running < 0.95 * this.#workers.length) await pause(50);
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all(this.#loops);
+    await this.#loops.stop();
     for (const client of this.#clients) client.close();
   }
 
   /** What became of all that was acknowledged, as one node knows it. */
   async check(http: Http): Promise<LoadFigures> {
-    const keys = await allKeys(http);
-    const lostKeys = [...this.#keys].filter((key) => !keys.has(key)).length;
+    const lostKeys = await lostWrites(() => http, this.#writers.written);
     const twice = new Set([...this.#completed].filter(([, fences]) => fences.size > 1).map(([task]) => task));
     let lostTasks = 0;
     for (const task of this.#submitted) {
@@ -106,7 +105,7 @@ export class PartitionLoad {
     return {
       lost: lostKeys + lostTasks,
       completedTwice: twice.size,
-      writes: this.#keys.size,
+      writes: this.#writers.acknowledged,
       completed: this.#completed.size,
       fenced: this.#fenced,
     };
@@ -118,13 +117,9 @@ export class PartitionLoad {
     return client;
   }
 
-  get #isStopping(): boolean {
-    return this.#stopping.signal.aborted;
-  }
-
   /** Every agent twice in its time to live, spread over it. */
   async #beat(): Promise<void> {
-    for (let beaten = 0, fromMs = performance.now(); !this.#isStopping; await pause(50)) {
+    for (let beaten = 0, fromMs = performance.now(); !this.#loops.isStopping; await pause(50)) {
       const due = ((performance.now() - fromMs) * this.#agents.length) / (agentTtlMs / 2);
       for (; beaten < due; beaten++) {
         const agent = this.#agents[beaten % this.#agents.length];
@@ -133,17 +128,8 @@ export class PartitionLoad {
     }
   }
 
-  async #write(client: QuorateClient, lane: number): Promise<void> {
-    for (let i = 0; !this.#isStopping; i++) {
-      const key = `${lane}-${i}`;
-      const written = await client.kv.put(key, key).catch(() => undefined);
-      if (written !== undefined) this.#keys.add(key);
-      await pause(writePauseMs);
-    }
-  }
-
   async #work(agent: LoadAgent, lane: number): Promise<void> {
-    for (let i = 0; !this.#isStopping; i++) {
+    for (let i = 0; !this.#loops.isStopping; i++) {
       const id = `task-${lane}-${i}`;
       const task = { id, type: 'bench', leaseMs: lane % 10 === 0 ? shortLeaseMs : leaseMs };
       await this.#insist(async () => {
@@ -160,18 +146,18 @@ export class PartitionLoad {
   }
 
   async #claim({ id, client, generation }: LoadAgent): Promise<ClaimedTask | undefined> {
-    while (!this.#isStopping) {
-      const tasks = await client.agents.claim(id, generation, 1, 1_000, undefined).catch(() => pause(retryMs).then(() => []));
-      if (tasks[0] !== undefined) return tasks[0];
-    }
-    return undefined;
+    let claimed: ClaimedTask | undefined;
+    await this.#insist(async () => {
+      while (claimed === undefined && !this.#loops.isStopping) [claimed] = await client.agents.claim(id, generation, 1, 1_000, undefined);
+    });
+    return claimed;
   }
 
   async #hold({ client }: LoadAgent, { taskId, fence, leaseMs: lease }: ClaimedTask, forMs: number): Promise<void> {
     const untilMs = performance.now() + forMs;
     const everyMs = lease / 3;
-    while (performance.now() < untilMs && !this.#isStopping) {
-      await pause(Math.min(everyMs, untilMs - performance.now()), this.#stopping.signal);
+    while (performance.now() < untilMs && !this.#loops.isStopping) {
+      await pause(Math.min(everyMs, untilMs - performance.now()), this.#loops.signal);
       await client.tasks.heartbeat(taskId, fence, undefined).catch(() => {});
     }
   }
@@ -189,15 +175,7 @@ export class PartitionLoad {
     });
   }
 
-  /** Until it is answered, or the load is stopped. */
-  async #insist(call: () => Promise<void>): Promise<void> {
-    while (!this.#isStopping) {
-      const isDone = await call().then(
-        () => true,
-        () => false,
-      );
-      if (isDone) return;
-      await pause(retryMs);
-    }
+  #insist(call: () => Promise<void>): Promise<void> {
+    return this.#loops.insist(call, retryMs, maxRetryMs);
   }
 }

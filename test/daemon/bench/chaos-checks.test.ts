@@ -2,7 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { ChaosChecks } from '../../../daemon/bench/chaos-checks.ts';
-import { keyOf, taskIdOf, valueOf } from '../../../daemon/bench/chaos-load.ts';
+import { taskIdOf } from '../../../daemon/bench/chaos-load.ts';
+import { keyOf, valueOf } from '../../../daemon/bench/writers.ts';
 
 const task = (lane: number, i: number, ...states: string[]) => ({
   id: taskIdOf(lane, i),
@@ -31,10 +32,10 @@ describe('bench chaos: what is checked in the end', () => {
   after(() => server.close());
 
   it('counts acknowledged writes that are missing or are others, over all pages', async () => {
-    answers['/v1/kv?prefix=chaos%2F&limit=1000'] = { items: [key(0, 0), key(0, 1, 'other')], cursor: 'next' };
-    answers['/v1/kv?prefix=chaos%2F&limit=1000&cursor=next'] = { items: [key(1, 0), key(1, 2)] };
+    answers['/v1/kv?prefix=load%2F&limit=1000'] = { items: [key(0, 0), key(0, 1, 'other')], cursor: 'next' };
+    answers['/v1/kv?prefix=load%2F&limit=1000&cursor=next'] = { items: [key(1, 0), key(1, 2)] };
 
-    const [whole, lost] = [await checks.lostWrites({ written: [1, 1] }), await checks.lostWrites({ written: [3, 2] })];
+    const [whole, lost] = [await checks.lostWrites([1, 1]), await checks.lostWrites([3, 2])];
 
     expect(whole).to.equal(0);
     expect(lost, '0/1 is another, 0/2 and 1/1 are missing').to.equal(3);
