@@ -1,4 +1,4 @@
-import type { Environment } from './config.ts';
+import type { Environment } from './node/config.ts';
 
 /** What a command may touch of its process. `main.ts` makes the real one, tests make their own. */
 export interface Context {

@@ -7,10 +7,10 @@ import { z } from 'zod';
 import { statusSchema, type Status } from './answers.ts';
 import { CliError, interrupted, messageOf } from './cli-error.ts';
 import { exitCodes } from './exit-codes.ts';
-import { readGenesis } from './genesis.ts';
+import { readGenesis } from './node/genesis.ts';
 import { Http, pause } from './http.ts';
-import { initCluster } from './init-cluster.ts';
-import { faultsFile, faultsOf, parsePartition } from './link-faults.ts';
+import { initCluster } from './node/init-cluster.ts';
+import { faultsFile, faultsOf, parsePartition } from './node/link-faults.ts';
 import { checkFree } from './ports.ts';
 
 const recordSchema = z.strictObject({

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import type { Format } from './config.ts';
+import type { Format } from './node/config.ts';
 import type { Context } from './context.ts';
 
 type Colors = ReturnType<typeof pc.createColors>;

@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import { keySchema, pageOf } from './answers.ts';
 import type { Http } from './http.ts';
 
 const pageSize = 1000;
@@ -17,11 +16,4 @@ export async function* everyItem<T>(
     yield* items;
     cursor = next ?? undefined;
   } while (cursor !== undefined);
-}
-
-/** The names of all keys of the store. */
-export async function allKeys(http: Http): Promise<ReadonlySet<string>> {
-  const keys = new Set<string>();
-  for await (const { key } of everyItem(() => http, '/v1/kv', pageOf(keySchema.pick({ key: true })), { prefix: '' })) keys.add(key);
-  return keys;
 }

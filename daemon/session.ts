@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { clientSettings, type ClientSettings, type GlobalFlags } from './config.ts';
+import { clientSettings, type ClientSettings, type GlobalFlags } from './node/config.ts';
 import type { Context } from './context.ts';
 import { Http } from './http.ts';
 import { Printer } from './output.ts';

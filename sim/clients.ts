@@ -62,7 +62,10 @@ export class Connection {
 
   /** A command's answer takes a moment to its client: by then its whole entry is applied. */
   #ask(replica: Replica, command: Command, idempotencyKey: string | undefined, done: (answer: Answer<CommandResult>) => void): void {
-    this.ask<CommandResult>((once) => replica.submit(command, idempotencyKey, 2000, (answer) => this.after(1, () => once(answer))), done);
+    this.ask<CommandResult>(
+      (once) => replica.requests.submit(command, idempotencyKey, 2000, (answer) => this.after(1, () => once(answer))),
+      done,
+    );
   }
 
   /** A client's request: answered once, and given up when its node died with it or has nothing to say. */

@@ -56,7 +56,7 @@ export class KeyClients {
     const consistency: Consistency = kind === 0 ? 'local' : kind === 1 ? 'leader' : 'linearizable';
     const after = connection.acknowledged;
     const open = consistency === 'linearizable' ? this.#history.key(client, key, { kind: 'get' }, undefined) : undefined;
-    const ask = (done: (answer: Answer<ReadPoint>) => void): void => replica.read(consistency, 2000, done);
+    const ask = (done: (answer: Answer<ReadPoint>) => void): void => replica.requests.read(consistency, 2000, done);
     connection.ask(ask, (answer) => {
       if (answer.ok) {
         this.#counts.reads++;

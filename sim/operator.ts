@@ -94,6 +94,6 @@ export class Operator {
   /** The leader promotes it by itself. */
   #letPromote(replica: Replica, node: NodeId): void {
     const member = { nodeId: node, name: String(node), http: `http://${node}:1`, peer: `${node}:2`, promote: true };
-    replica.submit({ op: 'PutMember', member }, undefined, patienceMs, () => {});
+    replica.requests.submit({ op: 'PutMember', member }, undefined, patienceMs, () => {});
   }
 }

@@ -80,7 +80,7 @@ export class TaskClients {
     const task = this.#tasks.at(-1 - connection.below(8));
     if (replica === undefined || task === undefined) return;
     const open = this.#history.task(1, task, { kind: 'read' }, undefined);
-    const ask = (done: (answer: Answer<ReadPoint>) => void): void => replica.read('linearizable', 2000, done);
+    const ask = (done: (answer: Answer<ReadPoint>) => void): void => replica.requests.read('linearizable', 2000, done);
     connection.ask(ask, (answer) => {
       if (!answer.ok) return;
       this.#counts.reads++;
@@ -123,7 +123,7 @@ export class TaskClients {
     const replica = connection.anyReplica(this.#homes.get(number));
     if (replica === undefined) return again(100_000);
     const claim = (done: (answer: Answer<readonly ClaimedTask[]>) => void): void => {
-      replica.claim({ agent, generation, max: 2, waitMs: 500, types: undefined }, done);
+      replica.requests.claim({ agent, generation, max: 2, waitMs: 500, types: undefined }, done);
     };
     connection.ask(claim, (answer) => {
       if (!answer.ok) {

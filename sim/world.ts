@@ -1,84 +1,25 @@
 import type { GuardedAction } from '../src/byzantine/guard.ts';
 import { type NodeId, nodeId } from '../src/core/ids.ts';
-import type { Clock } from '../src/core/clock.ts';
-import type { Logger } from '../src/core/logger.ts';
 import { SeededRandom } from '../src/core/random.ts';
 import type { Guard } from '../src/node/guarding/guard.ts';
-import { Partition } from '../src/node/partition/partition.ts';
-import { partitionView } from '../src/node/partition/replica-view.ts';
-import { Replica } from '../src/node/replica.ts';
-import { ticksPerHeartbeat } from '../src/node/replica-options.ts';
-import { restoreState } from '../src/node/snapshots.ts';
+import type { Replica } from '../src/node/replica.ts';
 import type { PartitionState } from '../src/partition/partition-state.ts';
-import { StorageError } from '../src/storage/storage-error.ts';
-import { isPartitionFrame } from '../src/wire/partition.ts';
-import { ClusterState } from '../src/tasks/state.ts';
 import { ClientHistory } from './client-history.ts';
-import { DriftingClock } from './drifting-clock.ts';
 import { EventQueue } from './event-queue.ts';
 import { Canary } from './invariants/all.ts';
 import type { Invariant } from './invariants/invariant.ts';
-import { type Checks, Observer } from './invariants/observer.ts';
+import { Observer } from './invariants/observer.ts';
 import { isQuorum } from './invariants/quorums.ts';
+import { DiskFailure, Machine, type MachineSettings, type MachineWorld } from './machine.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 import { calmDisk, type Plan } from './plan.ts';
-import { simulatedKeys } from './simulated-keys.ts';
 import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
-import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
 import { TlaTrace } from './tla-trace.ts';
 import { type Listeners, Trace } from './trace.ts';
 import { hold } from './violation.ts';
 import { Workload } from './workload.ts';
-
-const heartbeatMs = 100;
-const tickUs = (heartbeatMs * 1000) / ticksPerHeartbeat;
-/** Small, so that a snapshot is written, sent and installed in many pieces while the log goes on. */
-const snapshotChunkBytes = 1000;
-const untold = { term: 0, isLeader: false, snapshots: 0 };
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-
-interface SimulatedNode {
-  readonly id: NodeId;
-  readonly disk: SimulatedDisk;
-  replica: Replica | undefined;
-  /** As long as the replica is there. */
-  partition: Partition | undefined;
-  /** When a frame of each other node last reached this machine. */
-  readonly reachedUs: number[];
-  /** Its store is being opened. */
-  isStarting: boolean;
-  paused: boolean;
-  /** Rises with every start: what was scheduled by an earlier life does nothing. */
-  life: number;
-  /** Work that a paused node has not got to. */
-  held: (() => void)[];
-  /** The node's wall clock against true time, in milliseconds. */
-  clockOffsetMs: number;
-  readonly clock: DriftingClock;
-  /** Virtual microseconds between two ticks. */
-  tickUs: number;
-  /** The least time that a write takes. */
-  slowUs: number;
-  /** Set by an ambush: how many frames it may still send, and what then happens. */
-  allowance: { left: number; readonly spent: () => void } | undefined;
-  /** How far its program's version is from the others'. */
-  skew: number;
-  /** Somebody has rewritten its log, and it was not repaired yet: clients keep away from it. */
-  isRewritten: boolean;
-  /** What the trace was last told of the node's life: its term, whether it leads, and its snapshots. */
-  told: { readonly term: number; readonly isLeader: boolean; readonly snapshots: number };
-  readonly random: SeededRandom;
-}
-
-/** A disk that was made to fail, as opposed to a bug. */
-class DiskFailure extends Error {
-  override readonly name = 'DiskFailure';
-}
-
-const isDiskFailure = (error: unknown): boolean =>
-  error instanceof DiskFailure || (error instanceof StorageError && error.cause instanceof DiskFailure);
 
 /** What is drawn for one purpose doesn't shift what is drawn for another: a run with one fault less stays like the run with it. */
 const streams = {
@@ -115,7 +56,7 @@ export interface WorldOptions extends Listeners {
   readonly canary?: boolean | undefined;
 }
 
-/** A cluster of production nodes over a virtual clock, network and disks. Everything that happens is decided by the seed. */
+/** A cluster of machines over a virtual clock and network, their clients, and what can be done to them. Everything that happens is decided by the seed. */
 export class World {
   readonly queue = new EventQueue();
   readonly network: VirtualNetwork;
@@ -154,7 +95,7 @@ export class World {
   readonly #operatorRandom: SeededRandom;
   #disks = calmDisk;
   readonly #options: WorldOptions;
-  readonly #nodes: SimulatedNode[];
+  readonly #nodes: readonly Machine[];
   /** The node that the running event is about. */
   #touched: number | undefined;
 
@@ -162,36 +103,17 @@ export class World {
     this.#options = options;
     const { nodes, founders, network, disk } = options.plan;
     this.trace = new Trace(() => this.queue.nowUs, options);
-    this.network = new VirtualNetwork(nodes, this.queue, this.stream(streams.network), (from, to, frame) => this.#deliver(from, to, frame));
+    this.network = new VirtualNetwork(nodes, this.queue, this.stream(streams.network), (from, to, frame) =>
+      this.#at(to).receive(this.#at(from), frame),
+    );
     this.network.faults = network;
     this.#disks = disk;
     this.#diskRandom = this.stream(streams.disk);
     this.#crashRandom = this.stream(streams.crash);
     this.#operatorRandom = this.stream(streams.asked);
     this.ambushRandom = this.stream(streams.ambush);
-    const names = options.ids ?? Array.from({ length: nodes }, (_, i) => nodeId(`n${i + 1}`));
-    this.#nodes = names.map((id, i) => ({
-      id,
-      disk: options.plan.storage === 'level' ? new LevelDisk(id, this.#crashRandom) : new MemoryDisk(this.#crashRandom),
-      replica: undefined,
-      partition: undefined,
-      reachedUs: Array.from({ length: nodes }, () => 0),
-      isStarting: false,
-      paused: false,
-      life: 0,
-      held: [],
-      clockOffsetMs: 0,
-      tickUs,
-      clock: new DriftingClock(() => this.queue.nowUs),
-      slowUs: 0,
-      allowance: undefined,
-      skew: 0,
-      isRewritten: false,
-      told: untold,
-      random: this.stream(streams.nodes + i),
-    }));
-    this.indices = this.#nodes.map((_, i) => i);
-    const ids = this.#nodes.map(({ id }) => id);
+    const ids = options.ids ?? Array.from({ length: nodes }, (_, i) => nodeId(`n${i + 1}`));
+    this.indices = ids.map((_, i) => i);
     const { canary, onTla, invariants = [] } = options;
     this.observer = new Observer(ids, ids.slice(0, founders), [
       this.history,
@@ -199,6 +121,7 @@ export class World {
       ...(canary === true ? [new Canary()] : []),
       ...(onTla === undefined ? [] : [new TlaTrace(() => this.queue.nowUs, onTla)]),
     ]);
+    this.#nodes = this.#makeMachines(ids);
     const operator = (purpose: number): Operator =>
       new Operator({
         queue: this.queue,
@@ -209,11 +132,53 @@ export class World {
     this.workload = new Workload({
       queue: this.queue,
       random: this.stream(streams.clients),
-      replica: (node) => (this.#at(node).paused || this.#at(node).isRewritten ? undefined : this.#at(node).replica),
+      replica: (node) => (this.#at(node).isPaused || this.#at(node).isRewritten ? undefined : this.#at(node).replica),
       nodes,
       history: this.history,
       observer: this.observer,
     });
+  }
+
+  #makeMachines(ids: readonly NodeId[]): readonly Machine[] {
+    const { plan } = this.#options;
+    const world = this.#surroundings();
+    return ids.map(
+      (id, index) =>
+        new Machine(
+          {
+            index,
+            id,
+            settings: settingsOf(plan, ids, index),
+            disk: plan.storage === 'level' ? new LevelDisk(id, this.#crashRandom) : new MemoryDisk(this.#crashRandom),
+            random: this.stream(streams.nodes + index),
+            partitionRandom: () => this.stream(streams.partitions + index),
+          },
+          world,
+        ),
+    );
+  }
+
+  #surroundings(): MachineWorld {
+    const { queue, trace, observer } = this;
+    const { guardOf, approvalOf } = this.#options;
+    return {
+      queue,
+      trace,
+      observer,
+      machineOf: (id) => this.#nodes.find((node) => node.id === id),
+      upIds: () => this.#nodes.filter(({ replica }) => replica !== undefined).map(({ id }) => id),
+      send: (from, to, frame) => this.network.send(from, to, frame),
+      drawWriteUs: () => {
+        const { minWriteUs, maxWriteUs } = this.#disks;
+        return minWriteUs + this.#diskRandom.below(maxWriteUs - minWriteUs + 1);
+      },
+      guardOf: (id) => guardOf?.(id, () => this.lying.has(id)),
+      approvalOf: (id, action) => approvalOf?.(id, action),
+      onTouched: (index) => {
+        this.#touched = index;
+      },
+      onDiskFailure: (index) => this.#endAfterDiskFailure(index),
+    };
   }
 
   get size(): number {
@@ -286,7 +251,7 @@ export class World {
   }
 
   isPaused(node: number): boolean {
-    return this.#at(node).paused;
+    return this.#at(node).isPaused;
   }
 
   /** Runs events, and checks the world after each, until this virtual time. */
@@ -294,167 +259,24 @@ export class World {
     while (this.queue.step(untilUs)) this.#check();
   }
 
-  #sizes(index: number): { readonly snapshotBytes: number; readonly appendBytes: number } {
-    const { snapshotBytes, appendBytes, mixed } = this.#options.plan;
-    return mixed
-      ? { snapshotBytes: snapshotBytes * 2 ** (index % 3), appendBytes: Math.max(1, Math.floor(appendBytes / 8 ** (index % 3))) }
-      : { snapshotBytes, appendBytes };
-  }
-
   // What can be done to nodes.
 
   start(index: number): void {
-    const node = this.#at(index);
-    if (node.replica !== undefined || node.isStarting) return;
-    const life = ++node.life;
-    const alive = (job: () => void) => (): void => {
-      if (node.life !== life) return;
-      if (node.paused) {
-        node.held.push(job);
-        return;
-      }
-      this.#touched = index;
-      job();
-    };
-    this.trace.event('start', index);
-    node.told = untold;
-    node.isStarting = true;
-    const later = (job: () => void): void => {
-      const { minWriteUs, maxWriteUs } = this.#disks;
-      this.queue.after(node.slowUs + minWriteUs + this.#diskRandom.below(maxWriteUs - minWriteUs + 1), alive(job));
-    };
-    const soon = (job: () => void): void => this.queue.after(1, alive(job));
-    // A node whose disk fails ends, like the process it stands for.
-    const onFatal = (error: unknown): void => {
-      if (!isDiskFailure(error)) throw error;
-      soon(() => this.#endAfterDiskFailure(index));
-    };
-    node.disk.open({ later, soon }, (opened) => this.#begin(index, opened, soon, onFatal), onFatal);
-  }
-
-  /** The disk is open: the node runs. */
-  #begin(index: number, { store, state, chunks }: OpenedDisk, defer: (job: () => void) => void, onFatal: (error: Error) => void): void {
-    const node = this.#at(index);
-    const { life } = node;
-    node.isStarting = false;
-    this.observer.starting(node.id, state);
-    node.replica = new Replica(
-      {
-        id: node.id,
-        members: this.#nodes.slice(0, this.#options.plan.founders).map(({ id }) => id),
-        clusterId: 'simulated',
-        clusterTag: 7,
-        heartbeatMs,
-        electionTimeoutMs: 10 * heartbeatMs,
-        ...this.#sizes(index),
-        chunkBytes: snapshotChunkBytes,
-        readMode: this.#options.plan.reads,
-        requestTimeoutMs: 5000,
-        guard: this.#options.guardOf?.(node.id, () => this.lying.has(node.id)),
-      },
-      {
-        send: (to, frame) => {
-          this.#send(index, this.#indexOf(to), frame);
-          node.partition?.relay(to, frame);
-        },
-        store: this.observer.watch(node.id, store),
-        clock: this.#clock(node),
-        random: node.random,
-        keys: simulatedKeys(node.id),
-        mayLead: (candidate) => node.partition?.mayLead(candidate) ?? true,
-        logger: silent,
-        defer,
-        onFatal,
-        approvalOf: (action) => this.#options.approvalOf?.(node.id, action),
-        ...this.#checks(index),
-      },
-      state,
-      state.snapshot === undefined ? new ClusterState() : restoreState(chunks),
-    );
-    this.observer.started(node.id, node.replica);
-    const partition = this.#partition(index, node, node.replica);
-    node.partition = partition;
-    node.replica.events.subscribe((events) => partition.onEvents(events));
-    const tick = (): void => {
-      if (node.life !== life) return;
-      if (!node.paused) {
-        node.replica?.tick();
-        partition.tick();
-      }
-      this.queue.after(node.tickUs, tick);
-    };
-    this.queue.after(node.random.below(tickUs), tick);
-  }
-
-  #partition(index: number, node: SimulatedNode, replica: Replica): Partition {
-    return new Partition(
-      {
-        self: node.id,
-        clusterTag: 7,
-        heartbeatMs,
-        tickMs: heartbeatMs / ticksPerHeartbeat,
-        graceMs: 100 * heartbeatMs,
-      },
-      {
-        send: (to, frame) => this.#send(index, this.#indexOf(to), frame),
-        // Links of this network are there whenever frames get through.
-        dial() {},
-        onRelayed: (from, frame) => node.replica?.onFrame(from, frame),
-        resign: () => replica.resign(),
-        transferTo: (to) => replica.requests.transferLeadership(to, undefined, () => {}),
-        keys: simulatedKeys(node.id),
-        view: () => partitionView(replica, [node.id]),
-        clock: this.#clock(node),
-        random: this.stream(streams.partitions + index),
-        logger: silent,
-        onLost: (peer) => {
-          const quietUs = this.queue.nowUs - (node.reachedUs[this.#indexOf(peer)] ?? 0);
-          this.observer.linkLost(node.id, peer, quietUs / 1000);
-        },
-        onSettled: (at) => {
-          const up = this.#nodes.filter((each) => each.replica !== undefined).map(({ id }) => id);
-          this.trace.event('healed', index, at);
-          this.observer.healed(node.id, at, up);
-        },
-      },
-    );
-  }
-
-  #clock(node: SimulatedNode): Clock {
-    return {
-      monotonicMs: () => node.clock.nowUs / 1000,
-      unixMs: () => Math.floor(1_700_000_000_000 + this.queue.nowUs / 1000 + node.clockOffsetMs),
-    };
-  }
-
-  #indexOf(id: NodeId): number {
-    return this.#nodes.findIndex((node) => node.id === id);
+    this.#at(index).start();
   }
 
   /** The process is gone at once. Writes in flight reach the disk or not; peers may hear their connections break. */
   crash(index: number): void {
     const node = this.#at(index);
-    if (node.replica === undefined && !node.isStarting) return;
+    if (!node.isAlive) return;
     this.counts.crashes++;
     this.trace.event('crash', index);
     this.counts.snapshots += node.replica?.counters.snapshotsTaken ?? 0;
     this.counts.installs += node.replica?.counters.snapshotsInstalled ?? 0;
-    node.disk.crash();
-    node.replica = undefined;
-    node.partition = undefined;
-    node.isStarting = false;
-    node.paused = false;
-    node.held = [];
-    node.allowance = undefined;
-    node.life++;
-    this.#nodes.forEach((peer, i) => {
-      // A killed process resets its connections; a machine without power doesn't.
-      if (i !== index && this.#crashRandom.below(2) === 0)
-        this.queue.after(1000, () => {
-          peer.replica?.onLink(node.id, false);
-          peer.partition?.onLink(node.id, false);
-        });
-    });
+    node.crash();
+    // A killed process resets its connections; a machine without power doesn't.
+    for (const peer of this.#nodes)
+      if (peer !== node && this.#crashRandom.below(2) === 0) this.queue.after(1000, () => peer.loseLink(node.id));
   }
 
   /** Killed, and its disk is gone: it comes back as a node that the others must take in again. */
@@ -522,7 +344,7 @@ export class World {
 
   /** From now on this node may send so many frames; the next ones are lost, and `spent` is called. */
   limitFrames(index: number, frames: number, spent: () => void): void {
-    this.#at(index).allowance = { left: frames, spent };
+    this.#at(index).limitFrames(frames, spent);
   }
 
   wantMembers(voters: readonly number[]): void {
@@ -549,20 +371,17 @@ export class World {
 
   pause(index: number): void {
     const node = this.#at(index);
-    if (node.replica === undefined || node.paused) return;
+    if (node.replica === undefined || node.isPaused) return;
     this.counts.pauses++;
     this.trace.event('pause', index);
-    node.paused = true;
+    node.pause();
   }
 
   resume(index: number): void {
     const node = this.#at(index);
-    if (!node.paused) return;
+    if (!node.isPaused) return;
     this.trace.event('resume', index);
-    node.paused = false;
-    // As in an event loop: a timer that is late fires before the sockets are read.
-    node.partition?.tick();
-    for (const job of node.held.splice(0)) this.queue.after(1, job);
+    node.resume();
   }
 
   jumpClock(index: number, byMs: number): void {
@@ -593,9 +412,7 @@ export class World {
   /** Timers run by so many percent faster. */
   drift(index: number, percent: number): void {
     this.trace.event('drift', index, percent);
-    const node = this.#at(index);
-    node.clock.drift(percent);
-    node.tickUs = Math.round(tickUs / (1 + percent / 100));
+    this.#at(index).drift(percent);
   }
 
   cut(from: number, to: number): void {
@@ -626,10 +443,7 @@ export class World {
     this.#disks = calmDisk;
     for (const index of this.indices) {
       const node = this.#at(index);
-      node.clock.drift(0);
-      node.tickUs = tickUs;
-      node.slowUs = 0;
-      node.allowance = undefined;
+      node.mend();
       if (node.skew !== 0) this.restartAs(index, 0);
       this.repairLog(index);
       if (core.includes(index)) {
@@ -644,60 +458,6 @@ export class World {
     }
   }
 
-  // What is seen.
-
-  #send(from: number, to: number, frame: Uint8Array): void {
-    const node = this.#at(from);
-    const { allowance } = node;
-    // A frame for a member that has no machine yet goes nowhere.
-    if (to < 0) return;
-    if (allowance === undefined) {
-      this.network.send(from, to, node.skew === this.#at(to).skew ? frame : ofOtherVersion(frame));
-    } else if (--allowance.left >= 0) {
-      this.network.send(from, to, frame);
-    } else if (allowance.left === -1) {
-      this.queue.after(1, () => {
-        if (node.allowance !== allowance) return;
-        node.allowance = undefined;
-        allowance.spent();
-      });
-    }
-  }
-
-  #deliver(from: number, to: number, frame: Uint8Array): void {
-    const node = this.#at(to);
-    if (node.replica === undefined) return;
-    this.trace.event('frame', to, from, frame.length);
-    node.reachedUs[from] = this.queue.nowUs;
-    const { life } = node;
-    const job = (): void => {
-      if (node.life !== life) return;
-      const { id } = this.#at(from);
-      node.replica?.heard(id);
-      if (isPartitionFrame(frame)) {
-        node.partition?.onFrame(id, frame);
-        return;
-      }
-      node.partition?.heard(id);
-      node.replica?.onFrame(id, frame);
-    };
-    // A paused process finds its sockets full when it wakes, up to a point.
-    if (!node.paused) job();
-    else if (node.held.length < 10_000) node.held.push(job);
-  }
-
-  #checks(index: number): Checks {
-    const checks = this.observer.checks(this.#at(index).id);
-    return {
-      ...checks,
-      onApplied: (entry) => {
-        this.trace.event('apply', index, entry.index, entry.term);
-        this.trace.bytes(entry.data);
-        checks.onApplied(entry);
-      },
-    };
-  }
-
   /** Only the node that did something can have broken something. */
   #check(): void {
     const index = this.#touched;
@@ -706,33 +466,27 @@ export class World {
     const node = this.#at(index);
     const { replica } = node;
     if (replica === undefined) return;
-    this.#tell(index, node, replica);
+    node.tell();
     if (!this.observer.afterTurn(node.id)) return;
     this.trace.event('leader', index, replica.raft.term);
     this.onElected?.(index);
   }
 
-  /** Tells the trace of a new term, the end of a leadership, and snapshots. A new leader is told where it is checked. */
-  #tell(index: number, node: SimulatedNode, { raft, counters }: Replica): void {
-    const { told } = node;
-    const isLeader = raft.role === 'leader';
-    const snapshots = counters.snapshotsTaken + counters.snapshotsInstalled;
-    if (raft.term === told.term && isLeader === told.isLeader && snapshots === told.snapshots) return;
-    if (raft.term !== told.term || (told.isLeader && !isLeader)) this.trace.event('term', index, raft.term);
-    if (snapshots !== told.snapshots) this.trace.event('snapshot', index, counters.snapshotsTaken, counters.snapshotsInstalled);
-    node.told = { term: raft.term, isLeader, snapshots };
-  }
-
-  #at(index: number): SimulatedNode {
+  #at(index: number): Machine {
     const node = this.#nodes[index];
     if (node === undefined) throw new RangeError(`there is no node ${index}`);
     return node;
   }
 }
 
-/** Its version follows the array's header. */
-function ofOtherVersion(frame: Uint8Array): Uint8Array {
-  const other = frame.slice();
-  other[1] = (other[1] ?? 0) + 1;
-  return other;
+/** Mixed: nodes that differ in how much they keep and send. */
+function settingsOf(
+  { founders, snapshotBytes, appendBytes, mixed, reads }: WorldOptions['plan'],
+  ids: readonly NodeId[],
+  index: number,
+): MachineSettings {
+  const sizes = mixed
+    ? { snapshotBytes: snapshotBytes * 2 ** (index % 3), appendBytes: Math.max(1, Math.floor(appendBytes / 8 ** (index % 3))) }
+    : { snapshotBytes, appendBytes };
+  return { founders: ids.slice(0, founders), readMode: reads, ...sizes };
 }

@@ -3,9 +3,9 @@ import { agentSchema, pageOf, registeredSchema } from '../answers.ts';
 import { duration, list, wholeNumber } from '../arguments.ts';
 import { interrupted, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
-import { Judge } from '../judge.ts';
+import { Judge } from '../agent/judge.ts';
 import { openSession, type Session } from '../session.ts';
-import { runCommands } from '../worker.ts';
+import { runCommands } from '../agent/worker.ts';
 
 const pathOf = (id: string): string => `/v1/agents/${encodeURIComponent(id)}`;
 

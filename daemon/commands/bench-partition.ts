@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { wholeNumber } from '../arguments.ts';
-import type { BusyFigures, PartitionBench, TrialFigures } from '../bench-partition.ts';
+import type { BusyFigures, PartitionBench, TrialFigures } from '../bench/partition.ts';
 import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -21,7 +21,7 @@ export function addPartitionBench(bench: Command, context: Context, executable: 
 }
 
 async function run(flags: Flags, json: boolean, context: Context, executable: string): Promise<void> {
-  const { benchPartition } = await import('../bench-partition.ts');
+  const { benchPartition } = await import('../bench/partition.ts');
   const print = (value: unknown, text: string): void => context.out(`${json ? JSON.stringify(value) : text}\n`);
   if (!json) context.out('trial  what           all know ms  whole ms  reports\n');
   const trials: TrialFigures[] = [];

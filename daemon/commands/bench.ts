@@ -8,9 +8,9 @@ import { type Command, Option } from 'commander';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { QuorateClient } from '../../src/index.ts';
 import { duration, seedNumber, wholeNumber, wholeNumbers } from '../arguments.ts';
-import type { SnapshotBenchFlags } from '../bench-snapshot.ts';
-import { CliError, usageError } from '../cli-error.ts';
-import type { GossipBenchFlags } from '../bench-gossip.ts';
+import type { SnapshotBenchFlags } from '../bench/snapshot.ts';
+import { CliError, interrupted, usageError } from '../cli-error.ts';
+import type { GossipBenchFlags } from '../bench/gossip.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { freeRange } from '../ports.ts';
@@ -31,7 +31,7 @@ interface VoteFlags {
   readonly nodes: readonly number[];
   readonly outstanding: readonly number[];
   readonly items: number;
-  readonly bundle: boolean;
+  readonly alone: boolean;
   readonly seconds: number;
   readonly kill: boolean;
   readonly liar?: string;
@@ -76,7 +76,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--outstanding <list>', 'writes in flight, one measurement for each', '1,64,256,1024')
     .option('--seconds <n>', 'length of each measurement, after a warm-up of a second', '5')
     .option('--value-bytes <n>', 'length of each value', '256')
-    .action((flags: BenchFlags, command: Command) => benchKv(flags, wantsJson(command, context), print));
+    .action((flags: BenchFlags, command: Command) => benchKv(flags, wantsJson(command, context), context));
   bench
     .command('members')
     .description('grow 1 to 3 to 5 nodes and shrink to 1 under load: writes lost, and the longest wait of any client')
@@ -89,15 +89,13 @@ export function addBenchCommands(program: Command, context: Context): void {
     .command('vote')
     .description('Byzantine decisions per second, each from the request to a verified certificate')
     .option('--nodes <list>', 'daemons, at least 4; a cluster for each number', wholeNumbers(4, 128), [4])
-    .option('--outstanding <list>', 'requests in flight, one measurement for each', wholeNumbers(1, 4096), [1, 16, 64])
+    .option('--outstanding <list>', 'requests in flight, one measurement for each', wholeNumbers(1, 4096), [1, 16, 64, 256])
     .option('--items <n>', 'things that each request puts to the vote', wholeNumber(1, 1000), 1)
-    .option('--bundle', 'as the items of one vote', false)
+    .option('--alone', 'each in a vote of its own, however many come at one time', false)
     .option('--seconds <n>', 'length of each measurement, after a warm-up of three', wholeNumber(1, 3600), 5)
     .option('--kill', 'with the last node killed', false)
     .option('--liar <script>', 'with a script in the place of the last node, which may lie')
-    .action((flags: VoteFlags, command: Command) =>
-      benchVotes(flags, command.optsWithGlobals<{ output?: string }>().output === 'json', print),
-    );
+    .action((flags: VoteFlags, command: Command) => benchVotes(flags, wantsJson(command, context), context));
   addPartitionBench(bench, context, executable);
   bench
     .command('snapshot')
@@ -105,7 +103,7 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--megabytes <n>', 'size of the state, half of it keys and half tasks; at most 1000', wholeNumber(1, 1000), 1000)
     .option('--value-bytes <n>', 'length of each value and payload', wholeNumber(1, 65_536), 4096)
     .action(async (flags: SnapshotBenchFlags, command: Command) => {
-      const { benchSnapshot } = await import('../bench-snapshot.ts');
+      const { benchSnapshot } = await import('../bench/snapshot.ts');
       const json = wantsJson(command, context);
       await benchSnapshot(flags, context, (figures, text) => print(json ? JSON.stringify({ bench: 'snapshot', ...figures }) : text));
     });
@@ -130,26 +128,27 @@ export function addBenchCommands(program: Command, context: Context): void {
     .option('--seconds <n>', 'how long at that rate', wholeNumber(1, 3600), 10)
     .addOption(new Option('--carrier <kind>', 'how batches spread').choices(['auto', 'mesh', 'gossipsub']).default('auto'))
     .action(async (flags: GossipBenchFlags, command: Command) => {
-      const { benchGossip } = await import('../bench-gossip.ts');
+      const { benchGossip } = await import('../bench/gossip.ts');
       const isJson = wantsJson(command, context);
       await benchGossip(flags, context, (figures, text) => print(isJson ? JSON.stringify({ bench: 'gossip', ...figures }) : text));
     });
 }
 
-async function benchVotes(flags: VoteFlags, json: boolean, print: (line: string) => void): Promise<void> {
-  const { benchVote } = await import('../bench-vote.ts');
-  const { nodes, outstanding, items, bundle: isBundle, seconds, kill: killed, liar } = flags;
-  if (!json) print('nodes  outstanding  decisions/s   items/s    p50 ms    p99 ms  failed');
-  await benchVote({ executable, nodes, outstanding, items, isBundle, seconds, killed, liar }, (figures) => {
-    const { decisionsPerSecond, itemsPerSecond, p50Ms, p99Ms, failed } = figures;
-    const cells = [figures.nodes, figures.outstanding, decisionsPerSecond, itemsPerSecond, p50Ms, p99Ms, failed].map(String);
+async function benchVotes(flags: VoteFlags, json: boolean, { out, interrupt }: Context): Promise<void> {
+  const print = (line: string): void => out(`${line}\n`);
+  const { benchVote } = await import('../bench/vote.ts');
+  const { nodes, outstanding, items, alone: isAlone, seconds, kill: killed, liar } = flags;
+  if (!json) print('nodes  outstanding  decisions/s   certs/s    p50 ms    p99 ms  failed');
+  await benchVote({ executable, nodes, outstanding, items, isAlone, seconds, killed, liar, interrupt }, (figures) => {
+    const { decisionsPerSecond, certificatesPerSecond, p50Ms, p99Ms, failed } = figures;
+    const cells = [figures.nodes, figures.outstanding, decisionsPerSecond, certificatesPerSecond, p50Ms, p99Ms, failed].map(String);
     const row = cells.map((cell, i) => cell.padStart([5, 11, 11, 8, 8, 8, 6][i] ?? 0)).join('  ');
     print(json ? JSON.stringify(figures) : row);
   });
 }
 
 async function benchMembers({ clients, seconds, ...timing }: MembersFlags, json: boolean, context: Context): Promise<void> {
-  const members = await import('../bench-members.ts');
+  const members = await import('../bench/members.ts');
   const print = (line: string): void => context.out(`${line}\n`);
   if (!json) print('nodes    seconds    writes  longest wait ms  repeated');
   const options = { executable, clients, secondsPerPhase: seconds, ...timing, interrupt: context.interrupt };
@@ -172,7 +171,7 @@ async function benchMembers({ clients, seconds, ...timing }: MembersFlags, json:
 }
 
 async function benchFaults({ duration: durationMs, seed, nodes, rate, tasks }: ChaosFlags, json: boolean, context: Context): Promise<void> {
-  const { benchChaos, chaosText, maxDurationMs } = await import('../bench-chaos.ts');
+  const { benchChaos, chaosText, maxDurationMs } = await import('../bench/chaos.ts');
   if (durationMs > maxDurationMs)
     throw usageError(`the longest duration is ${maxDurationMs / 60_000} minutes`, 'tasks that ended are kept for an hour');
   const print = (line: string): void => context.out(`${line}\n`);
@@ -194,7 +193,8 @@ async function benchFaults({ duration: durationMs, seed, nodes, rate, tasks }: C
     throw new CliError(exitCodes.unhealthy, total.violations[0] ?? '', `the nodes' logs are in ${total.directory ?? ''}`);
 }
 
-async function benchKv(flags: BenchFlags, json: boolean, print: (line: string) => void): Promise<void> {
+async function benchKv(flags: BenchFlags, json: boolean, { out, interrupt }: Context): Promise<void> {
+  const print = (line: string): void => out(`${line}\n`);
   const { createClient } = await import('../../src/index.ts');
   const directory = await mkdtemp(join(tmpdir(), 'quorate-bench-'));
   const nodes = Number(flags.nodes);
@@ -205,9 +205,12 @@ async function benchKv(flags: BenchFlags, json: boolean, print: (line: string) =
     const client = createClient({ endpoints: await endpointsOf(directory) });
     if (!json) print('outstanding     ops/s    p50 ms    p99 ms  p99.9 ms');
     for (const outstanding of flags.outstanding.split(',').map(Number)) {
-      await load(client, outstanding, 1000, Number(flags.valueBytes));
-      const { histogram, seconds, failed } = await load(client, outstanding, Number(flags.seconds) * 1000, Number(flags.valueBytes));
-      const figures = figuresOf(histogram, seconds, failed, { nodes, outstanding, valueBytes: Number(flags.valueBytes) });
+      const valueBytes = Number(flags.valueBytes);
+      await load(client, { outstanding, durationMs: 1000, valueBytes, interrupt });
+      const durationMs = Number(flags.seconds) * 1000;
+      const { histogram, seconds, failed } = await load(client, { outstanding, durationMs, valueBytes, interrupt });
+      if (interrupt.aborted) throw interrupted();
+      const figures = figuresOf(histogram, seconds, failed, { nodes, outstanding, valueBytes });
       print(json ? JSON.stringify(figures) : row(figures));
     }
     client.close();
@@ -224,12 +227,17 @@ async function endpointsOf(directory: string): Promise<string[]> {
   return members.map((member: { readonly http: string }) => member.http);
 }
 
+interface KvLoad {
+  readonly outstanding: number;
+  readonly durationMs: number;
+  readonly valueBytes: number;
+  readonly interrupt: AbortSignal;
+}
+
 /** A closed loop: `outstanding` writes are always in flight. Latencies in microseconds, from the call to its acknowledgement. */
 function load(
   client: QuorateClient,
-  outstanding: number,
-  durationMs: number,
-  valueBytes: number,
+  { outstanding, durationMs, valueBytes, interrupt }: KvLoad,
 ): Promise<{ histogram: Histogram; seconds: number; failed: number }> {
   const histogram = build({ numberOfSignificantValueDigits: 3, highestTrackableValue: 60_000_000 });
   const value = 'v'.repeat(valueBytes);
@@ -240,7 +248,7 @@ function load(
   return new Promise((resolve) => {
     const next = (): void => {
       const beganMs = performance.now();
-      if (beganMs - startedMs >= durationMs) {
+      if (interrupt.aborted || beganMs - startedMs >= durationMs) {
         if (inFlight === 0) resolve({ histogram, seconds: (performance.now() - startedMs) / 1000, failed });
         return;
       }

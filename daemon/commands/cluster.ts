@@ -28,7 +28,7 @@ export function addClusterCommands(program: Command, context: Context): void {
     .option('--no-guard-membership', 'voters come and go without a certificate (default if founded with fewer than 4)')
     .action(async ({ nodes, dir, httpPort, peerPort, guardMembership }: InitFlags, command: Command) => {
       const { printer } = openSession(command, context);
-      const { initCluster } = await import('../init-cluster.ts');
+      const { initCluster } = await import('../node/init-cluster.ts');
       const genesis = await initCluster({ nodes, directory: dir, httpPort, peerPort, guardMembership });
       printer.rows(genesis, genesis.members, ['NODE', 'HTTP', 'PEER', 'ID'], ({ name, http, peer, nodeId }) => [name, http, peer, nodeId]);
       if (printer.format === 'table') printer.note(`Next: quorate start --data-dir ${dir}/node-1`);

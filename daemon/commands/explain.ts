@@ -3,13 +3,13 @@ import { agentSchema, type AgentAnswer, membersSchema, pageOf, statusSchema, tas
 import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { explainAgent } from '../explain-agent.ts';
-import { explainLeader } from '../explain-leader.ts';
-import { explainPartition, explainSplit } from '../explain-partition.ts';
-import { explainTask } from '../explain-task.ts';
-import { type Explanation, explanationText } from '../explanation.ts';
+import { explainAgent } from '../explain/agent.ts';
+import { explainLeader } from '../explain/leader.ts';
+import { explainPartition, explainSplit } from '../explain/partition.ts';
+import { explainTask } from '../explain/task.ts';
+import { type Explanation, explanationText } from '../explain/explanation.ts';
 import { Http } from '../http.ts';
-import { historySchema, partitionSchema } from '../partition-answers.ts';
+import { historySchema, partitionSchema } from '../partition/answers.ts';
 import { openSession, type Session } from '../session.ts';
 import { mendedText } from './partition.ts';
 

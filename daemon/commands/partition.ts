@@ -5,8 +5,8 @@ import { CliError, messageOf } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { Http } from '../http.ts';
-import { historySchema, type PartitionAnswer, partitionSchema, type SplitAnswer } from '../partition-answers.ts';
-import { drawSplit } from '../partition-picture.ts';
+import { historySchema, type PartitionAnswer, partitionSchema, type SplitAnswer } from '../partition/answers.ts';
+import { drawSplit } from '../partition/picture.ts';
 import { openSession, type Session } from '../session.ts';
 
 /** `partition …`: who hears whom, what splits there were, and a picture of one. */

@@ -1,23 +1,18 @@
 import type { Command } from 'commander';
 import type { VoteResult } from '../../sim/byzantine/run-vote.ts';
-import { processes, seedNumber, wholeNumber } from '../arguments.ts';
-import { CliError, usageError } from '../cli-error.ts';
+import { wholeNumber } from '../arguments.ts';
+import { usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { withJobs, withSeeds } from '../simulate/seed-runs.ts';
 import { wantsJson } from '../session.ts';
-import { runVotes, runVotesInProcesses, sameVotes, type VoteFlags } from '../vote-runs.ts';
-import { VoteTotals } from '../vote-totals.ts';
-
-const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
+import { failWith } from '../simulate/verdicts.ts';
+import { runVotes, runVotesInProcesses, sameVotes, type VoteFlags } from '../simulate/vote-runs.ts';
+import { VoteTotals } from '../simulate/vote-totals.ts';
 
 /** `sim byzantine`: Byzantine votes among members that lie. */
 export function addByzantineCommand(sim: Command, context: Context): void {
-  sim
-    .command('byzantine')
+  withJobs(withSeeds(sim.command('byzantine'), 'vote', 'votes', 1000))
     .description('votes with lying members: twins, liars, amnesia, silence, crashes and cuts; exit 8 unsafe, 9 stuck, 10 crash')
-    .option('--seeds <n>', 'how many votes', wholeNumber(1, 1_000_000_000), 1000)
-    .option('--seed <n>', 'the first seed', seedNumber, 1)
-    .option('--jobs <n>', 'processes that share the seeds', processes, 1)
     .option('--nodes <n>', 'members of each vote; by default 4, 5, 6, 7 or 10, by the seed', wholeNumber(4, 16))
     .option(
       '--faulty <n>',
@@ -29,9 +24,7 @@ export function addByzantineCommand(sim: Command, context: Context): void {
       '--frames',
       "all down to the frames, with the node's driver, keys and MACs; by default one seed of 127, for it takes as long as a hundred",
     )
-    .option('--first-failure', 'end with the first vote that fails')
     .option('--progress <n>', 'a line on stderr after each n votes', wholeNumber(1, 1_000_000_000))
-    .option('--trace', 'print every event')
     .action((flags: VoteFlags, command: Command) => hold(context, flags, wantsJson(command, context)));
 }
 
@@ -51,9 +44,7 @@ async function hold(context: Context, flags: VoteFlags, json: boolean): Promise<
   };
   await (jobs > 1 ? runVotesInProcesses : runVotes)(context, flags, report);
   if (!json) context.out(`${totals.summary(performance.now() - startedMs)}\n`);
-  const { worst } = totals;
-  if (worst === undefined || worst.verdict === 'ok') return;
-  throw new CliError(exitCodeOf[worst.verdict], `${totals.failed} of ${totals.votes} votes failed`, again(worst, flags));
+  failWith(totals.worst, `${totals.failed} of ${totals.votes} votes failed`, (worst) => again(worst, flags));
 }
 
 const describe = (r: VoteResult, flags: VoteFlags): string =>

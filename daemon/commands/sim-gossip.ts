@@ -1,34 +1,24 @@
 import type { Command } from 'commander';
 import type { GossipResult } from '../../sim/gossip/run-gossip.ts';
-import { seedNumber, wholeNumber } from '../arguments.ts';
-import { CliError, usageError } from '../cli-error.ts';
+import { wholeNumber } from '../arguments.ts';
+import { usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { type SeedFlags, withSeeds } from '../simulate/seed-runs.ts';
 import { wantsJson } from '../session.ts';
+import { failWith, worstOf } from '../simulate/verdicts.ts';
 
-interface GossipFlags {
-  readonly seeds: number;
-  readonly seed: number;
+interface GossipFlags extends SeedFlags {
   readonly nodes?: number;
-  readonly firstFailure?: boolean;
-  readonly trace?: boolean;
   readonly spread?: boolean;
   readonly loss: number;
   readonly updates: number;
 }
 
-const exitCodeOf = { unsafe: exitCodes.unhealthy, stuck: exitCodes.stuck, crash: exitCodes.crashed } as const;
-
 /** `sim gossip`: the core of the gossip among nodes that crash, are cut off and lie, or how fast it spreads. */
 export function addGossipCommand(sim: Command, context: Context): void {
-  sim
-    .command('gossip')
+  withSeeds(sim.command('gossip'), 'world', 'worlds', 1000)
     .description('gossip under loss, cuts, crashes, wrong clocks and a liar; exit 8 unsafe, 9 stuck, 10 crash')
-    .option('--seeds <n>', 'how many worlds', wholeNumber(1, 1_000_000_000), 1000)
-    .option('--seed <n>', 'the first seed', seedNumber, 1)
     .option('--nodes <n>', 'nodes of each, from 2 to 64; by default 2 to 7, by the seed; with --spread up to 2000', wholeNumber(2, 2000))
-    .option('--first-failure', 'end with the first world that fails')
-    .option('--trace', 'print every event')
     .option('--spread', 'instead: how fast updates spread over links of a millisecond')
     .option('--loss <percent>', 'with --spread: messages that are lost', wholeNumber(0, 90), 5)
     .option('--updates <n>', 'with --spread: how many updates', wholeNumber(1, 1000), 20)
@@ -71,9 +61,7 @@ async function runWorlds(context: Context, flags: GossipFlags, json: boolean): P
   }
   if (!json) context.out(`${summary(results, performance.now() - startedMs)}\n`);
   const bad = results.filter(({ verdict }) => verdict !== 'ok');
-  const worst = bad.find(({ verdict }) => verdict === 'crash') ?? bad.find(({ verdict }) => verdict === 'unsafe') ?? bad[0];
-  if (worst === undefined || worst.verdict === 'ok') return;
-  throw new CliError(exitCodeOf[worst.verdict], `${bad.length} of ${results.length} worlds failed`, again(worst, flags));
+  failWith(worstOf(results), `${bad.length} of ${results.length} worlds failed`, (worst) => again(worst, flags));
 }
 
 const again = ({ seed }: GossipResult, { nodes }: GossipFlags): string =>

@@ -7,7 +7,7 @@ import { processes, seconds, wholeNumber } from '../arguments.ts';
 import { CliError, usageError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { hunt, type MutantResult, readMutants } from '../mutants.ts';
+import { hunt, type MutantResult, readMutants } from '../simulate/mutants.ts';
 import { wantsJson } from '../session.ts';
 
 interface MutantsFlags {

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { maxNodes } from '../../sim/plan.ts';
-import { processes, seconds, seedNumber, wholeNumber } from '../arguments.ts';
+import { seconds, seedNumber, wholeNumber } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { wantsJson } from '../session.ts';
-import { chosen, runSeeds, save, type SimFlags } from '../sim-runs.ts';
+import { withJobs, withSeeds } from '../simulate/seed-runs.ts';
+import { chosen, runSeeds, save, type SimFlags } from '../simulate/runs.ts';
 import { addByzantineCommand } from './sim-byzantine.ts';
 import { addGossipCommand } from './sim-gossip.ts';
 import { addMutantsCommand } from './sim-mutants.ts';
@@ -30,15 +31,10 @@ const withPictures = (command: Command): Command =>
 /** `sim run|replay|shrink|byzantine|gossip|mutants|list`: the production node in a simulated world. No cluster is needed. */
 export function addSimCommands(program: Command, context: Context): void {
   const sim = program.command('sim').description('the cluster in a deterministic world of faults');
-  withPictures(withWorld(sim.command('run')))
+  withPictures(withWorld(withJobs(withSeeds(sim.command('run'), 'run', 'seeds', 1))))
     .argument('[scenario]', 'a name of `sim list`, the file of a scenario, or `all`', 'random')
     .description('run seeds and check every invariant after every event; exit 8 unsafe, 9 stuck, 10 crash')
-    .option('--seed <n>', 'the first seed', seedNumber, 1)
-    .option('--seeds <n>', 'how many seeds', wholeNumber(1, 1_000_000_000), 1)
-    .option('--jobs <n>', 'processes that share the seeds', processes, 1)
-    .option('--first-failure', 'end with the first run that fails')
     .option('--canary', 'with an invariant that no run can keep: must end with exit 8, or nothing would be noticed')
-    .option('--trace', 'print every event')
     .action((name: string, flags: SimFlags, command: Command) => runSeeds(context, name, flags, wantsJson(command, context)));
   withPictures(withWorld(sim.command('replay')))
     .argument(...seedArgument)

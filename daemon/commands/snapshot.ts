@@ -5,9 +5,9 @@ import { port } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { type RestorePlan, recoverCluster, restoreCluster } from '../new-cluster.ts';
+import { type RestorePlan, recoverCluster, restoreCluster } from '../node/new-cluster.ts';
 import { openSession } from '../session.ts';
-import { exists, inspectFile, isThere, saveSnapshot } from '../snapshot-file.ts';
+import { exists, inspectFile, isThere, saveSnapshot } from '../node/snapshot-file.ts';
 
 /** `snapshot …` and `recover`: copies of the whole state, and the ways back from them and from the loss of a majority. */
 export function addSnapshotCommands(program: Command, context: Context): void {

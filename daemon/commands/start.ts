@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { usageError } from '../cli-error.ts';
-import { nodeDefaults } from '../config.ts';
+import { nodeDefaults } from '../node/config.ts';
 import type { Context } from '../context.ts';
 import { openSession } from '../session.ts';
 
@@ -48,7 +48,7 @@ export function addStartCommand(program: Command, context: Context): void {
     const { token } = openSession(command, context).settings;
     if (url !== undefined && !URL.canParse(url)) throw usageError(`--join: ${url} is not a URL`, 'write it like http://127.0.0.1:7401');
     const join = url === undefined ? undefined : { url, token };
-    const { runNode } = await import('../run-node.ts');
+    const { runNode } = await import('../node/run-node.ts');
     await runNode(
       {
         dataDir: flags.dataDir,

@@ -46,7 +46,7 @@ export class Deciders {
     for (let client = 0; client < count; client++) this.#soon();
     for (let secret = 0; secret < secrets; secret++)
       this.#ports.queue.after(1_500_000, () =>
-        this.#any()?.submit({ op: 'PutSecret', name: `s${secret}`, value: 'hush' }, undefined, patienceMs, () => {}),
+        this.#any()?.requests.submit({ op: 'PutSecret', name: `s${secret}`, value: 'hush' }, undefined, patienceMs, () => {}),
       );
   }
 

@@ -202,7 +202,9 @@ export const tokenBody = z
 export const memberParams = z.strictObject({ nodeId: name });
 export const transferBody = z.strictObject({ to: name.optional() }).optional();
 
-const voteId = z.string().regex(/^[0-9a-f]{64}$/, 'must be the id of a vote: 64 hexadecimal digits');
+const voteId = z
+  .string()
+  .regex(/^[0-9a-f]{64}(\.\d{1,4})?$/, 'must be the id of a vote: 64 hexadecimal digits, and .K for the item K of several');
 const bytesUpTo = (max: number) =>
   z
     .string()
@@ -227,12 +229,12 @@ const voteBody = z.strictObject({
     .min(1000)
     .max(365 * dayMs)
     .default(dayMs),
-  bundle: z.boolean().optional(),
+  bundle: z.boolean().default(true),
   wait: z.number().int().min(0).max(maxWaitMs).optional(),
 });
 export const votesBody = z.union([z.array(voteBody).min(1).max(1000), voteBody]);
 export const ballotBody = z.strictObject({ choice: bytesUpTo(64) });
-export const voteQuery = z.strictObject({ wait: duration.optional(), item: count(1023).default(0) });
+export const voteQuery = z.strictObject({ wait: duration.optional() });
 export const historyQuery = z.strictObject({ limit: count(1000).pipe(z.number().min(1)).optional() });
 export const votesQuery = z.strictObject({ limit });
 

@@ -4,7 +4,7 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { failure, QuorateError, type Failure } from '../core/errors.ts';
 import { agentId, taskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
-import type { NodeEvent } from '../node/event-log.ts';
+import type { ToldEvent } from '../node/event-log.ts';
 import type { AgentReport, NodeService } from '../node/service.ts';
 import { decodeSessionCommand, encodeSessionCommand, resultFields } from '../wire/commands.ts';
 import { maxNameLength, maxTags } from '../wire/limits.ts';
@@ -183,7 +183,7 @@ class Connection {
   }
 
   #subscribe(from: number, kinds: readonly string[]): void {
-    const push = (events: readonly NodeEvent[]): void => {
+    const push = (events: readonly ToldEvent[]): void => {
       const wanted = kinds.length === 0 ? events : events.filter((event) => kinds.includes(event.kind));
       if (wanted.length > 0) this.#reply([0, 'events', wanted]);
     };

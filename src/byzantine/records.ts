@@ -35,7 +35,9 @@ export type FrameRecord =
   | { readonly type: 'certificate'; readonly bytes: Uint8Array }
   /** "Send me the payload with this digest." */
   | { readonly type: 'get'; readonly digest: Digest }
-  | { readonly type: 'blob'; readonly bytes: Uint8Array };
+  | { readonly type: 'blob'; readonly bytes: Uint8Array }
+  /** "I approve these kinds without asking anyone", and with `asks`: "tell me what you do". */
+  | { readonly type: 'policy'; readonly kinds: readonly string[]; readonly asks: boolean };
 
 export interface StatementRecord extends StatementMessage {
   readonly proposal: ProposalId;
@@ -55,6 +57,7 @@ const numbers = {
   certificate: 8,
   get: 9,
   blob: 10,
+  policy: 11,
 } as const satisfies Record<Type, number>;
 
 const isType = (name: string): name is Type => name in numbers;
@@ -70,6 +73,8 @@ export const maxRecords = 512;
 export const maxPayloadBytes = 1_048_576 - 8192;
 
 const maxBitmapBytes = maxMembers / 8;
+/** Kinds that a policy names; the rest of a longer one is not told. */
+export const maxPolicyKinds = 256;
 
 function writeRecord(writer: ByteWriter, record: FrameRecord): void {
   writer.u8(numbers[record.type]);
@@ -92,6 +97,10 @@ function writeRecord(writer: ByteWriter, record: FrameRecord): void {
       return void writer.bytes32(record.bytes);
     case 'get':
       return void writer.digest(record.digest);
+    case 'policy':
+      writer.flag(record.asks).u16(record.kinds.length);
+      for (const kind of record.kinds) writer.text(kind);
+      return undefined;
   }
 }
 
@@ -118,6 +127,12 @@ function readRecord(reader: ByteReader): FrameRecord {
       return { type, bytes: reader.bytes32(proposalLimits.payloadBytes) };
     case 'get':
       return { type, digest: reader.digest() };
+    case 'policy':
+      return {
+        type,
+        asks: reader.flag(),
+        kinds: reader.list(reader.u16(0, maxPolicyKinds), () => reader.text(1, proposalLimits.kindBytes)),
+      };
     case undefined:
       reader.fail();
       return { type: 'get', digest: reader.digest() };

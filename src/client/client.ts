@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { failure, QuorateError } from '../core/errors.ts';
 import { agentId, taskId } from '../core/ids.ts';
-import type { NodeEvent } from '../node/event-log.ts';
+import type { ToldEvent } from '../node/event-log.ts';
 import type { ClaimedTask, HeartbeatAnswer, NodeStatus, TaskHeartbeatAnswer } from '../node/service.ts';
 import type { Command, CommandResult, ResultValue } from '../tasks/commands.ts';
 import { Http } from './http.ts';
@@ -178,9 +178,9 @@ export class QuorateClient {
     from?: number;
     kinds?: readonly string[];
     signal?: AbortSignal;
-  } = {}): AsyncGenerator<NodeEvent> {
+  } = {}): AsyncGenerator<ToldEvent> {
     let index = from;
-    let waiting: NodeEvent[] = [];
+    let waiting: ToldEvent[] = [];
     let wake = (): void => {};
     const listener = (name: string, value: unknown): void => {
       if (name === 'hello') void this.#stream.request('sub', [index, kinds], signal).catch(() => {});

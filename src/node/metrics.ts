@@ -63,7 +63,7 @@ export class Metrics {
     gauge('quorate_raft_term', 'Current term', () => replica.raft.term);
     gauge('quorate_raft_commit_index', 'Index known to be on a majority', () => replica.raft.commitIndex);
     gauge('quorate_raft_applied_index', 'Index that the state machine has reached', () => replica.appliedIndex);
-    gauge('quorate_raft_proposals_pending', 'Commands of this node that wait for their outcome', () => replica.pendingCommands);
+    gauge('quorate_raft_proposals_pending', 'Commands of this node that wait for their outcome', () => replica.requests.pendingCommands);
     counter('quorate_raft_proposals_applied_total', 'Commands applied', () => replica.counters.commandsApplied);
     counter('quorate_raft_leader_changes_total', 'Changes of the leader this node has seen', () => replica.counters.leaderChanges);
     counter('quorate_raft_snapshots_taken_total', 'Snapshots of the state written here', () => replica.counters.snapshotsTaken);

@@ -1,5 +1,4 @@
 import { assert } from '../core/assert.ts';
-import { failure } from '../core/errors.ts';
 import type { LogIndex, NodeId, Term } from '../core/ids.ts';
 import { configurationOf, members } from '../raft/configuration.ts';
 import type { RaftMessage, SnapshotMeta } from '../raft/messages.ts';
@@ -9,24 +8,19 @@ import type { StoredState } from '../storage/store.ts';
 import type { Command, CommandResult, SessionCommand } from '../tasks/commands.ts';
 import type { StateEvent } from '../tasks/events.ts';
 import type { ClusterState } from '../tasks/state.ts';
-import { decodeFrame, type Frame, type Question, type Reply } from '../wire/frames.ts';
+import { decodeFrame, type Frame, type Question } from '../wire/frames.ts';
 import { Applier } from './applier.ts';
 import { Claims } from './claims.ts';
-import { Desk } from './desk.ts';
 import { Divergence } from './divergence.ts';
 import { EventLog } from './event-log.ts';
 import { type BadGuard, Door } from './guarding/door.ts';
-import { Enactments } from './guarding/enactments.ts';
 import type { Guard } from './guarding/guard.ts';
 import { GuardedLog } from './guarding/guarded-log.ts';
 import { heardIn } from './heard.ts';
 import { Inbox } from './inbox.ts';
-import { LeaderDuties } from './leader-duties.ts';
-import { LeaderRequests } from './leader-requests.ts';
+import { Leadership } from './leadership.ts';
 import { Links } from './links.ts';
 import { Liveness } from './liveness.ts';
-import { Membership } from './membership.ts';
-import { NodeSession } from './node-session.ts';
 import { Outbox } from './outbox.ts';
 import { pinged } from './pinged.ts';
 import { Proposals } from './proposals.ts';
@@ -35,8 +29,10 @@ import { Questions } from './questions.ts';
 import { Reads } from './reads.ts';
 import { Replies } from './replies.ts';
 import { raftOptions, type ReplicaCounters, type ReplicaOptions, type ReplicaPorts, ticksPerHeartbeat } from './replica-options.ts';
-import type { Answer, ClaimedTask, ClaimRequest, Consistency, ReadPoint } from './service.ts';
+import { Requests } from './requests.ts';
+import type { ReadPoint } from './service.ts';
 import { Snapshots } from './snapshots.ts';
+import { Turns } from './turns.ts';
 
 /**
  * One node's part in the cluster, without its sockets, files and clocks: Raft, the replicated state machine and the requests that wait for them.
@@ -58,64 +54,54 @@ export class Replica {
     badGuards: 0,
   };
   readonly liveness: Liveness;
+  readonly links: Links;
   readonly events: EventLog;
   readonly divergence: Divergence;
-  readonly requests: LeaderRequests;
+  readonly requests: Requests;
   /** What this node has verified of the epochs; undefined where there are none. */
   readonly guard: Guard | undefined;
   readonly #options: ReplicaOptions;
   readonly #ports: ReplicaPorts;
   readonly #raft: Raft;
-  readonly #duties: LeaderDuties;
-  readonly #membership: Membership;
+  readonly #turns: Turns;
+  readonly #leadership: Leadership;
   readonly #guarded: GuardedLog;
   readonly #door: Door;
-  readonly #enactments: Enactments;
-  readonly #desk: Desk;
-  readonly #links: Links;
+  readonly #inbox = new Inbox();
   readonly #outbox: Outbox;
+  /** Of this turn. */
+  readonly #replies: Replies;
   readonly #proposals = new Proposals();
-  readonly #session: NodeSession;
+  readonly #proposer: Proposer;
   readonly #questions = new Questions();
   readonly #reads = new Reads();
   readonly #claims: Claims;
   readonly #applier: Applier;
   readonly #snapshots: Snapshots;
-  readonly #proposer: Proposer;
-  readonly #inbox = new Inbox();
-  /** Of this turn. */
-  readonly #replies: Replies;
   #lostLinks: NodeId[] = [];
   #tickPending = false;
   #ticks = 0;
-  #saving = false;
-  #turnDeferred = false;
-  #stopped = false;
-  #removed = false;
   #leader: NodeId | undefined;
-  #serving = false;
   #leaderHeardMs: number;
 
   constructor(options: ReplicaOptions, ports: ReplicaPorts, stored: StoredState, state: ClusterState) {
-    this.id = options.id;
+    const { id, guard } = options;
+    const { clock, logger } = ports;
+    const nowMs = clock.monotonicMs();
+    this.id = id;
+    this.guard = guard;
     this.#options = options;
     this.#ports = ports;
+    this.#turns = new Turns({ defer: (job) => ports.defer(job), onFatal: (error) => ports.onFatal(error), turn: () => this.#turn() });
     this.#outbox = new Outbox(options.clusterTag, (to, frame) => ports.send(to, frame));
     this.#replies = new Replies(this.#outbox);
-    this.#links = new Links(options.id, options.electionTimeoutMs, ports.clock.monotonicMs());
-    this.#leaderHeardMs = ports.clock.monotonicMs();
-    this.liveness = new Liveness(options.id, ports.clock.monotonicMs());
-    this.#duties = new LeaderDuties(this.liveness);
-    this.requests = new LeaderRequests({ ask: (...question) => this.ask(...question), leader: () => this.#leader });
-    this.#session = new NodeSession(this.#proposals, ports.random);
-    this.#claims = new Claims({
-      ask: (question, done) => this.#ask(question, done),
-      started: (task) => this.#propose({ op: 'StartTask', task: task.id, fence: task.fence }),
-    });
+    this.links = new Links(id, options.electionTimeoutMs, nowMs);
+    this.#leaderHeardMs = nowMs;
+    this.liveness = new Liveness(id, nowMs);
     const snapshot = stored.snapshot?.meta;
     const start = { index: snapshot?.index ?? 0, term: snapshot?.term ?? 0 };
     this.events = new EventLog(start.index);
-    this.#raft = new Raft(raftOptions(options, ports.random), {
+    const raft = new Raft(raftOptions(options, ports.random), {
       hardState: stored.hardState,
       configuration: snapshot?.configuration ?? configurationOf(options.members),
       snapshot: start,
@@ -123,48 +109,59 @@ export class Replica {
       entries: stored.entries,
       appliedIndex: start.index,
     });
-    const raft = this.#raft;
-    const { guard } = options;
+    this.#raft = raft;
     guard?.restore(state.epochs.all(), raft.configuration);
-    const { logger, clock } = ports;
-    this.guard = guard;
     this.#guarded = new GuardedLog({ raft, guard, logger });
     this.#door = new Door({ raft, guard, isDiverged: () => this.divergence.isDiverged, counters: this.counters, clock, logger });
-    this.#enactments = new Enactments({ raft, guard, doubt: () => this.divergence.refusal(), now: () => this.#proposer.now() });
-    this.#membership = new Membership({
-      raft,
-      forbids: (change) => guard?.refusalOf(change) ?? (change.context === '' ? undefined : this.divergence.refusal()),
-      certified: (change) => {
-        const action = guard?.requirementOf(change);
-        const context = action === undefined ? '' : ports.approvalOf?.(action);
-        return context === undefined ? undefined : { ...change, context };
-      },
-      isReachable: (node, nowMs) => this.#links.isReachable(node, nowMs),
-      propose: (command) => this.#proposer.proposeNow(command),
-      electionTimeoutMs: options.electionTimeoutMs,
+    if (snapshot !== undefined) raft.snapshotTaken(snapshot);
+    const { clusterId } = options;
+    const divergencePorts = { ...ports, self: id, clusterId, outbox: this.#outbox, events: this.events };
+    this.divergence = new Divergence({ ...divergencePorts, configuration: () => raft.configuration }, snapshot);
+    const stateTs = (): number => this.state.ts;
+    this.#proposer = new Proposer({ raft, proposals: this.#proposals, outbox: this.#outbox, clock, logger, stateTs });
+    this.#claims = new Claims({
+      ask: (question, done) => this.requests.askAnyway(question, done),
+      started: (task) => this.#propose({ op: 'StartTask', task: task.id, fence: task.fence }),
     });
-    this.#desk = new Desk({
-      duties: this.#duties,
-      membership: this.#membership,
-      enactments: this.#enactments,
-      state: () => this.state,
-      respond: (to, id, reply) => (to === this.id ? this.#questions.onReply(id, reply) : this.#replies.add(to, id, reply)),
-    });
-    if (snapshot !== undefined) this.#raft.snapshotTaken(snapshot);
-    const { id: self, clusterId } = options;
-    const divergencePorts = { ...ports, self, clusterId, outbox: this.#outbox, events: this.events };
-    this.divergence = new Divergence({ ...divergencePorts, configuration: () => this.#raft.configuration }, snapshot);
+    this.requests = this.#makeRequests();
+    this.#leadership = this.#makeLeadership();
     this.#applier = this.#makeApplier(state, start);
     this.#snapshots = this.#makeSnapshots(snapshot);
-    this.#proposer = new Proposer({
-      raft: this.#raft,
+    this.#turns.ask();
+  }
+
+  #makeRequests(): Requests {
+    return new Requests({
+      clock: this.#ports.clock,
+      random: this.#ports.random,
+      requestTimeoutMs: this.#options.requestTimeoutMs,
       proposals: this.#proposals,
-      outbox: this.#outbox,
-      clock: ports.clock,
-      logger: ports.logger,
-      stateTs: () => this.state.ts,
+      questions: this.#questions,
+      reads: this.#reads,
+      claims: this.#claims,
+      isStopped: () => this.#turns.isStopped,
+      isServing: () => this.isServing,
+      isMinority: (nowMs) => this.links.isMinority(this.#raft.configuration.voters, nowMs),
+      leader: () => this.#leader,
+      readPoint: (nowMs) => this.#readPoint(nowMs),
+      hear: (question, nowMs) => this.#hear(question, nowMs),
+      onWaiting: () => this.#turns.ask(),
     });
-    this.#deferTurn();
+  }
+
+  #makeLeadership(): Leadership {
+    return new Leadership({
+      raft: this.#raft,
+      guard: this.guard,
+      liveness: this.liveness,
+      proposer: this.#proposer,
+      state: () => this.state,
+      isReachable: (node, nowMs) => this.links.isReachable(node, nowMs),
+      doubt: () => this.divergence.refusal(),
+      approvalOf: (action) => this.#ports.approvalOf?.(action),
+      electionTimeoutMs: this.#options.electionTimeoutMs,
+      respond: (to, id, reply) => (to === this.id ? this.#questions.onReply(id, reply) : this.#replies.add(to, id, reply)),
+    });
   }
 
   #makeApplier(state: ClusterState, start: { readonly index: LogIndex; readonly term: Term }): Applier {
@@ -180,10 +177,10 @@ export class Replica {
         counters: this.counters,
         logger: this.#ports.logger,
         defer: (job) =>
-          this.#defer(() => {
+          this.#turns.defer(() => {
             job();
             // What this has made possible: work for the leader, a snapshot.
-            this.#deferTurn();
+            this.#turns.ask();
           }),
         onCommand: (index, command, result, events, from) => {
           this.#ports.onCommand?.(index, command, result, events.slice(from));
@@ -192,11 +189,11 @@ export class Replica {
         applyGuarded: (entry, guardedEvents) => {
           const result = this.#guarded.apply(entry, this.state, guardedEvents);
           this.#ports.onGuarded?.(entry, result);
-          this.#enactments.onApplied(entry.index, result);
+          this.#leadership.onGuarded(entry.index, result);
         },
         onConfiguration: (index) => {
           this.#guarded.onConfiguration(index, this.state);
-          this.#membership.onApplied(index, this.#serving ? this.state.members : undefined);
+          this.#leadership.onConfiguration(index);
         },
         onEntry: (entry) => {
           this.divergence.log.add(entry);
@@ -221,10 +218,8 @@ export class Replica {
         clock,
         counters: this.counters,
         logger,
-        defer: (job) => this.#defer(job),
-        guard: (job) => {
-          if (!this.#stopped) this.#guard(job);
-        },
+        defer: (job) => this.#turns.defer(job),
+        guard: (job) => this.#turns.run(job),
         send: ({ to }, message) => {
           this.#outbox.raft(to, message);
           this.#outbox.flush();
@@ -238,96 +233,40 @@ export class Replica {
 
   tick(): void {
     this.#tickPending = true;
-    this.#deferTurn();
+    this.#turns.ask();
   }
 
   /** A frame of a member. The bytes are only lent. */
   onFrame(from: NodeId, frame: Uint8Array): void {
     if (!this.#inbox.put(from, frame)) this.counters.framesDropped++;
-    this.#deferTurn();
+    this.#turns.ask();
   }
 
   /** A frame of the peer has come that is not the replica's: it shows that the peer is there. */
   heard(peer: NodeId): void {
-    this.#links.heard(peer, this.#ports.clock.monotonicMs());
+    this.links.heard(peer, this.#ports.clock.monotonicMs());
   }
 
   onLink(peer: NodeId, up: boolean): void {
     if (up) {
       this.heard(peer);
     } else {
-      this.#links.lost(peer);
+      this.links.lost(peer);
       this.#lostLinks.push(peer);
     }
-    this.#deferTurn();
+    this.#turns.ask();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#failAll('unavailable', 'this node is stopping');
+    this.#turns.stop();
+    this.requests.stop();
     this.#snapshots.stop();
-  }
-
-  /** Whether this node is known to be no member any more: it refuses what it can't decide, and lets go who waits for it. */
-  setRemoved(removed: boolean): void {
-    this.#removed = removed;
-    if (removed) this.#failAll('unavailable', removedDetail);
-  }
-
-  // What is asked of it.
-
-  /** Proposes under this node's own session. */
-  submit(
-    command: Command,
-    idempotencyKey: string | undefined,
-    timeoutMs: number | undefined,
-    done: (answer: Answer<CommandResult>) => void,
-  ): void {
-    const refused = this.#refusal();
-    if (refused !== undefined) return done({ ok: false, failure: refused });
-    this.#session.submit(command, idempotencyKey, this.#deadline(timeoutMs), done);
-    this.#deferTurn();
-  }
-
-  /** Proposes a command of a client's own session, already encoded. */
-  submitEncoded(command: SessionCommand, bytes: Uint8Array, done: (answer: Answer<CommandResult>) => void): void {
-    const refused = this.#refusal();
-    if (refused !== undefined) return done({ ok: false, failure: refused });
-    this.#proposals.add(command, bytes, this.#deadline(undefined), done);
-    this.#deferTurn();
-  }
-
-  read(consistency: Consistency, timeoutMs: number | undefined, done: (answer: Answer<ReadPoint>) => void): void {
-    if (consistency === 'local' || (consistency === 'leader' && this.#serving)) return done({ ok: true, value: this.#readPoint() });
-    const refused = this.#refusal();
-    if (refused !== undefined) return done({ ok: false, failure: refused });
-    this.#reads.add(this.#deadline(timeoutMs), (answer) => done(answer.ok ? { ok: true, value: this.#readPoint() } : answer));
-    this.#deferTurn();
-  }
-
-  /** Asks the leader what only its memory knows. */
-  ask(question: Question, timeoutMs: number | undefined, done: (reply: Reply) => void): void {
-    this.#hear(question);
-    const refused = this.#refusal();
-    if (refused !== undefined) return done({ kind: 'failure', failure: refused });
-    this.#questions.ask(question, this.#deadline(timeoutMs), done);
-    this.#deferTurn();
-  }
-
-  /** Returns a function that gives up the claim. */
-  claim(request: ClaimRequest, done: (answer: Answer<readonly ClaimedTask[]>) => void): () => void {
-    const refused = this.#refusal();
-    if (refused !== undefined) {
-      done({ ok: false, failure: refused });
-      return () => {};
-    }
-    return this.#claims.open(request, this.#ports.clock.monotonicMs(), done);
   }
 
   /** Calls back once a snapshot of `index` or later is durable here; undefined when it can't be. */
   freshSnapshot(index: LogIndex, done: (meta: SnapshotMeta | undefined) => void): void {
-    if (this.#stopped) return done(undefined);
-    return this.#guard(() => this.#snapshots.fresh(index, done));
+    if (this.#turns.isStopped) return done(undefined);
+    return this.#turns.run(() => this.#snapshots.fresh(index, done));
   }
 
   /** Somebody reads the newest snapshot from the store: the next one waits a little. */
@@ -338,7 +277,7 @@ export class Replica {
   /** This leader knows that it can't lead. */
   resign(): void {
     this.#raft.resign();
-    this.#deferTurn();
+    this.#turns.ask();
   }
 
   // What can be seen of it.
@@ -361,7 +300,7 @@ export class Replica {
 
   /** True on a leader that has applied an entry of its own term, and with it all that was committed before. */
   get isServing(): boolean {
-    return this.#serving;
+    return this.#leadership.isServing;
   }
 
   /** True while the state is being replaced by a leader's snapshot: it is whole, but old. */
@@ -369,48 +308,15 @@ export class Replica {
     return this.#snapshots.isInstalling;
   }
 
-  get links(): Links {
-    return this.#links;
-  }
-
   /** What leaders tried to have acknowledged here without the certificate that it takes, oldest first. */
   get badGuards(): readonly BadGuard[] {
     return this.#door.badGuards;
   }
 
-  get pendingCommands(): number {
-    return this.#proposals.size;
-  }
-
   // Turns.
 
-  #deferTurn(): void {
-    if (this.#turnDeferred || this.#stopped) return;
-    this.#turnDeferred = true;
-    this.#defer(() => {
-      this.#turnDeferred = false;
-      if (!this.#saving) this.#turn();
-    });
-  }
-
-  #defer(job: () => void): void {
-    this.#ports.defer(() => {
-      if (!this.#stopped) this.#guard(job);
-    });
-  }
-
-  /** A broken invariant stops the node: it must not go on with a memory that contradicts itself. */
-  #guard(job: () => void): void {
-    try {
-      job();
-    } catch (error) {
-      this.#stopped = true;
-      this.#ports.onFatal(error instanceof Error ? error : new Error(String(error)));
-    }
-  }
-
   #turn(): void {
-    assert(!this.#saving, 'turns do not overlap');
+    assert(!this.#turns.isSaving, 'turns do not overlap');
     this.counters.turns++;
     const nowMs = this.#ports.clock.monotonicMs();
     this.liveness.listen(nowMs);
@@ -422,14 +328,14 @@ export class Replica {
       this.#onTick(nowMs);
     }
     this.#work(nowMs);
-    if (!this.#inbox.isEmpty) this.#deferTurn();
+    if (!this.#inbox.isEmpty) this.#turns.ask();
   }
 
   #work(nowMs: number): void {
     for (;;) {
       this.#noticeLeader(nowMs);
       this.#askLeader(nowMs);
-      if (this.#serving) this.#duties.schedule(this.state, this.#proposer.now(), (command) => this.#proposer.proposeNow(command));
+      this.#leadership.schedule();
       this.#replies.flush();
       this.#proposer.flush(this.#leader);
       if (this.#reads.hasQueued && this.#leader !== undefined) this.#raft.readIndex(this.#reads.beginRound(nowMs));
@@ -437,7 +343,7 @@ export class Replica {
       const ready = this.#raft.takeReady(this.#ports.clock.monotonicMs());
       if (ready === undefined) break;
       this.#begin(ready);
-      if (this.#saving) break;
+      if (this.#turns.isSaving) break;
       this.#finish(ready);
     }
     this.#outbox.flush();
@@ -452,11 +358,10 @@ export class Replica {
     for (const context of ready.readsRefused) this.#reads.onRefused(context);
     this.#outbox.flush();
     if (ready.hardState !== undefined || ready.entries.length > 0 || ready.snapshotChunk !== undefined) {
-      this.#saving = true;
+      this.#turns.beginSave();
       this.#ports.store.save({ hardState: ready.hardState, entries: ready.entries, snapshotChunk: ready.snapshotChunk }, (error) => {
-        if (this.#stopped) return;
-        if (error !== undefined) return this.#fail(error);
-        this.#guard(() => this.#onSaved(ready));
+        if (error === undefined) this.#turns.run(() => this.#onSaved(ready));
+        else this.#turns.fail(error);
       });
     }
     // What this Ready commits follows the snapshot that it completes.
@@ -469,7 +374,7 @@ export class Replica {
     const chunk = ready.snapshotChunk;
     if (chunk !== undefined && isLastChunk(ready))
       this.#snapshots.install(chunk.snapshot, chunk.chunks, (state) => this.#onInstalled(state, chunk.snapshot));
-    this.#saving = false;
+    this.#turns.endSave();
     this.#finish(ready);
     this.#outbox.flush();
     // What gathered while the disk worked, and what the write has made possible.
@@ -484,11 +389,6 @@ export class Replica {
     }
   }
 
-  #fail(error: Error): void {
-    this.#stopped = true;
-    this.#ports.onFatal(error);
-  }
-
   // Frames.
 
   #take(from: NodeId, bytes: Uint8Array, nowMs: number): void {
@@ -498,7 +398,7 @@ export class Replica {
       this.#ports.logger.warn({ peer: from, reason: frame, bytes: bytes.length }, 'dropped a frame');
       return;
     }
-    this.#links.heard(from, nowMs);
+    this.links.heard(from, nowMs);
     if (from === this.#leader) this.#leaderHeardMs = nowMs;
     this.#onFrame(from, frame, nowMs);
   }
@@ -515,10 +415,7 @@ export class Replica {
         for (const command of frame.commands) if (!this.#proposer.takeForwarded(command)) this.counters.framesDropped++;
         return;
       case 'ask':
-        for (const { id, question } of frame.questions) {
-          if (this.#serving) this.#desk.answer(from, id, question, nowMs);
-          else if (this.#raft.role === 'leader') this.#desk.keep(from, id, question);
-        }
+        for (const { id, question } of frame.questions) this.#leadership.onQuestion(from, id, question, nowMs);
         return;
       case 'reply':
         for (const { id, reply } of frame.replies) this.#questions.onReply(id, reply);
@@ -535,55 +432,33 @@ export class Replica {
 
   #onTick(nowMs: number): void {
     this.#ticks++;
-    this.#links.onTick(nowMs);
+    this.links.onTick(nowMs);
     this.divergence.onTick(nowMs);
     const { heartbeatMs, electionTimeoutMs } = this.#options;
     this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
     if (this.#ticks % ticksPerHeartbeat !== 0) return;
-    for (const peer of pinged(this.id, members(this.#raft.configuration), this.#voters())) this.#outbox.frame(peer, { kind: 'ping' });
-    this.#proposals.expire(nowMs);
-    this.#questions.expire(nowMs);
-    if (this.#serving) {
-      this.#duties.patrol(this.state, this.#proposer.now(), nowMs, (command) => this.#proposer.proposeNow(command));
-      this.#membership.patrol(this.state.members, nowMs);
-    }
+    const { configuration } = this.#raft;
+    for (const peer of pinged(this.id, members(configuration), configuration.voters)) this.#outbox.frame(peer, { kind: 'ping' });
+    this.requests.expire(nowMs);
+    this.#leadership.patrol(nowMs);
     // A forwarded command or a question may have been lost on the way without any change of leader.
-    if (this.#ticks % Math.max(ticksPerHeartbeat, Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat)) === 0) this.#resend();
-    if (this.#links.isMinority(this.#voters(), nowMs)) this.#failAll('no_quorum', minorityDetail);
-  }
-
-  #failAll(code: 'no_quorum' | 'unavailable', detail: string): void {
-    this.#proposals.failAll(code, detail);
-    this.#questions.failAll(code, detail);
-    this.#reads.failAll(code, detail);
-  }
-
-  #resend(): void {
-    if (this.#serving || this.#leader === undefined) return;
-    this.#proposals.resend();
-    this.#questions.resend();
+    const ticksPerElection = Math.max(ticksPerHeartbeat, Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat));
+    if (this.#ticks % ticksPerElection === 0 && !this.isServing && this.#leader !== undefined) this.requests.resend();
+    this.requests.failMinority(nowMs);
   }
 
   #noticeLeader(nowMs: number): void {
     const leader = this.#raft.leader;
     const serving = this.#raft.role === 'leader' && this.appliedTerm === this.#raft.term;
-    if (serving !== this.#serving) {
-      this.#serving = serving;
-      if (serving) {
-        this.#duties.begin(this.state, nowMs);
-        this.#membership.begin(nowMs);
-        this.#desk.answerEarly(nowMs);
-      } else {
-        this.#duties.end();
-        this.#membership.end();
-        this.#enactments.end();
-      }
+    if (serving !== this.isServing) {
+      if (serving) this.#leadership.begin(nowMs);
+      else this.#leadership.end();
     } else if (leader === this.#leader) {
       return;
     }
     if (leader !== this.#leader) {
-      if (leader !== this.id) this.#desk.dropEarly();
+      if (leader !== this.id) this.#leadership.forget();
       this.#leader = leader;
       this.counters.leaderChanges++;
       this.#ports.logger.info({ leader, term: this.#raft.term, role: this.#raft.role }, leader === undefined ? 'no leader' : 'leader');
@@ -591,8 +466,7 @@ export class Replica {
     if (leader === undefined) return;
     this.#leaderHeardMs = nowMs;
     if (leader === this.id && !serving) return;
-    this.#proposals.resend();
-    this.#questions.resend();
+    this.requests.resend();
     this.#claims.resend();
   }
 
@@ -600,33 +474,26 @@ export class Replica {
 
   #propose(command: Command): void {
     this.#proposer.add(command);
-    this.#deferTurn();
+    this.#turns.ask();
   }
 
   #askLeader(nowMs: number): void {
     if (!this.#questions.hasUnsent || this.#leader === undefined) return;
     if (this.#leader !== this.id) {
       this.#outbox.frame(this.#leader, { kind: 'ask', questions: this.#questions.takeUnsent() });
-    } else if (this.#serving) {
-      for (const { id, question } of this.#questions.takeUnsent()) this.#desk.answer(this.id, id, question, nowMs);
+    } else if (this.isServing) {
+      for (const { id, question } of this.#questions.takeUnsent()) this.#leadership.onQuestion(this.id, id, question, nowMs);
     }
   }
 
-  /** What an agent asks this node for shows that it lives, whether or not there is a leader to ask. */
-  #hear(question: Question): void {
+  /** An agent that asks this node for something lives, whether or not there is a leader to ask. */
+  #hear(question: Question, atMs: number): void {
     const heard = heardIn(question, this.state);
     if (heard === undefined) return;
     const { agent, report } = heard;
-    const atMs = this.#ports.clock.monotonicMs();
     this.liveness.listen(atMs);
     this.liveness.beat(agent.id, agent.generation, { atMs, by: this.id, said: report && { report, atMs } });
     this.#ports.onHeard?.(agent);
-  }
-
-  #ask(question: Question, done: (reply: Reply) => void): void {
-    this.#hear(question);
-    this.#questions.ask(question, this.#deadline(undefined), done);
-    this.#deferTurn();
   }
 
   #step(from: NodeId, message: RaftMessage): void {
@@ -638,16 +505,15 @@ export class Replica {
 
   #onCommand(command: SessionCommand, result: CommandResult): void {
     this.#proposals.onApplied(command, result);
-    if (command.command.op === 'AssignTasks') this.#duties.onAssignApplied(command.command.assignments);
-    else if (command.command.op === 'Tick') this.#duties.onTickApplied();
-    else if (command.command.op === 'CompleteTask' && !result.ok && result.failure.code === 'stale_fence') this.counters.lateResults++;
+    this.#leadership.onCommand(command.command);
+    if (command.command.op === 'CompleteTask' && !result.ok && result.failure.code === 'stale_fence') this.counters.lateResults++;
   }
 
   #onApplied(events: readonly StateEvent[], membersChanged: boolean): void {
     const nowMs = this.#ports.clock.monotonicMs();
     if (membersChanged) this.#ports.onMembers?.();
     this.liveness.onEvents(events, this.#leader, nowMs);
-    if (this.#serving) this.#duties.onApplied(events, this.state, nowMs);
+    this.#leadership.onApplied(events, nowMs);
     this.#claims.onEvents(events, this.state, this.appliedIndex, nowMs);
     if (events.length > 0) this.events.append(events);
     this.divergence.onApplied();
@@ -670,34 +536,15 @@ export class Replica {
     this.#proposals.resend();
     this.#reads.onApplied(this.appliedIndex);
     this.#ports.logger.info({ index: meta.index }, 'snapshot installed');
-    this.#deferTurn();
+    this.#turns.ask();
   }
 
   // Small answers.
 
-  #readPoint(): ReadPoint {
-    const ageMs = this.#serving ? 0 : Math.max(0, Math.round(this.#ports.clock.monotonicMs() - this.#leaderHeardMs));
+  #readPoint(nowMs: number): ReadPoint {
+    const ageMs = this.isServing ? 0 : Math.max(0, Math.round(nowMs - this.#leaderHeardMs));
     return { index: this.appliedIndex, term: this.#raft.term, ageMs };
   }
-
-  /** Why nothing can be decided here right now, if that is known. */
-  #refusal() {
-    if (this.#stopped) return failure('unavailable', 'this node is stopping');
-    if (this.#removed) return failure('unavailable', removedDetail);
-    return this.#links.isMinority(this.#voters(), this.#ports.clock.monotonicMs()) ? failure('no_quorum', minorityDetail) : undefined;
-  }
-
-  #voters(): readonly NodeId[] {
-    return this.#raft.configuration.voters;
-  }
-
-  #deadline(timeoutMs: number | undefined): number {
-    return this.#ports.clock.monotonicMs() + (timeoutMs ?? this.#options.requestTimeoutMs);
-  }
 }
-
-const minorityDetail = 'this node can reach only a minority of the cluster; ask another node, or read with consistency=local';
-
-const removedDetail = 'this node was removed from the cluster; ask another';
 
 const isLastChunk = ({ snapshotChunk: chunk }: Ready): boolean => chunk !== undefined && chunk.chunk === chunk.chunks - 1;

@@ -4,7 +4,7 @@ import type { ConfigurationChange } from '../raft/configuration-change.ts';
 import type { Configuration } from '../raft/messages.ts';
 import type { Agent } from '../registry/agent.ts';
 import type { LogChainStatus } from './divergence.ts';
-import type { NodeEvent } from './event-log.ts';
+import type { ToldEvent } from './event-log.ts';
 import type { BadGuard } from './guarding/door.ts';
 import type { Guard } from './guarding/guard.ts';
 import type { Genesis, MemberStatus } from './genesis.ts';
@@ -217,11 +217,11 @@ export interface NodeService {
   waitForKey(key: string, version: LogIndex, waitMs: number, signal?: AbortSignal): Promise<void>;
 
   /** Events after `index`, oldest first, as far as this node still has them; `complete` is false when older ones are gone. */
-  eventsAfter(index: LogIndex): { readonly events: readonly NodeEvent[]; readonly complete: boolean };
+  eventsAfter(index: LogIndex): { readonly events: readonly ToldEvent[]; readonly complete: boolean };
   /** This node was a member and is none any more. */
   readonly isRemoved: boolean;
   /** Calls `listener` when this node finds that it was removed, before it fails what waits for it. */
   onRemoved(listener: () => void): void;
   /** Calls `listener` with each batch of new events, in order, until the returned function is called. */
-  subscribe(listener: (events: readonly NodeEvent[]) => void): () => void;
+  subscribe(listener: (events: readonly ToldEvent[]) => void): () => void;
 }

@@ -21,7 +21,7 @@ describe('api: votes, asked wrongly or of too few', function () {
   it('are byzantine_unavailable among fewer than four voters', async () => {
     expect(await call('POST', '/v1/votes', { subject: 'web@1' })).to.include({ status: 409, code: 'byzantine_unavailable', n: 1 });
 
-    const many = await call('POST', '/v1/votes', [{ subject: 'web@1' }, { subject: 'web@2', bundle: true }]);
+    const many = await call('POST', '/v1/votes', [{ subject: 'web@1' }, { subject: 'web@2', bundle: false }]);
 
     expect(many?.['items']).to.have.nested.property('[1].code', 'byzantine_unavailable');
     expect(many?.['certificates']).to.deep.equal([]);

@@ -88,4 +88,9 @@ export const records: fc.Arbitrary<FrameRecord> = fc.oneof(
   }),
   fc.record({ type: fc.constantFrom('proposal' as const, 'certificate' as const, 'blob' as const), bytes: bytes(0, 100) }),
   fc.record({ type: fc.constant('get' as const), digest: digests }),
+  fc.record({
+    type: fc.constant('policy' as const),
+    asks: fc.boolean(),
+    kinds: fc.array(fc.string({ minLength: 1, maxLength: 16 }), { maxLength: 5 }),
+  }),
 );

@@ -106,7 +106,7 @@ describe('end to end: Byzantine votes among four real processes', function () {
   it('bundles what many ask for, and a third party can check each item', async () => {
     const file = join(cluster.directory, 'bundle.json');
     const subjects = ['db@1', 'db@2', 'db@3'];
-    const body = JSON.stringify(subjects.map((subject) => ({ subject, kind: 'deploy', payload: subject, bundle: true, wait: 10_000 })));
+    const body = JSON.stringify(subjects.map((subject) => ({ subject, kind: 'deploy', payload: subject, wait: 10_000 })));
 
     const answer = await json(`${cluster.endpoints[2]}/v1/votes`, {
       method: 'POST',
@@ -119,12 +119,18 @@ describe('end to end: Byzantine votes among four real processes', function () {
       quorate('vote', 'verify', file, '--genesis', join(cluster.directory, 'genesis.json'), '--subject', subject, '--option', 'approve');
 
     expect(answer?.['items']).to.deep.equal(
-      subjects.map((_, item) => ({ id: certificate?.['id'], item, state: 'decided', outcome: 'approve' })),
+      subjects.map((_, item) => ({
+        id: `${String(certificate?.['id'])}.${item}`,
+        proposal: certificate?.['id'],
+        item,
+        state: 'decided',
+        outcome: 'approve',
+      })),
     );
     expect(others).to.deep.equal([]);
     expect((await verify('db@2')).code).to.equal(0);
     expect((await verify('db@4')).code).to.equal(7);
-    expect(await json(`${cluster.endpoints[2]}/v1/votes/${String(certificate?.['id'])}?item=1`)).to.include({
+    expect(await json(`${cluster.endpoints[2]}/v1/votes/${String(certificate?.['id'])}.1`)).to.include({
       subject: 'db@2',
       item: 1,
       items: 3,

@@ -159,7 +159,7 @@ describe('node: guarded commands (protocol design 1.9)', () => {
     const certificate = cluster.membersOf(cluster.founding).approval(deployment);
     const odd = (cluster.leader + 1) % 4;
     const { world } = cluster;
-    cluster.replica(odd).submit({ op: 'PutKey', key: 'mine', value: 'once', ifVersion: undefined }, undefined, 2000, () => {});
+    cluster.replica(odd).requests.submit({ op: 'PutKey', key: 'mine', value: 'once', ifVersion: undefined }, undefined, 2000, () => {});
     cluster.pass(2);
     world.rewriteLog(odd);
     cluster.pass(3);
@@ -227,7 +227,7 @@ describe('node: certified epochs (protocol design 1.8)', () => {
   it('a learner that joined is promoted by itself once the members have approved it, whoever leads then', () => {
     const cluster = new Cluster(5, 4);
     const member = { nodeId: cluster.id(4), name: 'node-4', http: 'http://h:1', peer: 'h:2', promote: true };
-    cluster.replica(0).submit({ op: 'PutMember', member }, undefined, undefined, () => {});
+    cluster.replica(0).requests.submit({ op: 'PutMember', member }, undefined, undefined, () => {});
     cluster.change(0, '', { type: 'add-learner', node: cluster.id(4) });
     const before = cluster.replica(0).raft.configuration.learners;
     cluster.leadBy(cluster.leader === 0 ? 1 : 0);

@@ -65,7 +65,9 @@ describe('node: a leader that tells one follower another entry', () => {
     const cluster = new Cluster();
     const { world, leader, deceived } = cluster;
 
-    cluster.replica(leader).submit({ op: 'PutKey', key: 'mine', value: 'all of it', ifVersion: undefined }, undefined, 5000, () => {});
+    cluster
+      .replica(leader)
+      .requests.submit({ op: 'PutKey', key: 'mine', value: 'all of it', ifVersion: undefined }, undefined, 5000, () => {});
     cluster.pass(3);
 
     expect(cluster.replica(deceived).state.keys.get('mine')?.value, 'the lie was believed').to.equal('nothing..');

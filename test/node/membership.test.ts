@@ -87,7 +87,7 @@ describe('node: changes of the members', () => {
     const cluster = new Cluster(5, 3);
     const leader = cluster.replica(cluster.leader());
     const member = { nodeId: n4, name: 'node-4', http: 'http://h:1', peer: 'h:2', promote: true };
-    leader.submit({ op: 'PutMember', member }, undefined, undefined, () => {});
+    leader.requests.submit({ op: 'PutMember', member }, undefined, undefined, () => {});
 
     cluster.change(cluster.leader(), change({ type: 'add-learner', node: n4 }));
     cluster.change(cluster.leader(), change({ type: 'add-learner', node: nodeId('n5') }));
@@ -135,7 +135,7 @@ describe('node: changes of the members', () => {
     const cluster = new Cluster(4, 3);
     const leader = cluster.replica(cluster.leader());
     const member = { nodeId: n4, name: 'node-4', http: 'http://h:1', peer: 'h:2', promote: false };
-    leader.submit({ op: 'PutMember', member }, undefined, undefined, () => {});
+    leader.requests.submit({ op: 'PutMember', member }, undefined, undefined, () => {});
     cluster.change(cluster.follower(), change({ type: 'add-learner', node: n4 }));
     expect(leader.state.members.get(n4)).to.deep.equal(member);
 
@@ -148,14 +148,14 @@ describe('node: changes of the members', () => {
     const cluster = new Cluster(3, 3);
     const removed = cluster.replica(cluster.follower());
     let waiting: Answer<unknown> | undefined;
-    removed.submit({ op: 'DeleteKey', key: 'k', ifVersion: undefined }, undefined, undefined, (given) => {
+    removed.requests.submit({ op: 'DeleteKey', key: 'k', ifVersion: undefined }, undefined, undefined, (given) => {
       waiting = given;
     });
 
-    removed.setRemoved(true);
+    removed.requests.setRemoved(true);
 
     let read: Answer<unknown> | undefined;
-    removed.read('linearizable', undefined, (given) => {
+    removed.requests.read('linearizable', undefined, (given) => {
       read = given;
     });
     expect([codeOf(waiting), codeOf(read)]).to.deep.equal(['unavailable', 'unavailable']);

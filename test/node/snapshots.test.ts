@@ -45,7 +45,7 @@ class Cluster {
     const { leader } = this;
     for (let i = 0; i < keys; i++) {
       const command = { op: 'PutKey', key: `key-${i}`, value: String(this.#written++).padEnd(100), ifVersion: undefined } as const;
-      this.replica(leader).submit(command, undefined, 5000, () => {});
+      this.replica(leader).requests.submit(command, undefined, 5000, () => {});
     }
     this.pass(3);
   }
@@ -83,7 +83,9 @@ describe('node: snapshots', () => {
     for (let i = 0; i < 10_000 && !installing(); i++) cluster.pass(0.001);
     expect(installing()).to.equal(true);
     const before = cluster.replica(follower).raft.commitIndex;
-    cluster.replica(leader).submit({ op: 'PutKey', key: 'meanwhile', value: '1', ifVersion: undefined }, undefined, 5000, () => {});
+    cluster
+      .replica(leader)
+      .requests.submit({ op: 'PutKey', key: 'meanwhile', value: '1', ifVersion: undefined }, undefined, 5000, () => {});
     for (let i = 0; i < 10_000 && installing() && cluster.replica(follower).raft.commitIndex === before; i++) cluster.pass(0.001);
 
     expect(cluster.replica(follower).raft.commitIndex, 'committed while it installs').to.be.greaterThan(before);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { fileURLToPath } from 'node:url';
-import { plantIn, readMutants } from '../../daemon/mutants.ts';
+import { plantIn, readMutants } from '../../daemon/simulate/mutants.ts';
 import { MutantError, parseMutant, plant } from '../../sim/mutant.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));

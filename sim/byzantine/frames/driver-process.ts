@@ -121,7 +121,7 @@ export class DriverProcess {
           createKey: createAgreementKey,
           isReachable: (node) => listener.isReachable(this, node),
           defer: (job) => this.#defer(job, later),
-          onEvent() {},
+          onNews() {},
           onFatal: (error) => {
             throw error;
           },

@@ -274,7 +274,7 @@ export class FrameWorld implements DriverListener {
     const again = (): void => this.queue.after(50_000, () => this.#open(process, number));
     if (process?.votes === undefined) return again();
     process.votes.open(request, undefined, (answer) => {
-      if (answer.ok) this.#opened.set(answer.value.id, process);
+      if (answer.ok) this.#opened.set(answer.value.proposal, process);
       else again();
     });
   }

@@ -144,6 +144,7 @@ function wordOf(record: FrameRecord): { readonly id: ProposalId; readonly messag
     case 'certificate':
     case 'get':
     case 'blob':
+    case 'policy':
       return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import type { NodeEvent } from '../../node/event-log.ts';
+import type { ToldEvent } from '../../node/event-log.ts';
 import type { NodeService } from '../../node/service.ts';
 import { route, type Route } from '../route.ts';
 import { eventsQuery } from '../schemas.ts';
@@ -20,7 +20,7 @@ export const eventRoutes = (node: NodeService): Route[] => [
       reply.hijack();
       const { raw } = reply;
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' });
-      const send = (events: readonly NodeEvent[]): void => {
+      const send = (events: readonly ToldEvent[]): void => {
         const wanted = kinds === undefined ? events : events.filter(({ kind }) => kinds.some((name) => name === kind));
         if (wanted.length > 0)
           raw.write(wanted.map((event) => `id: ${event.index}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`).join(''));

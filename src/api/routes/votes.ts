@@ -21,9 +21,9 @@ export const voteRoutes = (node: NodeService): Route[] => [
       votesOf(node);
       const key = header('idempotency-key');
       if (Array.isArray(body)) return { body: await openMany(node, body, { signal, idempotencyKey: key }) };
-      const { id, item } = await open(node, body, key);
+      const { id } = await open(node, body, key);
       if (body.wait !== undefined) await node.waitForVote(id, body.wait, signal);
-      return { status: 201, body: viewOf(votesOf(node), id, item) };
+      return { status: 201, body: viewOf(votesOf(node), id) };
     },
   }),
   route({
@@ -51,11 +51,11 @@ export const voteRoutes = (node: NodeService): Route[] => [
     summary: 'A vote, with its certificate once there is one; wait for it with wait',
     params: voteParams,
     query: voteQuery,
-    handle: async ({ params: { id }, query: { wait, item }, signal }) => {
+    handle: async ({ params: { id }, query: { wait }, signal }) => {
       const votes = votesOf(node);
       if (votes.view(id) === undefined) await node.waitForVote(id, seekMs, signal);
       if (votes.view(id) !== undefined && wait !== undefined) await node.waitForVote(id, wait, signal);
-      return { body: viewOf(votesOf(node), id, item) };
+      return { body: viewOf(votesOf(node), id) };
     },
   }),
   route({
@@ -86,9 +86,9 @@ interface OpenOptions {
 
 /** Resolves once the vote is durable. */
 function open(node: NodeService, body: VoteBody, idempotencyKey: string | undefined): Promise<OpenedVote> {
-  const { wait: _wait, payload, bundle, ...request } = body;
+  const { wait: _wait, payload, bundle: mayBundle, ...request } = body;
   const { minSupport } = request;
-  return node.openVote({ ...request, minSupport, payload: bytesOf(payload), mayBundle: bundle === true }, { idempotencyKey });
+  return node.openVote({ ...request, minSupport, payload: bytesOf(payload), mayBundle }, { idempotencyKey });
 }
 
 /** Each in its place, how it ended or why it was refused, and each certificate once: the items of a bundle share theirs. */
@@ -97,21 +97,29 @@ async function openMany(node: NodeService, bodies: readonly VoteBody[], { signal
   setMaxListeners(0, signal);
   const opened = await Promise.all(bodies.map((body, i) => open(node, body, key && `${key}/${i}`).catch(refusalOf)));
   const waits = new Map<string, number>();
-  for (const [i, each] of opened.entries()) if ('id' in each) waits.set(each.id, Math.max(waits.get(each.id) ?? 0, bodies[i]?.wait ?? 0));
+  for (const [i, each] of opened.entries())
+    if ('id' in each) waits.set(each.proposal, Math.max(waits.get(each.proposal) ?? 0, bodies[i]?.wait ?? 0));
   await Promise.all([...waits].filter(([, wait]) => wait > 0).map(([id, wait]) => node.waitForVote(id, wait, signal)));
   const votes = votesOf(node);
   const certificates = new Map<string, CertificateDocument>();
-  const renewals = new Map<string, string>();
+  const latest = new Map<string, string>();
   for (const asked of waits.keys()) {
-    const { id = asked, certificate } = votes.view(asked) ?? {};
-    renewals.set(asked, id);
+    const view = votes.view(asked);
+    if (view === undefined) continue;
+    latest.set(asked, view.proposal);
+    const { certificate } = view;
     if (certificate !== undefined)
-      certificates.set(id, certificateDocument(certificate, votes.configurationOf(certificate.attestation.epoch)));
+      certificates.set(asked, certificateDocument(certificate, votes.configurationOf(certificate.attestation.epoch)));
   }
   const items = opened.map((each) => {
     if (!('id' in each)) return each;
-    const id = renewals.get(each.id) ?? each.id;
-    return { ...each, id, ...resultOf(certificates.get(id)?.items[each.item]) };
+    const proposal = latest.get(each.proposal) ?? each.proposal;
+    return {
+      id: each.id.replace(each.proposal, proposal),
+      proposal,
+      item: each.item,
+      ...resultOf(certificates.get(each.proposal)?.items[each.item]),
+    };
   });
   return { items, certificates: [...certificates.values()] };
 }
@@ -127,8 +135,8 @@ function refusalOf(error: unknown): { readonly code: string; readonly detail: st
   return { code, detail };
 }
 
-function known(votes: VoteService, id: string, item?: number): VoteView {
-  const view = votes.view(id, item);
+function known(votes: VoteService, id: string): VoteView {
+  const view = votes.view(id);
   if (view === undefined && votes.isVoid(id))
     throw new QuorateError(
       failure(
@@ -140,12 +148,12 @@ function known(votes: VoteService, id: string, item?: number): VoteView {
   return view;
 }
 
-function viewOf(votes: VoteService, id: string, item?: number): unknown {
-  const view = known(votes, id, item);
+function viewOf(votes: VoteService, id: string): unknown {
+  const view = known(votes, id);
   const { certificate, ...rest } = view;
   return {
     ...shown(rest),
-    ...(view.id === id ? {} : { renews: id }),
+    ...(id.startsWith(view.proposal) ? {} : { renews: id }),
     ...(certificate === undefined
       ? {}
       : { certificate: certificateDocument(certificate, votes.configurationOf(certificate.attestation.epoch)) }),

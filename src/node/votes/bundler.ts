@@ -1,38 +1,48 @@
+import { type ProposalId, proposalLimits } from '../../byzantine/proposal.ts';
 import type { Failure } from '../../core/errors.ts';
 import type { Answer } from '../service.ts';
 import type { NewVotes } from './new-votes.ts';
 import type { Opinions } from './opinions.ts';
+import { voteName } from './vote-name.ts';
 import type { OpenedVote, VoteRequest } from './vote-service.ts';
 
-/** Items of a bundle that the proposer gathers, as many as a proposal takes, and how long the first of them waits for more (protocol design 1.4). */
-const maxItems = 1024;
-const gatherMs = 2;
+/** How long a request waits for others at most while an earlier bundle of this node is being decided (docs/decisions/0016). */
+const gatherMs = 50;
+
+type Done = (answer: Answer<OpenedVote>) => void;
 
 interface Waiting {
   readonly request: VoteRequest;
-  readonly done: (answer: Answer<OpenedVote>) => void;
+  readonly done: Done;
 }
 
 export interface BundlerParts {
   readonly opinions: Opinions;
   readonly newVotes: NewVotes;
+  /** Calls back once the vote is over. */
+  readonly onCertified: (vote: ProposalId, listener: () => void) => void;
   /** Runs the job in so many milliseconds. */
   readonly defer: (job: () => void, ms: number) => void;
 }
 
-/** Gathers requests on the same terms into one proposal, whose items share its signatures, messages and writes. What people decide on is always a vote of its own. */
+/**
+ * Gathers requests on the same terms into one proposal, whose items share its signatures, messages and writes. As Nagle's algorithm does: who asks while nothing
+ * is under way waits for nobody, and the more there is to do, the more share a vote. What people decide on is always a vote of its own.
+ */
 export class Bundler {
   readonly #parts: BundlerParts;
   readonly #waiting = new Map<string, Waiting[]>();
+  /** Proposals that are not decided yet. */
+  #underWay = 0;
 
   constructor(parts: BundlerParts) {
     this.#parts = parts;
   }
 
   /** Answers once the proposal is durable here, or at once with a refusal. */
-  add(request: VoteRequest, done: Waiting['done']): void {
+  add(request: VoteRequest, done: Done): void {
     const { opinions, newVotes, defer } = this.#parts;
-    if (!opinions.approves(request)) return newVotes.open(request, undefined, done);
+    if (!opinions.isLeftToMachines(request)) return newVotes.open(request, undefined, done);
     const refused = newVotes.refusal([request]);
     if (refused !== undefined) return done({ ok: false, failure: refused });
     const { kind, options, minSupport, timeoutMs, validMs } = request;
@@ -40,8 +50,8 @@ export class Bundler {
     const waiting = this.#waiting.get(terms) ?? [];
     this.#waiting.set(terms, waiting);
     waiting.push({ request, done });
-    if (waiting.length === maxItems) return this.#close(terms);
-    if (waiting.length === 1) defer(() => this.#close(terms), gatherMs);
+    if (waiting.length === proposalLimits.items) return this.#close(terms);
+    if (waiting.length === 1) defer(() => this.#close(terms, waiting), this.#underWay === 0 ? 0 : gatherMs);
     return undefined;
   }
 
@@ -51,15 +61,27 @@ export class Bundler {
     this.#waiting.clear();
   }
 
-  #close(terms: string): void {
+  /** `only`: if these are still the ones that wait. */
+  #close(terms: string, only?: readonly Waiting[]): void {
     const waiting = this.#waiting.get(terms);
-    if (waiting === undefined) return;
+    if (waiting === undefined || (only !== undefined && waiting !== only)) return;
     this.#waiting.delete(terms);
     this.#parts.newVotes.openBundle(
       waiting.map(({ request }) => request),
       (answer) => {
-        for (const [item, { done }] of waiting.entries()) done(answer.ok ? { ok: true, value: { ...answer.value, item } } : answer);
+        if (!answer.ok) for (const { done } of waiting) done(answer);
+        else this.#onOpened(answer.value, waiting);
       },
     );
+  }
+
+  #onOpened(proposal: ProposalId, requests: readonly Waiting[]): void {
+    this.#underWay++;
+    for (const [item, { done }] of requests.entries())
+      done({ ok: true, value: { id: voteName(proposal, item, requests.length), proposal, item } });
+    this.#parts.onCertified(proposal, () => {
+      this.#underWay--;
+      if (this.#underWay === 0) for (const terms of this.#waiting.keys()) this.#close(terms);
+    });
   }
 }

@@ -1,4 +1,3 @@
-import { type Digest, digest } from '../../byzantine/digest.ts';
 import { type Certificate, decodeCertificate } from '../../byzantine/certificate.ts';
 import type { Hashes } from '../../byzantine/crypto.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
@@ -133,6 +132,3 @@ export class Certificates {
 }
 
 const orderOf = ({ proposal }: Certificate): number => proposal.proposal.proposerSeq;
-
-/** The digest that a client's text names; undefined if it names none. */
-export const digestIn = (text: string): Digest | undefined => (/^[0-9a-f]{64}$/.test(text) ? digest(text) : undefined);

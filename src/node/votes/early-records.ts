@@ -9,7 +9,7 @@ const earlyMs = 5000;
 const askEveryMs = 200;
 
 /** What a member says within one vote. */
-export type VoteWord = Exclude<FrameRecord, { readonly type: 'proposal' | 'certificate' | 'get' | 'blob' }>;
+export type VoteWord = Exclude<FrameRecord, { readonly type: 'proposal' | 'certificate' | 'get' | 'blob' | 'policy' }>;
 
 interface Early {
   readonly records: { readonly from: MemberIndex; readonly record: VoteWord }[];

@@ -15,6 +15,8 @@ import type { Opinions } from './opinions.ts';
 import type { Patience } from './patience.ts';
 import type { VoteLinks } from './vote-links.ts';
 
+const askForPolicyEveryMs = 500;
+
 export interface IntakeParts {
   readonly trust: Trust;
   /** The members of an epoch, as far as this node has verified them. */
@@ -36,6 +38,7 @@ export class Intake {
   readonly #parts: IntakeParts;
   /** What members said that no honest one says. */
   refused = 0;
+  #policiesDueMs = 0;
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
@@ -56,6 +59,8 @@ export class Intake {
         return this.#onGet(from, record.digest);
       case 'blob':
         return this.#onPayload(record.bytes);
+      case 'policy':
+        return this.#onPolicy(from, record.kinds, record.asks);
       case 'statement':
       case 'ballot':
       case 'expiry':
@@ -66,9 +71,10 @@ export class Intake {
     }
   }
 
-  /** A member is there, again or for the first time: it hears of all open votes. */
+  /** A member is there, again or for the first time: it hears of this node's policy and of all open votes. */
   meet(member: MemberIndex): void {
     const { open, links, nowMs } = this.#parts;
+    this.#askForPolicy(member);
     for (const instance of open) {
       links.answer(member, { type: 'proposal', bytes: encodeSignedProposal(instance.proposal) });
       instance.engine?.reconnected(member, nowMs());
@@ -79,11 +85,27 @@ export class Intake {
 
   /** Asks for what others speak of and is not here. */
   tick(nowMs: number): void {
-    const { early, links } = this.#parts;
+    const { early, links, opinions } = this.#parts;
+    if (nowMs >= this.#policiesDueMs) {
+      this.#policiesDueMs = nowMs + askForPolicyEveryMs;
+      for (const member of links.others()) if (links.knows(member) && !opinions.hasPolicyOf(member)) this.#askForPolicy(member);
+    }
     early.tick(nowMs, (members, id) => {
       const record = { type: 'get', digest: id } as const;
       for (const member of members) links.push(member, record);
     });
+  }
+
+  /** Tells this node's, and asks for the member's: who has just started may not know this node's key yet, and so not read it. */
+  #askForPolicy(member: MemberIndex): void {
+    const { opinions, links } = this.#parts;
+    links.push(member, { type: 'policy', kinds: opinions.policy, asks: true });
+  }
+
+  #onPolicy(from: MemberIndex, kinds: readonly string[], asks: boolean): void {
+    const { opinions, links } = this.#parts;
+    opinions.onPolicy(from, kinds);
+    if (asks) links.answer(from, { type: 'policy', kinds: opinions.policy, asks: false });
   }
 
   #onProposal(from: MemberIndex, bytes: Uint8Array): void {

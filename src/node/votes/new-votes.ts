@@ -52,11 +52,11 @@ export class NewVotes {
     const { repeats, clock } = this.#parts;
     const opened = (key === undefined ? undefined : repeats.find(key, request)) ?? this.#propose([request]);
     if (key !== undefined && typeof opened === 'string') repeats.keep(key, request, opened, clock.unixMs());
-    this.#answer(opened, done);
+    this.#answer(opened, (answer) => done(answer.ok ? { ok: true, value: { id: answer.value, proposal: answer.value, item: 0 } } : answer));
   }
 
   /** One vote about all of the requests, which are alike but for subject and payload. */
-  openBundle(requests: readonly VoteRequest[], done: (answer: Answer<OpenedVote>) => void): void {
+  openBundle(requests: readonly VoteRequest[], done: (answer: Answer<ProposalId>) => void): void {
     this.#answer(this.#propose(requests), done);
   }
 
@@ -66,9 +66,9 @@ export class NewVotes {
     this.#put(proposal, [...payloads.values()]);
   }
 
-  #answer(opened: ProposalId | Failure, done: (answer: Answer<OpenedVote>) => void): void {
+  #answer(opened: ProposalId | Failure, done: (answer: Answer<ProposalId>) => void): void {
     if (typeof opened !== 'string') return done({ ok: false, failure: opened });
-    return this.#parts.flush.afterSave(() => done({ ok: true, value: { id: opened, item: 0 } }));
+    return this.#parts.flush.afterSave(() => done({ ok: true, value: opened }));
   }
 
   #propose(requests: readonly VoteRequest[]): ProposalId | Failure {

@@ -1,10 +1,13 @@
 import { isPossibleSuccession, isSuccession } from '../../byzantine/epoch-chain.ts';
 import { approval, type GuardedAction, payloadDigest } from '../../byzantine/guard.ts';
 import type { Trust } from '../../byzantine/certificate.ts';
+import type { MemberIndex } from '../../byzantine/epoch.ts';
 import { publicKeyOf } from '../../byzantine/peer-id.ts';
+import { type Proposal, type ProposalId, proposalLimits } from '../../byzantine/proposal.ts';
+import { maxPolicyKinds } from '../../byzantine/records.ts';
 import { failure, type FailureCode } from '../../core/errors.ts';
 import type { Answer } from '../service.ts';
-import { type Certificates, digestIn } from './certificates.ts';
+import type { Certificates } from './certificates.ts';
 import type { Flush } from './flush.ts';
 import type { Instance } from './instance.ts';
 import type { OpenVotes } from './open-votes.ts';
@@ -23,6 +26,8 @@ export interface OpinionsParts {
 /** This node's opinions: one ballot a vote, for ever, by policy, by an agent or by an operator. */
 export class Opinions {
   readonly #parts: OpinionsParts;
+  /** What the other members approve without asking anyone, as far as they have said it since this node's start. */
+  readonly #policies = new Map<MemberIndex, readonly string[]>();
 
   constructor(parts: OpinionsParts) {
     this.#parts = parts;
@@ -56,10 +61,31 @@ export class Opinions {
     return rejected ? { state: 'rejected' } : { state: 'none', failed };
   }
 
-  /** True when nobody has to be asked. */
-  approves({ kind, options }: { readonly kind: string; readonly options: readonly string[] }): boolean {
+  /** True when this node asks nobody. */
+  approves({ kind, options }: Pick<Proposal, 'kind' | 'options'>): boolean {
+    return options.includes(approval) && isApprovedBy(this.#parts.autoApprove, kind);
+  }
+
+  /** The kinds that this node approves by itself, as far as they are told to others. */
+  get policy(): readonly string[] {
     const { autoApprove } = this.#parts;
-    return options.includes(approval) && (autoApprove.includes(kind) || autoApprove.includes('*'));
+    return autoApprove.filter((kind) => Buffer.byteLength(kind) <= proposalLimits.kindBytes).slice(0, maxPolicyKinds);
+  }
+
+  /** A member's policy has changed, or it is told again. */
+  onPolicy(member: MemberIndex, kinds: readonly string[]): void {
+    this.#policies.set(member, kinds);
+  }
+
+  hasPolicyOf(member: MemberIndex): boolean {
+    return this.#policies.has(member);
+  }
+
+  /** True when no member asks anyone, as far as they tell: requests may share a ballot. */
+  isLeftToMachines(about: Pick<Proposal, 'kind' | 'options'>): boolean {
+    const { members } = this.#parts.trust.configuration;
+    if (!this.approves(about) || isSuccession(about.kind) || this.#policies.size < members.length - 1) return false;
+    return [...this.#policies.values()].every((kinds) => isApprovedBy(kinds, about.kind));
   }
 
   /** Open votes of these kinds that wait for this node's opinion, oldest first; at most `limit`. */
@@ -68,25 +94,29 @@ export class Opinions {
     for (const { proposal, choice, engine, isComplete } of this.#parts.open) {
       if (questions.length === limit) break;
       const { kind, options, items } = proposal.proposal;
-      const [item] = items;
-      if (item === undefined || !kinds.has(kind) || choice !== undefined || engine === undefined || !isComplete) continue;
+      const [item, ...others] = items;
+      // What nobody was to be asked about is not asked one by one.
+      if (item === undefined || others.length > 0 || !kinds.has(kind) || choice !== undefined || engine === undefined || !isComplete)
+        continue;
       questions.push({ type: 'vote', id: proposal.id, kind, subject: item.subject, payloadDigest: item.payloadDigest, options });
     }
     return questions;
   }
 
   /** Gives this node's one ballot. Answers once it is durable; a repeat of the same choice is answered alike. */
-  cast(id: string, option: string, done: (answer: Answer<undefined>) => void): void {
+  cast(id: ProposalId, option: string, done: (answer: Answer<undefined>) => void): void {
     const { open, certificates, flush } = this.#parts;
-    const digest = digestIn(id);
-    const instance = digest && open.get(digest);
+    const instance = open.get(id);
     const refuse = (code: FailureCode, detail: string): void => done({ ok: false, failure: failure(code, detail) });
     if (instance === undefined) {
-      return digest === undefined || !certificates.has(digest)
-        ? refuse('not_found', `there is no vote ${id}`)
-        : refuse('wrong_state', 'the vote is over');
+      return certificates.has(id) ? refuse('wrong_state', 'the vote is over') : refuse('not_found', `there is no vote ${id}`);
     }
-    const { options } = instance.proposal.proposal;
+    const { options, items } = instance.proposal.proposal;
+    if (items.length > 1)
+      return refuse(
+        'wrong_state',
+        `policies decide on it, together with ${items.length - 1} others: one ballot would be about all of them`,
+      );
     const choice = options.indexOf(option);
     if (choice < 0) return refuse('invalid_argument', `body choice: ${JSON.stringify(option)} is not one of ${options.join(', ')}`);
     if (instance.engine === undefined)
@@ -136,3 +166,5 @@ export class Opinions {
     return true;
   }
 }
+
+const isApprovedBy = (policy: readonly string[], kind: string): boolean => policy.includes(kind) || policy.includes('*');

@@ -18,22 +18,26 @@ export interface VoteRequest {
   readonly timeoutMs: number;
   /** How long after now the decision may be acted on. */
   readonly validMs: number;
-  /** It may share a vote with other requests, if this node's policy approves its kind. */
+  /** It may share a proposal with other requests, if every member approves its kind by policy. */
   readonly mayBundle?: boolean;
 }
 
 /** Where a request's answer is found. */
 export interface OpenedVote {
-  readonly id: ProposalId;
-  /** Its place among the items of the vote. */
+  /** `voteName` of the item. */
+  readonly id: string;
+  readonly proposal: ProposalId;
+  /** Its place among the items of the proposal. */
   readonly item: number;
 }
 
 export type VoteState = 'open' | 'decided' | 'no_consensus';
 
-/** A vote as this node knows it; of a bundle, one of its items. */
+/** A vote as this node knows it: one item of a proposal. */
 export interface VoteView {
-  readonly id: ProposalId;
+  /** `voteName` of the item. */
+  readonly id: string;
+  readonly proposal: ProposalId;
   /** Which of how many items: subject, payload, outcome and choices are this one's. */
   readonly item: number;
   readonly items: number;
@@ -58,10 +62,24 @@ export interface VoteView {
   readonly certificate: Certificate | undefined;
 }
 
+/** A proposal began or ended at this node. Its items are told one by one, but kept and handed on together: a busy node has tens of thousands a second. */
+export interface VoteNews {
+  readonly kind: 'vote';
+  readonly proposal: ProposalId;
+  /** Its kind. */
+  readonly type: string;
+  readonly options: readonly string[];
+  /** Of its items. */
+  readonly subjects: readonly string[];
+  /** A byte an item, once it has ended. */
+  readonly ended: Uint8Array | undefined;
+}
+
 /** Something happened to a vote at this node. */
 export interface VoteEvent {
   readonly kind: 'vote';
-  readonly vote: ProposalId;
+  /** `voteName` of the item. */
+  readonly vote: string;
   /** Its kind. */
   readonly type: string;
   readonly subject: string;
@@ -87,8 +105,8 @@ export interface VoteService {
   configurationOf(epoch: number): EpochConfiguration;
   /** Newest first, open ones before those with a certificate. */
   list(limit: number): readonly VoteView[];
-  /** Of a vote whose epoch ended before it was decided: the one in which it goes on, under an id of its own. `item`: the first when left out. */
-  view(id: string, item?: number): VoteView | undefined;
+  /** Of a vote whose epoch ended before it was decided: the one in which it goes on, under an id of its own. */
+  view(id: string): VoteView | undefined;
   /** The vote's epoch ended before it was decided, and it could not go on in the next. */
   isVoid(id: string): boolean;
   /** What this node saw members of this and earlier epochs do that no honest one does, oldest first. */

@@ -4,7 +4,8 @@ import type { SignedProposal } from '../../byzantine/proposal.ts';
 import { byzantineQuorum, faultTolerance } from '../../byzantine/quorum.ts';
 import { expired, split } from '../../byzantine/witness.ts';
 import { type Instance, optionName } from './instance.ts';
-import type { VoteEvent, VoteView } from './vote-service.ts';
+import { voteName } from './vote-name.ts';
+import type { VoteEvent, VoteNews, VoteView } from './vote-service.ts';
 
 const nameOf = ({ members }: EpochConfiguration, member: MemberIndex): string => members[member]?.nodeId ?? `member ${member}`;
 
@@ -15,7 +16,8 @@ function asked({ id, proposal }: SignedProposal, configuration: EpochConfigurati
   const n = configuration.members.length;
   const { subject = '', payloadDigest = '' } = items[item] ?? {};
   return {
-    id,
+    id: voteName(id, item, items.length),
+    proposal: id,
     item,
     items: items.length,
     kind,
@@ -33,7 +35,7 @@ function asked({ id, proposal }: SignedProposal, configuration: EpochConfigurati
 }
 
 /** A vote without a certificate: whatever its ballots say, nobody may act on it. */
-export function openView(instance: Instance, configuration: EpochConfiguration, item = 0): VoteView {
+export function openView(instance: Instance, configuration: EpochConfiguration, item: number): VoteView {
   const { options, items } = instance.proposal.proposal;
   const about = items[item];
   return {
@@ -51,18 +53,17 @@ export function openView(instance: Instance, configuration: EpochConfiguration, 
 /** How a vote ended for one of its items. */
 type VoteResult = Pick<VoteView, 'state' | 'outcome'>;
 
-export function resultOf({ proposal, attestation }: Certificate, item = 0): VoteResult {
-  const choice = attestation.outcome[item];
+function resultOf(options: readonly string[], choice: number | undefined): VoteResult {
   if (choice === split) return { state: 'no_consensus', outcome: 'split' };
   if (choice === expired) return { state: 'no_consensus', outcome: 'expired' };
-  return { state: 'decided', outcome: optionName(proposal.proposal.options, choice) ?? undefined };
+  return { state: 'decided', outcome: optionName(options, choice) ?? undefined };
 }
 
-export function certifiedView(certificate: Certificate, configuration: EpochConfiguration, item = 0): VoteView {
+export function certifiedView(certificate: Certificate, configuration: EpochConfiguration, item: number): VoteView {
   const { options } = certificate.proposal.proposal;
   return {
     ...asked(certificate.proposal, configuration, item),
-    ...resultOf(certificate, item),
+    ...resultOf(options, certificate.attestation.outcome[item]),
     payload: undefined,
     ballots: certificate.ballots.map(({ ballot }) => ({
       node: nameOf(configuration, ballot.voter),
@@ -72,8 +73,22 @@ export function certifiedView(certificate: Certificate, configuration: EpochConf
   };
 }
 
-/** For watchers; of a bundle, about its first item. */
-export function eventOf({ id, proposal }: SignedProposal, result?: VoteResult): VoteEvent {
-  const [item] = proposal.items;
-  return { kind: 'vote', vote: id, type: proposal.kind, subject: item?.subject ?? '', state: 'open', outcome: undefined, ...result };
-}
+/** `ended`: how, if it has. */
+export const newsOf = ({ id, proposal }: SignedProposal, ended?: Uint8Array): VoteNews => ({
+  kind: 'vote',
+  proposal: id,
+  type: proposal.kind,
+  options: proposal.options,
+  subjects: proposal.items.map(({ subject }) => subject),
+  ended,
+});
+
+/** As watchers get them: one for each item. */
+export const eventsOf = ({ proposal, type, options, subjects, ended }: VoteNews): readonly VoteEvent[] =>
+  subjects.map((subject, item) => ({
+    kind: 'vote',
+    vote: voteName(proposal, item, subjects.length),
+    type,
+    subject,
+    ...(ended === undefined ? { state: 'open', outcome: undefined } : resultOf(options, ended[item])),
+  }));

@@ -6,6 +6,7 @@ import type { Accusation } from '../../byzantine/evidence.ts';
 import type { GuardedAction } from '../../byzantine/guard.ts';
 import { memberNotary, rememberSignatures } from '../../byzantine/member-notary.ts';
 import type { ProposalId } from '../../byzantine/proposal.ts';
+import { expired, split } from '../../byzantine/witness.ts';
 import { assert } from '../../core/assert.ts';
 import { copyBytes } from '../../core/bytes.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -16,7 +17,7 @@ import type { VoteStore } from '../../storage/vote-store.ts';
 import type { Answer } from '../service.ts';
 import { Boot } from './boot.ts';
 import { Bundler } from './bundler.ts';
-import { Certificates, digestIn } from './certificates.ts';
+import { Certificates } from './certificates.ts';
 import { EarlyRecords } from './early-records.ts';
 import { Engines } from './engines.ts';
 import { EvidenceBook } from './evidence-book.ts';
@@ -33,8 +34,9 @@ import type { Renewals } from './renewals.ts';
 import { Repeats } from './repeats.ts';
 import type { Succession } from './successions.ts';
 import type { HeldVotes, StoredInstance } from './vote-records.ts';
-import type { OpenedVote, VoteEvent, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
-import { certifiedView, eventOf, openView, resultOf } from './vote-views.ts';
+import type { OpenedVote, VoteNews, VoteQuestion, VoteRequest, VoteService, VoteView } from './vote-service.ts';
+import { parseVoteName, type VoteName } from './vote-name.ts';
+import { certifiedView, newsOf, openView } from './vote-views.ts';
 
 /** Frames that wait for the turn, and their bytes; more are dropped, and said again. */
 const maxInboxFrames = 8192;
@@ -70,8 +72,8 @@ export interface VotePorts {
   readonly createKey: () => AgreementKey;
   /** The member has been heard lately. */
   isReachable(node: NodeId): boolean;
-  /** A vote began or ended here, durably. */
-  onEvent(event: VoteEvent): void;
+  /** Votes began or ended here, durably. */
+  onNews(news: VoteNews): void;
   /** Runs the job in so many milliseconds; with 0 soon, after what has already arrived: one turn serves all of it. */
   defer(job: () => void, ms: number): void;
   onFatal(error: Error): void;
@@ -154,7 +156,7 @@ export class Votes implements VoteService {
       send: (to, frame) => ports.send(to, frame),
       onMet: (member) => this.#meet(member),
     });
-    const onBegun = (instance: Instance): void => ports.onEvent(eventOf(instance.proposal));
+    const onBegun = (instance: Instance): void => ports.onNews(newsOf(instance.proposal));
     const open = new OpenVotes({ self, trust, notary, boot, flush, nowMs, viewMs: this.#pace.viewMs, onBegun });
     const certificates = new Certificates(hashes, held.certificates, boot, flush, (certificate) => this.#tellEnd(certificate));
     const evidence = new EvidenceBook(held.evidence, { configuration, configurationOf: options.configurationOf, logger, flush });
@@ -175,7 +177,8 @@ export class Votes implements VoteService {
     const repeats = this.#repeats;
     this.#newVotes = new NewVotes({ ...rooms, self, sign, clock, flush, repeats, isReachable: (member) => ports.isReachable(member) });
     const defer = (job: () => void, ms: number): void => ports.defer(() => this.#guard(() => this.#inTurn(job)), ms);
-    this.#bundler = new Bundler({ opinions, newVotes: this.#newVotes, defer });
+    const onCertified = (vote: ProposalId, listener: () => void): void => void certificates.watch(vote, listener);
+    this.#bundler = new Bundler({ opinions, newVotes: this.#newVotes, onCertified, defer });
     this.#renewals = held.renewals;
     for (const instance of held.instances) this.#resume(instance);
     for (const vote of held.again) this.#newVotes.renew(vote);
@@ -266,7 +269,9 @@ export class Votes implements VoteService {
 
   /** Gives this node's one ballot. Answers once it is durable; a repeat of the same choice is answered alike. */
   cast(id: string, option: string, done: (answer: Answer<undefined>) => void): void {
-    this.#opinions.cast(this.#named(id) ?? id, option, done);
+    const proposal = this.#named(id)?.proposal;
+    if (proposal === undefined) return done({ ok: false, failure: failure('not_found', `there is no vote ${id}`) });
+    this.#opinions.cast(proposal, option, done);
     this.#deferTurn();
   }
 
@@ -285,31 +290,37 @@ export class Votes implements VoteService {
     const open = [...this.#open].toReversed().slice(0, limit);
     const certified = this.#certificates.newest(limit - open.length);
     return [
-      ...open.map((instance) => openView(instance, this.configuration)),
-      ...certified.map((certificate) => certifiedView(certificate, this.configurationOf(certificate.attestation.epoch))),
-    ];
+      ...open.flatMap((instance) => instance.proposal.proposal.items.map((_, item) => openView(instance, this.configuration, item))),
+      ...certified.flatMap((certificate) => {
+        const configuration = this.configurationOf(certificate.attestation.epoch);
+        return certificate.proposal.proposal.items.map((_, item) => certifiedView(certificate, configuration, item));
+      }),
+    ].slice(0, limit);
   }
 
-  view(id: string, item = 0): VoteView | undefined {
-    const digest = this.#named(id);
-    if (digest === undefined) return undefined;
-    const certificate = this.#certificates.get(digest);
+  view(id: string): VoteView | undefined {
+    const name = this.#named(id);
+    if (name === undefined) return undefined;
+    const { proposal, item } = name;
+    const certificate = this.#certificates.get(proposal);
+    const instance = this.#open.get(proposal);
+    const items = (certificate ?? instance)?.proposal.proposal.items.length ?? 0;
+    if (item >= items) return undefined;
     if (certificate !== undefined) return certifiedView(certificate, this.configurationOf(certificate.attestation.epoch), item);
-    const instance = this.#open.get(digest);
     return instance && openView(instance, this.configuration, item);
   }
 
   /** The vote that a text names; of one whose epoch is over, the one in which it goes on. */
-  #named(id: string): ProposalId | undefined {
-    const digest = digestIn(id);
-    if (digest === undefined || this.#certificates.has(digest)) return digest;
-    const latest = this.#renewals.latest(digest);
-    return latest === 'void' ? digest : latest;
+  #named(id: string): VoteName | undefined {
+    const name = parseVoteName(id);
+    if (name === undefined || this.#certificates.has(name.proposal)) return name;
+    const latest = this.#renewals.latest(name.proposal);
+    return latest === 'void' ? name : { ...name, proposal: latest };
   }
 
   isVoid(id: string): boolean {
-    const digest = this.#named(id);
-    return digest !== undefined && this.#renewals.latest(digest) === 'void' && !this.#certificates.has(digest);
+    const proposal = this.#named(id)?.proposal;
+    return proposal !== undefined && this.#renewals.latest(proposal) === 'void' && !this.#certificates.has(proposal);
   }
 
   /** The members of an epoch of which this node has a certificate. */
@@ -319,10 +330,10 @@ export class Votes implements VoteService {
 
   /** Asks the other members for a vote that isn't known here: it may have been decided while this node was away. */
   seek(id: string): void {
-    const digest = this.#named(id);
-    if (digest === undefined || this.#certificates.has(digest) || this.#open.has(digest)) return;
-    this.#certificates.seek(digest);
-    this.#links.pushToAll({ type: 'get', digest });
+    const proposal = this.#named(id)?.proposal;
+    if (proposal === undefined || this.#certificates.has(proposal) || this.#open.has(proposal)) return;
+    this.#certificates.seek(proposal);
+    this.#links.pushToAll({ type: 'get', digest: proposal });
     this.#deferTurn();
   }
 
@@ -332,8 +343,8 @@ export class Votes implements VoteService {
 
   /** Calls back, later, once the vote has a certificate or the epoch is over; returns what takes the wish back. */
   onCertified(id: string, listener: () => void): () => void {
-    const digest = this.#named(id);
-    if (digest === undefined || !this.#certificates.has(digest)) return this.#certificates.watch(digest ?? id, listener);
+    const proposal = this.#named(id)?.proposal;
+    if (proposal === undefined || !this.#certificates.has(proposal)) return this.#certificates.watch(proposal ?? id, listener);
     this.#ports.defer(listener, 0);
     return () => {};
   }
@@ -345,10 +356,12 @@ export class Votes implements VoteService {
   }
 
   #tellEnd(certificate: Certificate): void {
-    const result = resultOf(certificate);
-    if (result.state === 'decided') this.#ended.decided++;
-    else this.#ended.noConsensus++;
-    this.#ports.onEvent(eventOf(certificate.proposal, result));
+    const { proposal, attestation } = certificate;
+    for (const choice of attestation.outcome) {
+      if (choice === split || choice === expired) this.#ended.noConsensus++;
+      else this.#ended.decided++;
+    }
+    this.#ports.onNews(newsOf(proposal, attestation.outcome));
     this.#opinions.reconsider(certificate.proposal.proposal.kind);
   }
 

@@ -72,7 +72,7 @@ class OneNode {
           sign: founding.keyOf(0).sign,
           createKey: createAgreementKey,
           isReachable: () => true,
-          onEvent() {},
+          onNews() {},
           defer: (job) => this.#jobs.push(job),
           onFatal: (error) => {
             throw error;

@@ -1,4 +1,5 @@
 import { Authenticator } from '../../../src/byzantine/authenticator.ts';
+import { eventsOf } from '../../../src/node/votes/vote-views.ts';
 import type { EpochConfiguration, MemberIndex } from '../../../src/byzantine/epoch.ts';
 import { isAnnouncement } from '../../../src/byzantine/key-announcement.ts';
 import { encodeRecord, type FrameRecord, packRecords } from '../../../src/byzantine/records.ts';
@@ -122,6 +123,8 @@ export class Liar {
 
 export interface VoteNetworkOptions {
   readonly autoApprove?: readonly string[];
+  /** Of members that approve other kinds than the rest. */
+  readonly policies?: Readonly<Record<MemberIndex, readonly string[]>>;
   /** Of these members: another epoch than the others'. */
   readonly configurationOf?: (member: MemberIndex, configuration: EpochConfiguration) => EpochConfiguration;
 }
@@ -137,6 +140,8 @@ export class VoteNetwork {
   /** By epoch. */
   readonly #configurations: EpochConfiguration[];
   readonly #jobs: (() => void)[] = [];
+  /** Wait for milliseconds, which are over once nothing else is left to do. */
+  readonly #deferred: (() => void)[] = [];
   readonly #cut = new Set<MemberIndex>();
   #nowMs = 1_000_000;
   /** Sees each frame on its way, and says what arrives: the frame, another, or nothing. */
@@ -171,7 +176,10 @@ export class VoteNetwork {
     return node;
   }
 
-  start(member: MemberIndex, { hasLostStore = false, autoApprove = this.#options.autoApprove ?? [] } = {}): void {
+  start(
+    member: MemberIndex,
+    { hasLostStore = false, autoApprove = this.#options.policies?.[member] ?? this.#options.autoApprove ?? [] } = {},
+  ): void {
     const node = this.node(member);
     // A life that has ended must not go on in what it left in the queue.
     const later = (job: () => void): void => void this.#jobs.push(() => (node.epochs === epochs ? job() : undefined));
@@ -193,8 +201,8 @@ export class VoteNetwork {
           sign: this.electorate.keyOf(member).sign,
           createKey: createAgreementKey,
           isReachable: (other) => this.#isUp(member) && this.#isUp(this.#memberOf(other)),
-          onEvent: (event) => this.events.push({ member, ...event }),
-          defer: later,
+          onNews: (news) => this.events.push(...eventsOf(news).map((event) => ({ member, ...event }))),
+          defer: (job, ms) => (ms < 1 ? later(job) : void this.#deferred.push(() => later(job))),
           onFatal: (error) => this.fatal.push(error),
         },
       },
@@ -261,9 +269,9 @@ export class VoteNetwork {
 
   /** Does all there is to do now. */
   settle(): void {
-    for (let done = 0; this.#jobs.length > 0; done++) {
+    for (let done = 0; this.#jobs.length > 0 || this.#deferred.length > 0; done++) {
       if (done > maxJobs) throw new Error('the network does not come to rest');
-      this.#jobs.shift()?.();
+      (this.#jobs.shift() ?? this.#deferred.shift())?.();
     }
   }
 
@@ -318,8 +326,8 @@ export class VoteNetwork {
     this.settle();
   }
 
-  view(member: MemberIndex, id: string, item?: number): VoteView | undefined {
-    return this.votes(member).view(id, item);
+  view(member: MemberIndex, id: string): VoteView | undefined {
+    return this.votes(member).view(id);
   }
 
   /** What each member that is up knows as decided. */
