@@ -82,6 +82,11 @@ export class LocalHealth {
     this.#worse();
   }
 
+  /** Was slow while it started, which says nothing about how it judges from now on. */
+  onStarted(): void {
+    this.#score = 0;
+  }
+
   onAck(): void {
     this.#score = Math.max(0, this.#score - 1);
   }

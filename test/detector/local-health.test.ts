@@ -45,6 +45,17 @@ describe('local health (Lifeguard, section 4.A)', () => {
     for (const [atMs, expected] of table) expect(node.listenedMs(atMs), `${atMs} ms`).to.equal(expected);
   });
 
+  it('is well when its start is over, however slow that was', () => {
+    const node = health();
+    for (let nowMs = 100; nowMs <= 1000; nowMs += 100) node.tick(nowMs);
+    expect(node.score).to.equal(8);
+
+    node.onStarted();
+
+    expect(node.score).to.equal(0);
+    expect(node.patience).to.equal(1);
+  });
+
   it('gets worse by late timers, a slow event loop and missed answers, up to eight, and well again by answers and calm', () => {
     const node = health();
     node.onLoopDelay(25);

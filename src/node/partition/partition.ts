@@ -211,7 +211,7 @@ export class Partition {
 
   /** The event loop's delay since the last call, at its 99th percentile. */
   onLoopDelay(p99Ms: number): void {
-    this.#detector.health.onLoopDelay(p99Ms);
+    if (this.#isIntroduced) this.#detector.health.onLoopDelay(p99Ms);
   }
 
   tick(): void {
@@ -267,7 +267,7 @@ export class Partition {
   #onRows(from: NodeId, rows: readonly Row[], nowMs: number): void {
     for (const row of rows) {
       if (row.node === this.#options.self) continue;
-      const heardBefore = this.#matrix.row(row.node)?.heard;
+      const before = this.#matrix.row(row.node);
       if (!this.#matrix.isNews(row, nowMs)) continue;
       // Nobody speaks for another: a node's own row came over its own link, and what others pass on it has signed.
       if (row.node !== from && !this.#isSigned(row)) {
@@ -275,7 +275,8 @@ export class Partition {
         continue;
       }
       this.#matrix.put(row, nowMs);
-      this.#noteEdges(row, heardBefore ?? row.heard);
+      this.#noteEdges(row, before?.heard ?? row.heard);
+      if (row.node === from && row.boot !== before?.boot) this.#detector.onRestart(from, nowMs);
       if (row.node === from && this.#heal.lost.includes(from) && this.#detector.state(from) === 'up')
         this.#heal.onBack(from, row.heard, nowMs);
     }
@@ -355,8 +356,11 @@ export class Partition {
   // States.
 
   #judge(view: View, nowMs: number): void {
-    if (view.class === 'none' || nowMs - this.#startedMs >= this.#options.graceMs) this.#isIntroduced = true;
-    if (!this.#isIntroduced) return;
+    if (!this.#isIntroduced) {
+      if (view.class !== 'none' && nowMs - this.#startedMs < this.#options.graceMs) return;
+      this.#isIntroduced = true;
+      this.#detector.health.onStarted();
+    }
     const { clock, logger } = this.#ports;
     if (!this.#watch.observe(view, nowMs)) return;
     const { standing } = this.#watch;
