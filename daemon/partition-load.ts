@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createClient, type QuorateClient, QuorateError } from '../src/index.ts';
 import { taskSchema } from './answers.ts';
 import { type Http, pause } from './http.ts';
@@ -12,7 +13,9 @@ const shortLeaseMs = 2_000;
 const workMs = 30_000;
 /** Between two writes of one writer. */
 const writePauseMs = 20;
-const retryMs = 100;
+/** As the worker library does: cut-off agents would otherwise take the cores from the nodes. */
+const retryMs = 250;
+const maxRetryMs = 2000;
 /** The task was no longer the agent's. */
 const refusals: ReadonlySet<string> = new Set(['stale_fence', 'already_completed', 'wrong_state']);
 
@@ -59,6 +62,8 @@ export class PartitionLoad {
   #fenced = 0;
 
   constructor(endpoints: readonly string[], { agents, tasks }: LoadSize) {
+    // Everyone who works or waits listens for its end.
+    setMaxListeners(0, this.#stopping.signal);
     this.#clients = endpoints.map((endpoint) => createClient({ endpoints: [endpoint], timeoutMs: 2_000 }));
     this.#agents = Array.from({ length: agents }, (_, i) => ({ id: `agent-${i}`, client: this.#client(i), generation: 0 }));
     this.#workers = this.#agents.slice(0, tasks);
@@ -160,11 +165,11 @@ export class PartitionLoad {
   }
 
   async #claim({ id, client, generation }: LoadAgent): Promise<ClaimedTask | undefined> {
-    while (!this.#isStopping) {
-      const tasks = await client.agents.claim(id, generation, 1, 1_000, undefined).catch(() => pause(retryMs).then(() => []));
-      if (tasks[0] !== undefined) return tasks[0];
-    }
-    return undefined;
+    let claimed: ClaimedTask | undefined;
+    await this.#insist(async () => {
+      while (claimed === undefined && !this.#isStopping) [claimed] = await client.agents.claim(id, generation, 1, 1_000, undefined);
+    });
+    return claimed;
   }
 
   async #hold({ client }: LoadAgent, { taskId, fence, leaseMs: lease }: ClaimedTask, forMs: number): Promise<void> {
@@ -191,13 +196,13 @@ export class PartitionLoad {
 
   /** Until it is answered, or the load is stopped. */
   async #insist(call: () => Promise<void>): Promise<void> {
-    while (!this.#isStopping) {
+    for (let waitMs = retryMs; !this.#isStopping; waitMs = Math.min(2 * waitMs, maxRetryMs)) {
       const isDone = await call().then(
         () => true,
         () => false,
       );
       if (isDone) return;
-      await pause(retryMs);
+      await pause(waitMs, this.#stopping.signal);
     }
   }
 }

@@ -43,6 +43,8 @@ interface Accusation extends Omit<AgentEvidence, 'boundMs'> {
 
 /** The shortest interval that an agent may have. Lateness that matters to none of them says nothing about this node's judgement. */
 const shortestHeartbeatMs = 500;
+/** An agent that is given up by mistake loses its tasks: after a time of its own slowness a node stays patient for longer than about its links. */
+const calmEachMs = 5000;
 
 /** An agent is asked to beat twice in its time to live, and is suspect after 1.25 intervals of silence. */
 export const heartbeatMsOf = (ttlMs: number): number => Math.floor(ttlMs / 2);
@@ -62,7 +64,7 @@ export class Liveness {
   constructor(self: NodeId, nowMs: number) {
     this.#self = self;
     // Half an interval counts of every standstill: a node that reads in fits and starts, for its disk is slow, must find dead agents too.
-    this.#health = new LocalHealth(shortestHeartbeatMs / 2, shortestHeartbeatMs, nowMs);
+    this.#health = new LocalHealth(shortestHeartbeatMs / 2, shortestHeartbeatMs, nowMs, calmEachMs);
   }
 
   /** What has come is about to be read: a node that did not come to it for the shortest interval of an agent stood still, and that time is nobody's silence. */

@@ -340,6 +340,11 @@ export class Replica {
     this.#deferTurn();
   }
 
+  /** A majority is heard again. */
+  campaignSoon(): void {
+    this.#raft.campaignSoon();
+  }
+
   // What can be seen of it.
 
   get state(): ClusterState {

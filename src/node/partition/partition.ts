@@ -12,7 +12,7 @@ import { Matrix } from '../../partition/matrix.ts';
 import { isStableSplit, PartitionWatch, type Standing } from '../../partition/partition-state.ts';
 import { mayLead } from '../../partition/placement.ts';
 import { relayFor } from '../../partition/relay.ts';
-import { hastyRowPeriodMs, type Row, rowPeriodMs } from '../../partition/row.ts';
+import { hastyForMs, hastyRowPeriodMs, type Row, rowPeriodMs } from '../../partition/row.ts';
 import { SplitHistory } from '../../partition/split-history.ts';
 import type { Entry } from '../../raft/messages.ts';
 import {
@@ -67,6 +67,8 @@ export interface PartitionPorts {
   /** This node leads, and should not. */
   resign(): void;
   transferTo(node: NodeId): void;
+  /** A majority is heard again, and no leader is known. */
+  campaignSoon(): void;
   readonly keys: Pick<NodeKeys, 'sign' | 'verify'>;
   view(): PartitionView;
   readonly clock: Clock;
@@ -108,6 +110,7 @@ export class Partition {
   #places: Places = placesOf([]);
   #seq = 0;
   #rowDueMs = -Infinity;
+  #unsettledMs = -Infinity;
   #view: View | undefined;
   /** Peers that were heard since the start: before that, silence is no loss. */
   readonly #met = new Set<NodeId>();
@@ -307,9 +310,10 @@ export class Partition {
     const unsigned = { node: self, boot: this.#boot, seq: ++this.#seq, heard, term, leader, commitIndex, ...own };
     const signature = this.#ports.keys.sign(signedRow(this.#options.clusterTag, this.#places, unsigned));
     const row: Row = { ...unsigned, signature };
-    const before = this.#matrix.row(self)?.heard ?? heard;
+    const before = this.#matrix.row(self);
     this.#matrix.put(row, nowMs);
-    this.#noteEdges(row, before);
+    this.#noteEdges(row, before?.heard ?? heard);
+    if (before?.electable === false && electable && leader === undefined) this.#ports.campaignSoon();
     const electorate = { members, voters: facts.voters, byzantineQuorum: byzantineQuorum(members.length) };
     const view = classify(self, electorate, this.#matrix, nowMs, this.#detector.health.patience);
     this.#view = view;
@@ -319,14 +323,12 @@ export class Partition {
       const hearsay = this.#hearsay(peer, view, nowMs);
       this.#ports.send(peer, hearsay.length === 0 ? told : this.#encode({ kind: 'rows', rows: [row, ...hearsay] }));
     }
-    const isHasty =
-      view.class !== 'none' ||
-      this.#watch.standing.state !== 'healthy' ||
-      this.#heal.isActive ||
-      heard.some((peer) => this.#detector.state(peer) !== 'up');
-    this.#rowDueMs = nowMs + (isHasty ? hastyRowPeriodMs : rowPeriodMs);
     this.#judge(view, nowMs);
-    if (leader === self && isStableSplit(this.standing.state)) this.#keepPlace(view, facts, nowMs);
+    const isUnsettled = this.#watch.isChanging || heard.some((peer) => this.#detector.state(peer) !== 'up');
+    if (isUnsettled) this.#unsettledMs = nowMs;
+    this.#rowDueMs = nowMs + (nowMs - this.#unsettledMs < hastyForMs ? hastyRowPeriodMs : rowPeriodMs);
+    // While links come and go leadership stays where it is: it would have to come back.
+    if (leader === self && isStableSplit(this.standing.state) && !this.#watch.isChanging) this.#keepPlace(view, facts, nowMs);
     this.#noteLog(facts);
   }
 
@@ -411,6 +413,7 @@ export class Partition {
       if (!this.#met.has(peer)) continue;
       // Told at once: a row in time saves others a quarter of a second.
       this.#rowDueMs = Math.min(this.#rowDueMs, nowMs);
+      this.#unsettledMs = nowMs;
       this.#ports.logger.info({ peer, state: to, ...evidence }, 'link');
       if (to === 'down') {
         this.#ports.onLost?.(peer);
