@@ -401,6 +401,7 @@ export class World {
         dial() {},
         onRelayed: (from, frame) => node.replica?.onFrame(from, frame),
         resign: () => replica.resign(),
+        onUnheard: (isUnheard) => replica.links.onUnheard(isUnheard),
         campaignSoon: () => replica.campaignSoon(),
         transferTo: (to) => replica.requests.transferLeadership(to, undefined, () => {}),
         keys: simulatedKeys(node.id),

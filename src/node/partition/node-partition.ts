@@ -52,6 +52,7 @@ export class NodePartition {
         dial: (peer) => ports.dial(peer),
         onRelayed: (from, frame) => ports.deliver(from, frame),
         resign: () => replica.resign(),
+        onUnheard: (isUnheard) => replica.links.onUnheard(isUnheard),
         campaignSoon: () => replica.campaignSoon(),
         transferTo: (node) => replica.requests.transferLeadership(node, undefined, () => {}),
         keys: ports.keys,

@@ -67,6 +67,8 @@ export interface PartitionPorts {
   /** This node leads, and should not. */
   resign(): void;
   transferTo(node: NodeId): void;
+  /** Whether too few voters hear this node, by their own word, so that it can decide nothing. */
+  onUnheard(isUnheard: boolean): void;
   /** A majority is heard again, and no leader is known. */
   campaignSoon(): void;
   readonly keys: Pick<NodeKeys, 'sign' | 'verify'>;
@@ -328,16 +330,21 @@ export class Partition {
     if (isUnsettled) this.#unsettledMs = nowMs;
     this.#rowDueMs = nowMs + (nowMs - this.#unsettledMs < hastyForMs ? hastyRowPeriodMs : rowPeriodMs);
     // While links come and go leadership stays where it is: it would have to come back.
-    if (leader === self && isStableSplit(this.standing.state) && !this.#watch.isChanging) this.#keepPlace(view, facts, nowMs);
+    const isStable = isStableSplit(this.standing.state) && !this.#watch.isChanging;
+    const hasQuorum = facts.isQuorum((voter) => voter === self || !this.#isCut(voter, nowMs));
+    // By way of another node even who hears no majority may reach one.
+    this.#ports.onUnheard(isStable && !hasQuorum && !view.raftOk);
+    if (leader === self && isStable) this.#keepPlace(view, facts.voters, hasQuorum, nowMs);
     this.#noteLog(facts);
   }
 
-  #keepPlace(view: View, { voters, isQuorum }: PartitionView, nowMs: number): void {
-    const { self } = this.#options;
-    const isCut = (voter: NodeId): boolean =>
-      !this.#detector.isAudible(voter, nowMs) ||
-      (this.#matrix.isFresh(voter, nowMs) && this.#matrix.row(voter)?.heard.includes(self) === false);
-    const hasQuorum = isQuorum((voter) => voter === self || !isCut(voter));
+  /** Not heard, or does not hear this node, by its own word. */
+  #isCut(peer: NodeId, nowMs: number): boolean {
+    if (!this.#detector.isAudible(peer, nowMs)) return true;
+    return this.#matrix.isFresh(peer, nowMs) && this.#matrix.row(peer)?.heard.includes(this.#options.self) === false;
+  }
+
+  #keepPlace(view: View, voters: readonly NodeId[], hasQuorum: boolean, nowMs: number): void {
     const advice = this.#place.advise(view, voters, hasQuorum, nowMs);
     if (advice === undefined) return;
     this.#ports.logger.info({ advice }, 'leadership belongs elsewhere');

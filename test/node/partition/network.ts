@@ -32,6 +32,7 @@ export class PartitionNetwork {
   readonly relayed: { readonly from: NodeId; readonly to: NodeId; readonly frame: Uint8Array }[] = [];
   readonly resigned: NodeId[] = [];
   readonly hastened: NodeId[] = [];
+  readonly unheard = new Set<NodeId>();
   readonly transfers: NodeId[] = [];
   hears: Hears = () => true;
   #leader: NodeId | undefined;
@@ -59,6 +60,7 @@ export class PartitionNetwork {
           },
           dial: () => this.dials++,
           onRelayed: (from, frame) => this.relayed.push({ from, to: id, frame }),
+          onUnheard: (isUnheard) => void (isUnheard ? this.unheard.add(id) : this.unheard.delete(id)),
           campaignSoon: () => this.hastened.push(id),
           resign: () => this.resigned.push(id),
           transferTo: (node) => this.transfers.push(node),

@@ -99,6 +99,24 @@ describe('node: partitions', () => {
     expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
   });
 
+  it('knows of itself that nobody hears it though it hears all, and not of others, nor before or after', () => {
+    const network = whole();
+    const [n1, , n3] = idsOf(network);
+    network.hears = (hearer, speaker) => hearer === speaker || speaker !== n3;
+    expect([...network.unheard]).to.deep.equal([]);
+    network.run(1000);
+
+    expect(network.of(n3).standing.state).to.equal('minority');
+    expect([...network.unheard]).to.deep.equal([n3]);
+    network.hears = everyone;
+    network.run(1000);
+    expect([...network.unheard]).to.deep.equal([]);
+
+    network.hears = (hearer, speaker) => !(hearer === n1 && speaker === n3);
+    network.run(2000);
+    expect([...network.unheard], 'one link is not all').to.deep.equal([]);
+  });
+
   it('takes a crashed node for lost, dials it, and is whole when it is back', () => {
     const network = whole();
     const [n1, , , , n5] = idsOf(network);
