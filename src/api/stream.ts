@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { failure, QuorateError, type Failure } from '../core/errors.ts';
-import { agentId, taskId } from '../core/ids.ts';
+import { type AgentId, agentId, taskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { NodeEvent } from '../node/event-log.ts';
 import type { AgentReport, NodeService } from '../node/service.ts';
@@ -20,6 +20,10 @@ import {
 
 /** Requests of one connection without a reply: what one session may have in flight. */
 const maxInFlight = 16_384;
+/** Agents that one connection is known to speak for: as many as may wait for work at a node. */
+const maxAgents = 10_000;
+/** The client has closed its stream because it needs it no more. */
+const goodbye = 1000;
 /** Bytes that a client has not taken yet; one that is so far behind is cut off and may come back. */
 const maxUnsentBytes = 16 * 1024 * 1024;
 
@@ -60,6 +64,8 @@ class Connection {
   #replies: StreamReply[] = [];
   #flushing = false;
   #inFlight = 0;
+  /** Who spoke over it, by which generation. */
+  readonly #agents = new Map<AgentId, number>();
   #unsubscribe: (() => void) | undefined;
   #leader: string | null | undefined;
 
@@ -68,9 +74,10 @@ class Connection {
     this.#node = node;
     socket.on('message', (data: RawData) => this.#onMessage(data));
     socket.on('error', (error) => logger.debug({ error: error.message }, 'stream failed'));
-    socket.on('close', () => {
+    socket.on('close', (code) => {
       this.#closed.abort();
       this.#unsubscribe?.();
+      if (code !== goodbye) for (const [agent, generation] of this.#agents) node.onConnectionLost(agent, generation);
     });
     this.#sayHello();
   }
@@ -151,7 +158,9 @@ class Connection {
         const generation = r.int();
         const report = readReport(r.any());
         check(r);
-        return agent === undefined ? null : node.heartbeat(agent, generation, report, { signal });
+        if (agent === undefined) return null;
+        this.#speaksFor(agent, generation);
+        return node.heartbeat(agent, generation, report, { signal });
       }
       case 'tbeat': {
         const task = r.name(taskId);
@@ -165,7 +174,9 @@ class Connection {
         const [generation, max, waitMs] = [r.int(), r.int(1, 256), r.int(0, 30_000)];
         const types = r.optional(() => r.texts(maxTags, maxNameLength));
         check(r);
-        return agent === undefined ? [] : node.claim({ agent, generation, max, waitMs, types }, { signal });
+        if (agent === undefined) return [];
+        this.#speaksFor(agent, generation);
+        return node.claim({ agent, generation, max, waitMs, types }, { signal });
       }
       case 'sub': {
         const from = r.int();
@@ -180,6 +191,10 @@ class Connection {
       default:
         throw new QuorateError(failure('invalid_argument', `there is no request of kind ${JSON.stringify(kind.slice(0, 32))}`));
     }
+  }
+
+  #speaksFor(agent: AgentId, generation: number): void {
+    if (this.#agents.size < maxAgents || this.#agents.has(agent)) this.#agents.set(agent, generation);
   }
 
   #subscribe(from: number, kinds: readonly string[]): void {

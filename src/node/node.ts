@@ -514,6 +514,10 @@ export class Node implements NodeService {
     };
   }
 
+  onConnectionLost(agent: AgentId, generation: number): void {
+    this.#replica.liveness.onConnectionLost(agent, generation, performance.now());
+  }
+
   async heartbeat(agent: AgentId, generation: number, report: AgentReport, options: RequestOptions = {}): Promise<HeartbeatAnswer> {
     const reply = await this.#ask({ kind: 'beat', agent, generation, report }, options);
     if (reply.kind !== 'beat') throw refused(reply);

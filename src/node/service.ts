@@ -179,6 +179,8 @@ export interface NodeService {
   agent(id: AgentId): AgentView | undefined;
   agents(query: AgentQuery, limit: number, cursor: string | undefined): Page<AgentView>;
 
+  /** A connection over which the agent spoke closed without goodbye. */
+  onConnectionLost(agent: AgentId, generation: number): void;
   heartbeat(agent: AgentId, generation: number, report: AgentReport, options?: RequestOptions): Promise<HeartbeatAnswer>;
   taskHeartbeat(task: TaskId, fence: number, progress: number | undefined, options?: RequestOptions): Promise<TaskHeartbeatAnswer>;
   /** Resolves once the change is applied, and a joint configuration that leaves itself is left. Asked again, it finds itself made. `context`: base64 of the certificate that permits it, where one is needed. */
