@@ -400,6 +400,10 @@ export class Node implements NodeService {
     return this.#config.genesis;
   }
 
+  get leader(): NodeId | undefined {
+    return this.#replica.raft.leader;
+  }
+
   status(): NodeStatus {
     const { genesis, name } = this.#config;
     const { raft, links, appliedIndex, divergence } = this.#replica;

@@ -149,6 +149,8 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
  */
 export interface NodeService {
   status(): NodeStatus;
+  /** As in `status`, at no cost. Who leads may not be known by its address yet. */
+  readonly leader: NodeId | undefined;
   /** The founding record, for a node that joins. */
   genesis(): Genesis;
   /** Ready when a leader is known, this node has applied what was committed when it started, and the disk works. */
