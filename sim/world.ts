@@ -409,9 +409,9 @@ export class World {
         clock: this.#clock(node),
         random: this.stream(streams.partitions + index),
         logger: silent,
-        onLost: (peer) => {
+        onLost: (peer, isTorn) => {
           const quietUs = this.queue.nowUs - (node.reachedUs[this.#indexOf(peer)] ?? 0);
-          this.observer.linkLost(node.id, peer, quietUs / 1000);
+          this.observer.linkLost(node.id, peer, quietUs / 1000, isTorn);
         },
         onSettled: (at) => {
           const up = this.#nodes.filter((each) => each.replica !== undefined).map(({ id }) => id);

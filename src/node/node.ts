@@ -198,7 +198,7 @@ export class Node implements NodeService {
       settings: config.gossip ?? {},
       replica: this.#replica,
       transport: () => this.#transport,
-      nameOf: (node) => this.#addresses.all(this.#replica.state.members).get(node)?.name,
+      nameOf: (node) => this.#addresses.get(node, this.#replica.state.members)?.name,
       logger,
     });
     this.#epochs = this.#makeEpochs(opened);
@@ -271,7 +271,7 @@ export class Node implements NodeService {
   }
 
   #infoOf(node: NodeId): MemberInfo | undefined {
-    return this.#addresses.all(this.#replica.state.members).get(node);
+    return this.#addresses.get(node, this.#replica.state.members);
   }
 
   /** Undefined at a node that is no member of the epoch. */
@@ -505,7 +505,7 @@ export class Node implements NodeService {
     const { liveness, state } = this.#replica;
     const sign = liveness.sign(agent);
     const age = (atMs: number): number => Math.max(0, Math.round(nowMs - atMs));
-    const nameOf = (node: NodeId | undefined): string | undefined => node && this.#addresses.all(state.members).get(node)?.name;
+    const nameOf = (node: NodeId | undefined): string | undefined => node && this.#addresses.get(node, state.members)?.name;
     const evidence = liveness.evidence(agent, nowMs);
     return {
       agent,

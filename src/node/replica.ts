@@ -420,12 +420,14 @@ export class Replica {
     this.liveness.listen(nowMs);
     for (const { from, frame } of this.#inbox.takeSome()) this.#take(from, frame, nowMs);
     for (const peer of this.#lostLinks.splice(0)) this.#raft.reportUnreachable(peer);
-    if (this.#tickPending) {
+    const isTick = this.#tickPending;
+    if (isTick) {
       this.#tickPending = false;
       this.#raft.tick();
       this.#onTick(nowMs);
     }
     this.#work(nowMs);
+    if (isTick) this.#outbox.ping(this.#peers(), ticksPerHeartbeat);
     if (!this.#inbox.isEmpty) this.#deferTurn();
   }
 
@@ -539,13 +541,13 @@ export class Replica {
 
   #onTick(nowMs: number): void {
     this.#ticks++;
+    this.#outbox.tick();
     this.#links.onTick(nowMs);
     this.divergence.onTick(nowMs);
     const { heartbeatMs, electionTimeoutMs } = this.#options;
     this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
     if (this.#ticks % ticksPerHeartbeat !== 0) return;
-    for (const peer of this.#peers()) this.#outbox.frame(peer, { kind: 'ping' });
     this.#proposals.expire(nowMs);
     this.#questions.expire(nowMs);
     if (this.#serving) {

@@ -79,8 +79,8 @@ export interface PartitionPorts {
   /** The standing has changed, or a split has healed. */
   onStanding?(standing: Standing, sides: View['sides'], report: HealReport | undefined): void;
   // For the simulator's checks.
-  /** The frames of this peer are taken for lost. */
-  onLost?(peer: NodeId): void;
+  /** The frames of this peer are taken for lost; its connection was, and nobody else heard it. */
+  onLost?(peer: NodeId, isTorn: boolean): void;
   /** This leader says that all voters have the same log up to here. */
   onSettled?(index: LogIndex): void;
 }
@@ -423,7 +423,7 @@ export class Partition {
       this.#unsettledMs = nowMs;
       this.#ports.logger.info({ peer, state: to, ...evidence }, 'link');
       if (to === 'down') {
-        this.#ports.onLost?.(peer);
+        this.#ports.onLost?.(peer, evidence?.measure === 'probe');
         this.#notes ??= this.#newNotes();
         this.#begin(peer);
         this.#heal.onLost(peer, this.#facts(), nowMs);
