@@ -82,7 +82,13 @@ export class LinkDetector {
   /** The connection to the peer is gone. */
   lost(peer: NodeId, nowMs: number): void {
     const listenedMs = this.#health.listenedMs(nowMs);
-    this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge()));
+    if (this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge())) !== undefined) this.#probeIndirectly(peer, listenedMs);
+  }
+
+  /** The peer, which is heard, has begun a new life. */
+  onRestart(peer: NodeId, nowMs: number): void {
+    this.#watches.get(peer)?.onRestart();
+    this.heard(peer, nowMs);
   }
 
   /** `missedBy`: who does not hear the peer either, by what they say. */
@@ -121,8 +127,11 @@ export class LinkDetector {
         if (asked !== undefined) this.#reached.add(asked.peer);
         return;
       }
-      case 'Nack':
+      case 'Nack': {
+        const asked = this.#asked.get(message.nonce);
         this.#asked.delete(message.nonce);
+        if (asked !== undefined) this.#onNack(asked.peer, listenedMs);
+      }
     }
   }
 
@@ -170,7 +179,20 @@ export class LinkDetector {
     return watch.state;
   }
 
+  /** The last answer counts: one who reaches the peer outweighs all who don't. */
+  #onNack(peer: NodeId, listenedMs: number): void {
+    if (this.#reached.has(peer) || this.#isAsking(peer)) return;
+    this.#change(peer, (watch) => watch.giveUp(listenedMs, this.#judge()));
+  }
+
+  /** Somebody who is heard has yet to answer whether it reaches the peer. */
+  #isAsking(peer: NodeId): boolean {
+    return [...this.#asked.values()].some((asked) => asked.peer === peer && this.state(asked.via) === 'up');
+  }
+
+  /** Once for each loss: a closed connection is followed by silence. */
   #probeIndirectly(peer: NodeId, askedMs: number): void {
+    if (this.#reached.has(peer) || this.#isAsking(peer)) return;
     const others = [...this.#watches.values()].filter((watch) => watch.state === 'up').map((watch) => watch.peer);
     for (const to of sample(others, indirectProbes, this.#options.random)) {
       const nonce = this.#nextNonce();

@@ -21,8 +21,9 @@ export interface Row {
   readonly signature: Uint8Array;
 }
 
-/** Rows are told this often; and this often while any link is not up. */
+/** Rows are told this often; and this often while anything changes, and for a while after: a node that is simply dead costs nothing more. */
 export const rowPeriodMs = 250;
 export const hastyRowPeriodMs = 50;
+export const hastyForMs = 2000;
 /** A row that is older says nothing of the present. */
 export const staleMs = 1000;

@@ -12,7 +12,7 @@ import { Matrix } from '../../partition/matrix.ts';
 import { isStableSplit, PartitionWatch, type Standing } from '../../partition/partition-state.ts';
 import { mayLead } from '../../partition/placement.ts';
 import { relayFor } from '../../partition/relay.ts';
-import { hastyRowPeriodMs, type Row, rowPeriodMs } from '../../partition/row.ts';
+import { hastyForMs, hastyRowPeriodMs, type Row, rowPeriodMs } from '../../partition/row.ts';
 import { SplitHistory } from '../../partition/split-history.ts';
 import type { Entry } from '../../raft/messages.ts';
 import {
@@ -67,6 +67,10 @@ export interface PartitionPorts {
   /** This node leads, and should not. */
   resign(): void;
   transferTo(node: NodeId): void;
+  /** Whether too few voters hear this node, by their own word, so that it can decide nothing. */
+  onUnheard(isUnheard: boolean): void;
+  /** A majority is heard again, and no leader is known. */
+  campaignSoon(): void;
   readonly keys: Pick<NodeKeys, 'sign' | 'verify'>;
   view(): PartitionView;
   readonly clock: Clock;
@@ -75,8 +79,8 @@ export interface PartitionPorts {
   /** The standing has changed, or a split has healed. */
   onStanding?(standing: Standing, sides: View['sides'], report: HealReport | undefined): void;
   // For the simulator's checks.
-  /** The frames of this peer are taken for lost. */
-  onLost?(peer: NodeId): void;
+  /** The frames of this peer are taken for lost; its connection was, and nobody else heard it. */
+  onLost?(peer: NodeId, isTorn: boolean): void;
   /** This leader says that all voters have the same log up to here. */
   onSettled?(index: LogIndex): void;
 }
@@ -108,6 +112,7 @@ export class Partition {
   #places: Places = placesOf([]);
   #seq = 0;
   #rowDueMs = -Infinity;
+  #unsettledMs = -Infinity;
   #view: View | undefined;
   /** Peers that were heard since the start: before that, silence is no loss. */
   readonly #met = new Set<NodeId>();
@@ -211,7 +216,7 @@ export class Partition {
 
   /** The event loop's delay since the last call, at its 99th percentile. */
   onLoopDelay(p99Ms: number): void {
-    this.#detector.health.onLoopDelay(p99Ms);
+    if (this.#isIntroduced) this.#detector.health.onLoopDelay(p99Ms);
   }
 
   tick(): void {
@@ -267,7 +272,7 @@ export class Partition {
   #onRows(from: NodeId, rows: readonly Row[], nowMs: number): void {
     for (const row of rows) {
       if (row.node === this.#options.self) continue;
-      const heardBefore = this.#matrix.row(row.node)?.heard;
+      const before = this.#matrix.row(row.node);
       if (!this.#matrix.isNews(row, nowMs)) continue;
       // Nobody speaks for another: a node's own row came over its own link, and what others pass on it has signed.
       if (row.node !== from && !this.#isSigned(row)) {
@@ -275,7 +280,8 @@ export class Partition {
         continue;
       }
       this.#matrix.put(row, nowMs);
-      this.#noteEdges(row, heardBefore ?? row.heard);
+      this.#noteEdges(row, before?.heard ?? row.heard);
+      if (row.node === from && row.boot !== before?.boot) this.#detector.onRestart(from, nowMs);
       if (row.node === from && this.#heal.lost.includes(from) && this.#detector.state(from) === 'up')
         this.#heal.onBack(from, row.heard, nowMs);
     }
@@ -306,9 +312,10 @@ export class Partition {
     const unsigned = { node: self, boot: this.#boot, seq: ++this.#seq, heard, term, leader, commitIndex, ...own };
     const signature = this.#ports.keys.sign(signedRow(this.#options.clusterTag, this.#places, unsigned));
     const row: Row = { ...unsigned, signature };
-    const before = this.#matrix.row(self)?.heard ?? heard;
+    const before = this.#matrix.row(self);
     this.#matrix.put(row, nowMs);
-    this.#noteEdges(row, before);
+    this.#noteEdges(row, before?.heard ?? heard);
+    if (before?.electable === false && electable && leader === undefined) this.#ports.campaignSoon();
     const electorate = { members, voters: facts.voters, byzantineQuorum: byzantineQuorum(members.length) };
     const view = classify(self, electorate, this.#matrix, nowMs, this.#detector.health.patience);
     this.#view = view;
@@ -318,23 +325,26 @@ export class Partition {
       const hearsay = this.#hearsay(peer, view, nowMs);
       this.#ports.send(peer, hearsay.length === 0 ? told : this.#encode({ kind: 'rows', rows: [row, ...hearsay] }));
     }
-    const isHasty =
-      view.class !== 'none' ||
-      this.#watch.standing.state !== 'healthy' ||
-      this.#heal.isActive ||
-      heard.some((peer) => this.#detector.state(peer) !== 'up');
-    this.#rowDueMs = nowMs + (isHasty ? hastyRowPeriodMs : rowPeriodMs);
     this.#judge(view, nowMs);
-    if (leader === self && isStableSplit(this.standing.state)) this.#keepPlace(view, facts, nowMs);
+    const isUnsettled = this.#watch.isChanging || heard.some((peer) => this.#detector.state(peer) !== 'up');
+    if (isUnsettled) this.#unsettledMs = nowMs;
+    this.#rowDueMs = nowMs + (nowMs - this.#unsettledMs < hastyForMs ? hastyRowPeriodMs : rowPeriodMs);
+    // While links come and go leadership stays where it is: it would have to come back.
+    const isStable = isStableSplit(this.standing.state) && !this.#watch.isChanging;
+    const hasQuorum = facts.isQuorum((voter) => voter === self || !this.#isCut(voter, nowMs));
+    // By way of another node even who hears no majority may reach one.
+    this.#ports.onUnheard(isStable && !hasQuorum && !view.raftOk);
+    if (leader === self && isStable) this.#keepPlace(view, facts.voters, hasQuorum, nowMs);
     this.#noteLog(facts);
   }
 
-  #keepPlace(view: View, { voters, isQuorum }: PartitionView, nowMs: number): void {
-    const { self } = this.#options;
-    const isCut = (voter: NodeId): boolean =>
-      !this.#detector.isAudible(voter, nowMs) ||
-      (this.#matrix.isFresh(voter, nowMs) && this.#matrix.row(voter)?.heard.includes(self) === false);
-    const hasQuorum = isQuorum((voter) => voter === self || !isCut(voter));
+  /** Not heard, or does not hear this node, by its own word. */
+  #isCut(peer: NodeId, nowMs: number): boolean {
+    if (!this.#detector.isAudible(peer, nowMs)) return true;
+    return this.#matrix.isFresh(peer, nowMs) && this.#matrix.row(peer)?.heard.includes(this.#options.self) === false;
+  }
+
+  #keepPlace(view: View, voters: readonly NodeId[], hasQuorum: boolean, nowMs: number): void {
     const advice = this.#place.advise(view, voters, hasQuorum, nowMs);
     if (advice === undefined) return;
     this.#ports.logger.info({ advice }, 'leadership belongs elsewhere');
@@ -355,8 +365,11 @@ export class Partition {
   // States.
 
   #judge(view: View, nowMs: number): void {
-    if (view.class === 'none' || nowMs - this.#startedMs >= this.#options.graceMs) this.#isIntroduced = true;
-    if (!this.#isIntroduced) return;
+    if (!this.#isIntroduced) {
+      if (view.class !== 'none' && nowMs - this.#startedMs < this.#options.graceMs) return;
+      this.#isIntroduced = true;
+      this.#detector.health.onStarted();
+    }
     const { clock, logger } = this.#ports;
     if (!this.#watch.observe(view, nowMs)) return;
     const { standing } = this.#watch;
@@ -407,9 +420,10 @@ export class Partition {
       if (!this.#met.has(peer)) continue;
       // Told at once: a row in time saves others a quarter of a second.
       this.#rowDueMs = Math.min(this.#rowDueMs, nowMs);
+      this.#unsettledMs = nowMs;
       this.#ports.logger.info({ peer, state: to, ...evidence }, 'link');
       if (to === 'down') {
-        this.#ports.onLost?.(peer);
+        this.#ports.onLost?.(peer, evidence?.measure === 'probe');
         this.#notes ??= this.#newNotes();
         this.#begin(peer);
         this.#heal.onLost(peer, this.#facts(), nowMs);
