@@ -185,6 +185,8 @@ export class LargeWorld implements GossipListener {
         },
         dial() {},
         onRelayed() {},
+        onUnheard() {},
+        campaignSoon() {},
         resign() {},
         transferTo() {},
         publish: (row) => {

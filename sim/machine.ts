@@ -242,15 +242,17 @@ export class Machine {
         dial() {},
         onRelayed: (from, frame) => this.#replica?.onFrame(from, frame),
         resign: () => replica.resign(),
+        onUnheard: (isUnheard) => replica.links.onUnheard(isUnheard),
+        campaignSoon: () => replica.campaignSoon(),
         transferTo: (to) => replica.requests.transferLeadership(to, undefined, () => {}),
         keys: simulatedKeys(this.id),
         view: () => partitionView(replica, [this.id]),
         clock: this.#wallClock(),
         random: this.#parts.partitionRandom(),
         logger: silent,
-        onLost: (peer) => {
+        onLost: (peer, isTorn) => {
           const quietUs = queue.nowUs - (this.#reachedUs.get(peer) ?? 0);
-          observer.linkLost(this.id, peer, quietUs / 1000);
+          observer.linkLost(this.id, peer, quietUs / 1000, isTorn);
         },
         onSettled: (at) => {
           trace.event('healed', this.index, at);

@@ -26,6 +26,7 @@ function accusation({ status, evidence }: AgentAnswer): string {
     const own = silenceMs === null ? 'this node never heard it' : `this node had not heard it for ${ms(silenceMs)} then`;
     return `${who} gave it up as the leader, ${ms(ageMs)} ago; ${own}; it must be heard every ${ms(boundMs)}`;
   }
+  if (measure === 'socket_closed') return `${who} lost its connection ${ms(ageMs)} ago, without a goodbye, and has not heard of it since`;
   const bound = `more than ${ms(boundMs)}${status === 'suspect' ? ', 1.25 of its heartbeats' : ', two of its heartbeats'}`;
   const stretched = patience === null || patience === 1 ? '' : `, times ${patience} since ${who} is slow itself`;
   const when = status === 'down' ? `; that was ${ms(ageMs)} ago` : '';

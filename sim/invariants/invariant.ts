@@ -98,8 +98,8 @@ export interface Invariant {
   onSnapshotWritten?(node: NodeView, meta: SnapshotMeta, print: number): void;
   /** A snapshot of the leader is about to take the place of the node's state. */
   onSnapshotInstalled?(node: NodeView, meta: SnapshotMeta, state: { hash(): string }): void;
-  /** The node takes the frames of a peer for lost, so long after the last one reached it (whether or not it had the time to read it). */
-  onLinkLost?(node: NodeView, peer: NodeId, quietMs: number): void;
+  /** The node takes the frames of a peer for lost, so long after the last one reached it (whether or not it had the time to read it). `isTorn`: its connection was gone, and those who probed the peer heard nothing. */
+  onLinkLost?(node: NodeView, peer: NodeId, quietMs: number, isTorn: boolean): void;
   /** A leader says that a split is healed: all voters have the same log up to here. `voters`: those that are up. */
   onHealed?(node: NodeView, index: LogIndex, voters: readonly NodeView[]): void;
   /** An event in which the node did something is over. */

@@ -195,9 +195,9 @@ export class Observer {
     return isElected;
   }
 
-  linkLost(id: NodeId, peer: NodeId, quietMs: number): void {
+  linkLost(id: NodeId, peer: NodeId, quietMs: number, isTorn: boolean): void {
     const node = this.#at(id);
-    for (const each of this.#tell.onLinkLost) each.onLinkLost?.(node, peer, quietMs);
+    for (const each of this.#tell.onLinkLost) each.onLinkLost?.(node, peer, quietMs, isTorn);
   }
 
   /** `up`: who runs now. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { failure, QuorateError, type Failure } from '../core/errors.ts';
-import { agentId, taskId } from '../core/ids.ts';
+import { type AgentId, agentId, type NodeId, taskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ToldEvent } from '../node/event-log.ts';
 import type { AgentReport, NodeService } from '../node/service.ts';
@@ -20,6 +20,10 @@ import {
 
 /** Requests of one connection without a reply: what one session may have in flight. */
 const maxInFlight = 16_384;
+/** Agents that one connection is known to speak for: as many as may wait for work at a node. */
+const maxAgents = 10_000;
+/** The client has closed its stream because it needs it no more. */
+const goodbye = 1000;
 /** Bytes that a client has not taken yet; one that is so far behind is cut off and may come back. */
 const maxUnsentBytes = 16 * 1024 * 1024;
 
@@ -60,27 +64,33 @@ class Connection {
   #replies: StreamReply[] = [];
   #flushing = false;
   #inFlight = 0;
+  /** Who spoke over it, by which generation. */
+  readonly #agents = new Map<AgentId, number>();
   #unsubscribe: (() => void) | undefined;
-  #leader: string | null | undefined;
+  /** Of whom the client was last told that it leads; null: nobody does. */
+  #leader: NodeId | null | undefined;
 
   constructor(socket: WebSocket, node: NodeService, logger: Logger) {
     this.#socket = socket;
     this.#node = node;
     socket.on('message', (data: RawData) => this.#onMessage(data));
     socket.on('error', (error) => logger.debug({ error: error.message }, 'stream failed'));
-    socket.on('close', () => {
+    socket.on('close', (code) => {
       this.#closed.abort();
       this.#unsubscribe?.();
+      if (code !== goodbye) for (const [agent, generation] of this.#agents) node.onConnectionLost(agent, generation);
     });
     this.#sayHello();
   }
 
   /** Tells the client who leads: with the first message, and again whenever a reply finds that it has changed. */
   #sayHello(): void {
+    // A whole status for every batch of replies took a third of a busy node's time.
+    if ((this.#node.leader ?? null) === this.#leader) return;
     const { nodeId, name, version, leader } = this.#node.status();
-    if (leader?.http === this.#leader) return;
-    this.#leader = leader?.http ?? null;
-    this.#reply([0, 'hello', { nodeId, name, version, leader: this.#leader }]);
+    if (leader === null && this.#leader === null) return;
+    this.#leader = leader?.nodeId ?? null;
+    this.#reply([0, 'hello', { nodeId, name, version, leader: leader?.http ?? null }]);
   }
 
   #onMessage(data: RawData): void {
@@ -151,7 +161,9 @@ class Connection {
         const generation = r.int();
         const report = readReport(r.any());
         check(r);
-        return agent === undefined ? null : node.heartbeat(agent, generation, report, { signal });
+        if (agent === undefined) return null;
+        this.#speaksFor(agent, generation);
+        return node.heartbeat(agent, generation, report, { signal });
       }
       case 'tbeat': {
         const task = r.name(taskId);
@@ -165,7 +177,9 @@ class Connection {
         const [generation, max, waitMs] = [r.int(), r.int(1, 256), r.int(0, 30_000)];
         const types = r.optional(() => r.texts(maxTags, maxNameLength));
         check(r);
-        return agent === undefined ? [] : node.claim({ agent, generation, max, waitMs, types }, { signal });
+        if (agent === undefined) return [];
+        this.#speaksFor(agent, generation);
+        return node.claim({ agent, generation, max, waitMs, types }, { signal });
       }
       case 'sub': {
         const from = r.int();
@@ -180,6 +194,10 @@ class Connection {
       default:
         throw new QuorateError(failure('invalid_argument', `there is no request of kind ${JSON.stringify(kind.slice(0, 32))}`));
     }
+  }
+
+  #speaksFor(agent: AgentId, generation: number): void {
+    if (this.#agents.size < maxAgents || this.#agents.has(agent)) this.#agents.set(agent, generation);
   }
 
   #subscribe(from: number, kinds: readonly string[]): void {

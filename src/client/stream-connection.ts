@@ -12,6 +12,9 @@ export interface StreamHandlers {
   onClose(): void;
 }
 
+/** So long a node may take to say goodbye too. */
+const goodbyeMs = 500;
+
 /** One WebSocket to one node. What one turn of the event loop sends leaves as one message. */
 export class StreamConnection {
   readonly endpoint: string;
@@ -59,8 +62,15 @@ export class StreamConnection {
     });
   }
 
-  close(): void {
+  /** Gives up a node that does not answer. */
+  drop(): void {
     this.#socket.terminate();
+  }
+
+  /** Says goodbye: the node need not ask itself what became of the agents that spoke over it. */
+  close(): void {
+    this.#socket.close(1000);
+    setTimeout(() => this.#socket.terminate(), goodbyeMs).unref();
   }
 }
 

@@ -140,7 +140,7 @@ export class Stream {
 
   /** Goes to another node: this one is silent. */
   reconnect(): void {
-    this.#connection?.close();
+    this.#connection?.drop();
   }
 
   close(): void {

@@ -1,20 +1,19 @@
 const windowMs = 10_000;
-const maxChanges = 3;
+const maxLosses = 3;
 const holdMs = 10_000;
 
 /**
- * Damps a link that comes and goes: after three changes within ten seconds, which is when it is called flapping (`Matrix`), it stays lost for ten more, as a route that
- * flaps is (RFC 2439). Only the way back is held up, never the news that a link is lost. Not three within a minute: a second short split would then take ten
- * seconds to heal.
+ * Damps a link that comes and goes: with the third loss in ten seconds, which is when it is called flapping (`Matrix`), it stays lost for ten more, as a route that
+ * flaps is (RFC 2439). A loss and the return from it are one flap. Only the way back is held up, never the news that a link is lost.
  */
 export class Damping {
-  /** When it changed, the newest last; at most `maxChanges`. */
-  #changes: number[] = [];
+  /** When it was lost, the newest last; at most `maxLosses`. */
+  #losses: number[] = [];
   #heldUntilMs = -Infinity;
 
-  onChange(nowMs: number): void {
-    this.#changes = [...this.#changes.filter((changedMs) => nowMs - changedMs < windowMs), nowMs].slice(-maxChanges);
-    if (this.#changes.length === maxChanges) this.#heldUntilMs = nowMs + holdMs;
+  onLoss(nowMs: number): void {
+    this.#losses = [...this.#losses.filter((lostMs) => nowMs - lostMs < windowMs), nowMs].slice(-maxLosses);
+    if (this.#losses.length === maxLosses) this.#heldUntilMs = nowMs + holdMs;
   }
 
   isHeld(nowMs: number): boolean {

@@ -33,6 +33,8 @@ export interface Detector {
   heard(peer: NodeId, nowMs: number): void;
   /** The connection to the peer is gone. */
   lost(peer: NodeId, nowMs: number): void;
+  /** The peer, which is heard, has begun a new life. */
+  onRestart(peer: NodeId, nowMs: number): void;
   /** A detector's message of a peer, which was also `heard`. */
   step(from: NodeId, message: DetectorMessage, nowMs: number): void;
   /** `missedBy`: who does not hear the peer either, by what they say. */

@@ -4,7 +4,7 @@ import type { Detector } from './detector.ts';
 import { LinkDetector, type LinkDetectorOptions } from './link-detector.ts';
 import { Swim, type SwimOptions } from './swim.ts';
 
-/** The detector for this node with these peers: the one before, if it fits; else the other kind, which begins with what was known and with the same local health. */
+/** The detector for this node with these peers: the one before, if it fits; else the other kind, which begins with what was known. */
 export function fittingDetector(
   options: LinkDetectorOptions & SwimOptions,
   before: Detector | undefined,
@@ -13,7 +13,7 @@ export function fittingDetector(
 ): Detector {
   const isLarge = peers.length + 1 > directMembers;
   const fits = before !== undefined && before instanceof Swim === isLarge;
-  const detector = fits ? before : new (isLarge ? Swim : LinkDetector)(options, nowMs, before?.health);
+  const detector = fits ? before : new (isLarge ? Swim : LinkDetector)(options, nowMs);
   detector.setPeers(peers, nowMs);
   if (!fits && before !== undefined) detector.adopt(before.losses(), nowMs);
   return detector;

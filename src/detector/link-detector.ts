@@ -30,7 +30,7 @@ export interface LinkDetectorOptions {
  */
 export class LinkDetector implements Detector {
   readonly #options: LinkDetectorOptions;
-  readonly health: LocalHealth;
+  readonly #health: LocalHealth;
   readonly #watches = new Map<NodeId, LinkWatch>();
   readonly #errands = new Errands();
   /** Our own indirect probes that nobody answered yet, the oldest first. At most three for each peer and loss of its link. */
@@ -41,10 +41,14 @@ export class LinkDetector implements Detector {
   #messages: OutgoingProbe[] = [];
   #changes: LinkChange[] = [];
 
-  constructor(options: LinkDetectorOptions, nowMs: number, health = new LocalHealth(options.tickMs, options.heartbeatMs, nowMs)) {
+  constructor(options: LinkDetectorOptions, nowMs: number) {
     this.#options = options;
-    this.health = health;
+    this.#health = new LocalHealth(options.tickMs, options.heartbeatMs, nowMs);
     this.#nonce = options.random.below(2 ** 32);
+  }
+
+  get health(): LocalHealth {
+    return this.#health;
   }
 
   /** The other members. A new one has the time of an ordinary silence to be heard. */
@@ -54,24 +58,29 @@ export class LinkDetector implements Detector {
       this.#watches.delete(peer);
       this.#reached.delete(peer);
     }
-    const listenedMs = this.health.listenedMs(nowMs);
+    const listenedMs = this.#health.listenedMs(nowMs);
     for (const peer of peers)
       if (!this.#watches.has(peer)) this.#watches.set(peer, new LinkWatch(peer, this.#options.heartbeatMs, listenedMs));
   }
 
   heard(peer: NodeId, nowMs: number): void {
-    const listenedMs = this.health.listenedMs(nowMs);
+    const listenedMs = this.#health.listenedMs(nowMs);
     this.#change(peer, (watch) => watch.heard(listenedMs));
   }
 
   lost(peer: NodeId, nowMs: number): void {
-    const listenedMs = this.health.listenedMs(nowMs);
-    this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge()));
+    const listenedMs = this.#health.listenedMs(nowMs);
+    if (this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge())) !== undefined) this.#probeIndirectly(peer, listenedMs);
+  }
+
+  onRestart(peer: NodeId, nowMs: number): void {
+    this.#watches.get(peer)?.onRestart();
+    this.heard(peer, nowMs);
   }
 
   tick(nowMs: number, missedBy: (peer: NodeId) => readonly NodeId[] = () => []): void {
-    const mayJudge = this.health.tick(nowMs);
-    const listenedMs = this.health.listenedMs(nowMs);
+    const mayJudge = this.#health.tick(nowMs);
+    const listenedMs = this.#health.listenedMs(nowMs);
     for (const { asker, nonce } of this.#errands.takeOld(listenedMs - this.#options.heartbeatMs))
       this.#messages.push({ to: asker, message: { type: 'Nack', nonce, updates: [] } });
     this.#missAnswers(listenedMs);
@@ -83,7 +92,7 @@ export class LinkDetector implements Detector {
   }
 
   step(from: NodeId, message: DetectorMessage, nowMs: number): void {
-    const listenedMs = this.health.listenedMs(nowMs);
+    const listenedMs = this.#health.listenedMs(nowMs);
     switch (message.type) {
       case 'Probe':
         this.#messages.push({ to: from, message: { type: 'Ack', nonce: message.nonce, updates: [] } });
@@ -103,8 +112,11 @@ export class LinkDetector implements Detector {
         if (asked !== undefined) this.#reached.add(asked.peer);
         return;
       }
-      case 'Nack':
+      case 'Nack': {
+        const asked = this.#asked.get(message.nonce);
         this.#asked.delete(message.nonce);
+        if (asked !== undefined) this.#onNack(asked.peer, listenedMs);
+      }
     }
   }
 
@@ -124,7 +136,7 @@ export class LinkDetector implements Detector {
   isAudible(peer: NodeId, nowMs: number): boolean {
     const watch = this.#watches.get(peer);
     if (watch === undefined) return peer === this.#options.self;
-    return watch.silenceMs(this.health.listenedMs(nowMs)) < 3 * this.#options.heartbeatMs * this.health.patience;
+    return watch.silenceMs(this.#health.listenedMs(nowMs)) < 3 * this.#options.heartbeatMs * this.#health.patience;
   }
 
   isReachedByOthers(peer: NodeId): boolean {
@@ -146,7 +158,7 @@ export class LinkDetector implements Detector {
 
   adopt(losses: ReadonlyMap<NodeId, Loss>, nowMs: number): void {
     // Those that are yet to hear of the same change don't beat before.
-    const untilMs = this.health.listenedMs(nowMs) + adoptionHeartbeats * this.#options.heartbeatMs;
+    const untilMs = this.#health.listenedMs(nowMs) + adoptionHeartbeats * this.#options.heartbeatMs;
     for (const [peer, watch] of this.#watches) {
       const loss = losses.get(peer);
       watch.adopt(loss, untilMs);
@@ -165,7 +177,20 @@ export class LinkDetector implements Detector {
     return watch.state;
   }
 
+  /** The last answer counts: one who reaches the peer outweighs all who don't. */
+  #onNack(peer: NodeId, listenedMs: number): void {
+    if (this.#reached.has(peer) || this.#isAsking(peer)) return;
+    this.#change(peer, (watch) => watch.giveUp(listenedMs, this.#judge()));
+  }
+
+  /** Somebody who is heard has yet to answer whether it reaches the peer. */
+  #isAsking(peer: NodeId): boolean {
+    return [...this.#asked.values()].some((asked) => asked.peer === peer && this.state(asked.via) === 'up');
+  }
+
+  /** Once for each loss: a closed connection is followed by silence. */
   #probeIndirectly(peer: NodeId, askedMs: number): void {
+    if (this.#reached.has(peer) || this.#isAsking(peer)) return;
     const others = [...this.#watches.values()].filter((watch) => watch.state === 'up').map((watch) => watch.peer);
     for (const to of sample(others, indirectProbes, this.#options.random)) {
       const nonce = this.#nextNonce();
@@ -179,17 +204,17 @@ export class LinkDetector implements Detector {
     for (const [nonce, { via, askedMs }] of this.#asked) {
       if (listenedMs - askedMs < answerHeartbeats * this.#options.heartbeatMs) return;
       this.#asked.delete(nonce);
-      if (this.state(via) === 'up') this.health.onMissedAck();
+      if (this.state(via) === 'up') this.#health.onMissedAck();
     }
   }
 
   #judge(peer?: NodeId, missedBy: (peer: NodeId) => readonly NodeId[] = () => []): Judge {
     const { self } = this.#options;
-    const { score } = this.health;
-    if (score === 0 || peer === undefined) return { self, score, patience: this.health.patience };
+    const { score } = this.#health;
+    if (score === 0 || peer === undefined) return { self, score, patience: this.#health.patience };
     const others = [...this.#watches.values()].filter((watch) => watch.peer !== peer && watch.state === 'up').map((watch) => watch.peer);
     const confirmations = missedBy(peer).filter((node) => others.includes(node)).length;
-    return { self, score, patience: this.health.patienceWith(confirmations, others.length) };
+    return { self, score, patience: this.#health.patienceWith(confirmations, others.length) };
   }
 
   #nextNonce(): number {

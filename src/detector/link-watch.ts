@@ -25,7 +25,7 @@ export class LinkWatch {
   readonly peer: NodeId;
   readonly #intervalMs: number;
   readonly #phi: PhiAccrual;
-  readonly #damping = new Damping();
+  #damping = new Damping();
   #state: LinkState = 'up';
   #evidence: Evidence | undefined;
   /** Whether it was heard at all: that nodes find each other for the first time is no unrest. */
@@ -65,10 +65,7 @@ export class LinkWatch {
       return false;
     }
     this.#phi.resume(nowMs);
-    if (this.#state === 'down' && this.#isMet) {
-      if (this.#damping.isHeld(nowMs)) return false;
-      this.#damping.onChange(nowMs);
-    }
+    if (this.#state === 'down' && this.#damping.isHeld(nowMs)) return false;
     this.#isMet = true;
     this.#state = 'up';
     this.#evidence = undefined;
@@ -83,6 +80,18 @@ export class LinkWatch {
     return true;
   }
 
+  /** Its connection is gone, and those who probed it for us heard nothing either: it is lost, however well this node listens. True when that changed the state. */
+  giveUp(nowMs: number, judge: Judge): boolean {
+    if (this.#state !== 'suspect' || this.#evidence?.measure !== 'connection') return false;
+    this.#loseFor('probe', nowMs, this.#intervalMs, judge);
+    return true;
+  }
+
+  /** The peer has begun a new life: that it was away was no fault of the link. */
+  onRestart(): void {
+    this.#damping = new Damping();
+  }
+
   /** Judges the silence. True when that changed the state. */
   judge(nowMs: number, judge: Judge): boolean {
     const silenceMs = this.silenceMs(nowMs);
@@ -91,15 +100,19 @@ export class LinkWatch {
     const phi = this.#phi.phi(nowMs, judge.patience);
     const downMs = downIntervals * this.#intervalMs * judge.patience;
     if (phi >= downPhi && silenceMs >= downMs) {
-      this.#state = 'down';
-      if (this.#isMet) this.#damping.onChange(nowMs);
-      this.#accuse('silence', silenceMs, downMs, nowMs, judge);
+      this.#loseFor('silence', nowMs, downMs, judge);
       return true;
     }
     if (this.#state === 'suspect' || phi < suspectPhi) return false;
     this.#state = 'suspect';
     this.#accuse('phi', phi, suspectPhi, nowMs, judge);
     return true;
+  }
+
+  #loseFor(measure: Measure, nowMs: number, boundMs: number, judge: Judge): void {
+    this.#state = 'down';
+    if (this.#isMet) this.#damping.onLoss(nowMs);
+    this.#accuse(measure, this.silenceMs(nowMs), boundMs, nowMs, judge);
   }
 
   #accuse(measure: Measure, value: number, bound: number, atMs: number, { self, score }: Judge): void {

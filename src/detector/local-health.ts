@@ -2,8 +2,6 @@
 const maxScore = 8;
 /** Nodes that must miss the accused too to make up for all slowness of the judge. */
 const maxWanted = 3;
-/** Heartbeats without trouble that lower the score by one. */
-const calmHeartbeats = 10;
 
 /**
  * How far this node should distrust its own judgement (Lifeguard, Dadgar et al. 2018, section 4.A): a node that is starved of its processor sees everyone else
@@ -15,6 +13,7 @@ const calmHeartbeats = 10;
 export class LocalHealth {
   readonly #tickMs: number;
   readonly #heartbeatMs: number;
+  readonly #calmEachMs: number;
   #score = 0;
   #calmMs = 0;
   #tickedMs: number;
@@ -23,10 +22,14 @@ export class LocalHealth {
   #stoppedMs: number;
   #resumedMs: number;
 
-  /** `tickMs`: how often `tick` is to be called, less than the heartbeat. */
-  constructor(tickMs: number, heartbeatMs: number, nowMs: number) {
+  /**
+   * `tickMs`: how often `tick` is to be called, less than the heartbeat. `calmEachMs`: after a heartbeat without trouble, each such time more lowers the score by one. Less
+   * forgets sooner, more suits those whose wrong word costs much.
+   */
+  constructor(tickMs: number, heartbeatMs: number, nowMs: number, calmEachMs = heartbeatMs) {
     this.#tickMs = tickMs;
     this.#heartbeatMs = heartbeatMs;
+    this.#calmEachMs = calmEachMs;
     this.#tickedMs = nowMs;
     this.#stoppedMs = nowMs;
     this.#resumedMs = nowMs;
@@ -82,6 +85,11 @@ export class LocalHealth {
     this.#worse();
   }
 
+  /** Was slow while it started, which says nothing about how it judges from now on. */
+  onStarted(): void {
+    this.#score = 0;
+  }
+
   onAck(): void {
     this.#score = Math.max(0, this.#score - 1);
   }
@@ -93,8 +101,8 @@ export class LocalHealth {
 
   #calm(passedMs: number): void {
     this.#calmMs += passedMs;
-    if (this.#calmMs < calmHeartbeats * this.#heartbeatMs) return;
-    this.#calmMs = 0;
+    if (this.#calmMs < this.#heartbeatMs + this.#calmEachMs) return;
+    this.#calmMs -= this.#calmEachMs;
     this.onAck();
   }
 }

@@ -51,15 +51,15 @@ export class Swim implements Detector {
   #nonce: number;
   #messages: OutgoingProbe[] = [];
 
-  constructor(options: SwimOptions, nowMs: number, health = new LocalHealth(options.tickMs, options.heartbeatMs, nowMs)) {
-    const { self, incarnation, random, heartbeatMs } = options;
+  constructor(options: SwimOptions, nowMs: number) {
+    const { self, incarnation, random, tickMs, heartbeatMs } = options;
     this.#options = options;
-    this.health = health;
     this.#periodMs = periodHeartbeats * heartbeatMs;
-    this.#list = new MembershipList({ self, periodMs: this.#periodMs, incarnation, health });
+    this.health = new LocalHealth(tickMs, heartbeatMs, nowMs, this.#periodMs);
+    this.#list = new MembershipList({ self, periodMs: this.#periodMs, incarnation, health: this.health });
     this.#nonce = random.below(2 ** 32);
     // Nodes that start together don't all probe at once.
-    this.#periodEndMs = health.listenedMs(nowMs) + random.below(Math.max(1, Math.floor(this.#periodMs)));
+    this.#periodEndMs = random.below(Math.max(1, Math.floor(this.#periodMs)));
   }
 
   get incarnation(): number {
@@ -82,6 +82,10 @@ export class Swim implements Detector {
   /** A sign of life, but no refutation: who is taken for less than alive is asked for one. */
   heard(peer: NodeId, nowMs: number): void {
     if (this.#list.heard(peer, this.health.listenedMs(nowMs))) this.#send(peer, { type: 'Probe', nonce: this.#nextNonce() });
+  }
+
+  onRestart(peer: NodeId, nowMs: number): void {
+    this.heard(peer, nowMs);
   }
 
   /** A process that ended is probed by all who were linked with it, and so is known for dead as soon as may be. */

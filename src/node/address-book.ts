@@ -31,6 +31,11 @@ export class AddressBook {
     return true;
   }
 
+  /** One of `all`, at the cost of one: gossip asks for every entry. */
+  get(node: NodeId, table: MemberTable): MemberInfo | undefined {
+    return table.get(node) ?? this.#told?.members.find(({ nodeId }) => nodeId === node) ?? this.#founders.get(node);
+  }
+
   /** Every node that was ever heard of. */
   all(table: MemberTable): ReadonlyMap<NodeId, MemberInfo> {
     const known = new Map(this.#founders);

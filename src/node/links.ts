@@ -12,6 +12,7 @@ export class Links {
   readonly #heardMs = new Map<NodeId, number>();
   #listenedMs = 0;
   #tickedMs: number;
+  #isUnheard = false;
 
   constructor(self: NodeId, silenceMs: number, nowMs: number) {
     this.#self = self;
@@ -33,13 +34,19 @@ export class Links {
     this.#heardMs.delete(peer);
   }
 
+  /** Whether too few of the voters that this node may hear hear it, by their own word. */
+  onUnheard(isUnheard: boolean): void {
+    this.#isUnheard = isUnheard;
+  }
+
   isReachable(peer: NodeId, nowMs: number): boolean {
     const heardMs = this.#heardMs.get(peer);
     return peer === this.#self || (heardMs !== undefined && this.#listened(nowMs) - heardMs < this.#silenceMs);
   }
 
-  /** True when fewer than a majority of the voters can be heard: nothing can be decided on this side. Not said before peers had time to be heard. */
+  /** True when fewer than a majority of the voters can be heard, or hear this node: nothing can be decided on this side. Not said before peers had time to be heard. */
   isMinority(voters: readonly NodeId[], nowMs: number): boolean {
+    if (this.#isUnheard) return true;
     if (this.#listened(nowMs) < 2 * this.#silenceMs) return false;
     return voters.filter((voter) => this.isReachable(voter, nowMs)).length < majority(voters.length);
   }

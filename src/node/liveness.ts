@@ -19,14 +19,16 @@ interface Seen extends Sign {
   readonly generation: number;
   /** `atMs` in time in which this node listened. */
   readonly listenedMs: number;
+  /** When this node lost a connection over which the agent had spoken; undefined when it was heard since. */
+  readonly cutMs?: number | undefined;
 }
 
 /** Why an agent is suspect or down. */
 export interface AgentEvidence {
   /** The node that found it silent; undefined when the log says so and its leader isn't known. */
   readonly noticedBy: NodeId | undefined;
-  /** `silence`: this node measured it; `log`: the leader did, and this node was told by the entry. */
-  readonly measure: 'silence' | 'log';
+  /** `silence`: this node measured it; `log`: the leader did, and this node was told by the entry; `socket_closed`: the agent's connection to this node closed without goodbye. */
+  readonly measure: 'silence' | 'log' | 'socket_closed';
   /** How long this node had not heard it then, in time in which it listened; undefined when it never had. */
   readonly silenceMs: number | undefined;
   /** What the silence passed. */
@@ -43,6 +45,8 @@ interface Accusation extends Omit<AgentEvidence, 'boundMs'> {
 
 /** The shortest interval that an agent may have. Lateness that matters to none of them says nothing about this node's judgement. */
 const shortestHeartbeatMs = 500;
+/** An agent that is given up by mistake loses its tasks: after a time of its own slowness a node stays patient for longer than about its links. */
+const calmEachMs = 5000;
 
 /** An agent is asked to beat twice in its time to live, and is suspect after 1.25 intervals of silence. */
 export const heartbeatMsOf = (ttlMs: number): number => Math.floor(ttlMs / 2);
@@ -62,7 +66,7 @@ export class Liveness {
   constructor(self: NodeId, nowMs: number) {
     this.#self = self;
     // Half an interval counts of every standstill: a node that reads in fits and starts, for its disk is slow, must find dead agents too.
-    this.#health = new LocalHealth(shortestHeartbeatMs / 2, shortestHeartbeatMs, nowMs);
+    this.#health = new LocalHealth(shortestHeartbeatMs / 2, shortestHeartbeatMs, nowMs, calmEachMs);
   }
 
   /** What has come is about to be read: a node that did not come to it for the shortest interval of an agent stood still, and that time is nobody's silence. */
@@ -84,9 +88,16 @@ export class Liveness {
     } else if (seen.generation === generation) {
       const newest = sign.atMs >= seen.atMs ? sign : seen;
       const said = (sign.said?.atMs ?? Number.NEGATIVE_INFINITY) >= (seen.said?.atMs ?? Number.NEGATIVE_INFINITY) ? sign.said : seen.said;
-      const latest = { atMs: newest.atMs, listenedMs: Math.max(listenedMs, seen.listenedMs) };
+      const cutMs = seen.cutMs !== undefined && newest.atMs <= seen.cutMs ? seen.cutMs : undefined;
+      const latest = { atMs: newest.atMs, listenedMs: Math.max(listenedMs, seen.listenedMs), cutMs };
       this.#seen.set(agent, { generation, ...latest, by: newest.by ?? seen.by, said });
     }
+  }
+
+  /** A connection over which the agent spoke closed without goodbye: it is suspect until its next sign. There is no calling it back, so that sign is the answer to a probe. */
+  onConnectionLost(agent: AgentId, generation: number, nowMs: number): void {
+    const seen = this.#seenOf(agent, generation);
+    if (seen !== undefined) this.#seen.set(agent, { ...seen, cutMs: nowMs });
   }
 
   /** What the log says of agents, under this leader. */
@@ -127,13 +138,16 @@ export class Liveness {
       return accusation?.generation === generation ? { ...accusation, boundMs: ttlMs * (accusation.patience ?? 1) } : undefined;
     }
     const { patience } = this.#health;
-    const silenceMs = this.#silenceMs(this.#seenOf(id, generation), nowMs) ?? 0;
+    const seen = this.#seenOf(id, generation);
+    const silenceMs = this.#silenceMs(seen, nowMs) ?? 0;
+    if (state === 'up' && seen?.cutMs !== undefined)
+      return { noticedBy: this.#self, measure: 'socket_closed', silenceMs, boundMs: 0, patience, atMs: seen.cutMs };
     const boundMs = suspectAfterMs(ttlMs) * patience;
     if (state !== 'up' || silenceMs <= boundMs) return undefined;
     return { noticedBy: this.#self, measure: 'silence', silenceMs, boundMs, patience, atMs: nowMs };
   }
 
-  /** The log's facts first, then silence, then what the agent says, then whether it has a free slot. */
+  /** The log's facts first, then silence and lost connections, then what the agent says, then whether it has a free slot. */
   status(agent: Agent, nowMs: number): EffectiveStatus {
     if (agent.state !== 'up') return agent.state;
     if (this.evidence(agent, nowMs) !== undefined) return 'suspect';

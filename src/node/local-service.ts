@@ -73,6 +73,10 @@ export class LocalService implements NodeService {
     return this.#parts.genesis;
   }
 
+  get leader(): NodeId | undefined {
+    return this.#replica.raft.leader;
+  }
+
   status(): NodeStatus {
     return statusOf(this.#parts, performance.now());
   }
@@ -147,6 +151,10 @@ export class LocalService implements NodeService {
 
   readPoint(consistency: Consistency, options: RequestOptions = {}): Promise<ReadPoint> {
     return settle((done) => this.#replica.requests.read(consistency, options.timeoutMs, done), options.signal, false);
+  }
+
+  onConnectionLost(agent: AgentId, generation: number): void {
+    this.#replica.liveness.onConnectionLost(agent, generation, performance.now());
   }
 
   async heartbeat(agent: AgentId, generation: number, report: AgentReport, options: RequestOptions = {}): Promise<HeartbeatAnswer> {

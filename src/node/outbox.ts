@@ -11,6 +11,9 @@ export class Outbox {
   readonly #send: (to: NodeId, frame: Uint8Array) => void;
   readonly #messages = new Map<NodeId, RaftMessage[]>();
   readonly #bytes = new Map<NodeId, number>();
+  #ticks = 0;
+  /** The tick in which something last went to each peer. */
+  readonly #spokeAt = new Map<NodeId, number>();
 
   constructor(clusterTag: number, send: (to: NodeId, frame: Uint8Array) => void) {
     this.#clusterTag = clusterTag;
@@ -27,7 +30,19 @@ export class Outbox {
   }
 
   frame(to: NodeId, frame: Frame): void {
+    this.#spokeAt.set(to, this.#ticks);
     this.#send(to, encodeFrame(this.#clusterTag, frame));
+  }
+
+  tick(): void {
+    this.#ticks++;
+  }
+
+  /** Whoever heard nothing of this node for so many ticks gets a ping: any other frame is a sign of life too. */
+  ping(peers: readonly NodeId[], silentTicks: number): void {
+    for (const peer of peers) {
+      if (this.#ticks - (this.#spokeAt.get(peer) ?? Number.NEGATIVE_INFINITY) >= silentTicks) this.frame(peer, { kind: 'ping' });
+    }
   }
 
   flush(): void {

@@ -68,7 +68,7 @@ export class Peers {
 
   /** Undefined for a node that this one has never heard of. */
   infoOf(node: NodeId): MemberInfo | undefined {
-    return this.#all().get(node);
+    return this.#book.get(node, this.#ports.replica.state.members);
   }
 
   nameOf(node: NodeId): string | undefined {

@@ -280,6 +280,11 @@ export class Replica {
     this.#turns.ask();
   }
 
+  /** A majority is heard again. */
+  campaignSoon(): void {
+    this.#raft.campaignSoon();
+  }
+
   // What can be seen of it.
 
   get state(): ClusterState {
@@ -322,12 +327,14 @@ export class Replica {
     this.liveness.listen(nowMs);
     for (const { from, frame } of this.#inbox.takeSome()) this.#take(from, frame, nowMs);
     for (const peer of this.#lostLinks.splice(0)) this.#raft.reportUnreachable(peer);
-    if (this.#tickPending) {
+    const isTick = this.#tickPending;
+    if (isTick) {
       this.#tickPending = false;
       this.#raft.tick();
       this.#onTick(nowMs);
     }
     this.#work(nowMs);
+    if (isTick) this.#outbox.ping(this.#pinged(), ticksPerHeartbeat);
     if (!this.#inbox.isEmpty) this.#turns.ask();
   }
 
@@ -432,14 +439,13 @@ export class Replica {
 
   #onTick(nowMs: number): void {
     this.#ticks++;
+    this.#outbox.tick();
     this.links.onTick(nowMs);
     this.divergence.onTick(nowMs);
     const { heartbeatMs, electionTimeoutMs } = this.#options;
     this.#claims.onTick(this.state, this.appliedIndex, nowMs);
     this.#reads.onTick(nowMs, electionTimeoutMs / 2);
     if (this.#ticks % ticksPerHeartbeat !== 0) return;
-    const { configuration } = this.#raft;
-    for (const peer of pinged(this.id, members(configuration), configuration.voters)) this.#outbox.frame(peer, { kind: 'ping' });
     this.requests.expire(nowMs);
     this.#leadership.patrol(nowMs);
     // A forwarded command or a question may have been lost on the way without any change of leader.
@@ -544,6 +550,11 @@ export class Replica {
   #readPoint(nowMs: number): ReadPoint {
     const ageMs = this.isServing ? 0 : Math.max(0, Math.round(nowMs - this.#leaderHeardMs));
     return { index: this.appliedIndex, term: this.#raft.term, ageMs };
+  }
+
+  #pinged(): readonly NodeId[] {
+    const { configuration } = this.#raft;
+    return pinged(this.id, members(configuration), configuration.voters);
   }
 }
 

@@ -149,6 +149,8 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
  */
 export interface NodeService {
   status(): NodeStatus;
+  /** As in `status`, at no cost. Who leads may not be known by its address yet. */
+  readonly leader: NodeId | undefined;
   /** The founding record, for a node that joins. */
   genesis(): Genesis;
   /** Ready when a leader is known, this node has applied what was committed when it started, and the disk works. */
@@ -179,6 +181,8 @@ export interface NodeService {
   agent(id: AgentId): AgentView | undefined;
   agents(query: AgentQuery, limit: number, cursor: string | undefined): Page<AgentView>;
 
+  /** A connection over which the agent spoke closed without goodbye. */
+  onConnectionLost(agent: AgentId, generation: number): void;
   heartbeat(agent: AgentId, generation: number, report: AgentReport, options?: RequestOptions): Promise<HeartbeatAnswer>;
   taskHeartbeat(task: TaskId, fence: number, progress: number | undefined, options?: RequestOptions): Promise<TaskHeartbeatAnswer>;
   /** Resolves once the change is applied, and a joint configuration that leaves itself is left. Asked again, it finds itself made. `context`: base64 of the certificate that permits it, where one is needed. */

@@ -5,7 +5,7 @@ import type { ReachGraph } from './reach-graph.ts';
 
 /**
  * What kind of trouble there is. `node-loss`: single nodes that nobody hears, which may be crashed or cut off alone; `complete`: sides that don't hear each other;
- * `partial`: one side, but not every pair of it hears each other; `simplex`: a link that works one way; `flapping`: an edge that keeps changing.
+ * `partial`: one side, but not every pair of it hears each other; `simplex`: a link that works one way; `flapping`: an edge that is lost again and again.
  */
 export const splitClasses = ['none', 'node-loss', 'complete', 'partial', 'simplex', 'flapping'] as const;
 export type SplitClass = (typeof splitClasses)[number];

@@ -18,17 +18,17 @@ export interface OneWay {
   readonly hearing: NodeId;
 }
 
-/** An edge changes too often when it does so three times in ten seconds. */
+/** An edge flaps that is lost three times in ten seconds. */
 const flapWindowMs = 10_000;
-const flapChanges = 3;
+const flapLosses = 3;
 
 /** The newest row of every member, as far as it is known here. Rows come directly and through others; an older one never replaces a newer. */
 export class Matrix {
   /** How often rows are to be expected. */
   pace: RowPace = directPace;
   readonly #rows = new Map<NodeId, Kept>();
-  /** When each edge changed lately, by its two nodes. */
-  readonly #changes = new Map<string, number[]>();
+  /** When each edge was lost lately, by its two nodes. */
+  readonly #losses = new Map<string, number[]>();
 
   isNews({ node, boot, seq }: Row, nowMs: number): boolean {
     const kept = this.#rows.get(node)?.row;
@@ -47,10 +47,11 @@ export class Matrix {
       this.#rows.set(row.node, { row, heard, receivedMs: nowMs, changedMs: new Map() });
       return true;
     }
+    // What was lost by a restart was lost for a reason.
+    if (kept.row.boot !== row.boot) this.#forgetLosses((edge) => edge.includes(row.node));
     for (const peer of new Set([...kept.heard, ...heard])) {
       if (kept.heard.has(peer) === heard.has(peer)) continue;
-      // That nodes find each other for the first time is no unrest.
-      if (!heard.has(peer) || kept.changedMs.has(peer)) this.#noteChange(row.node, peer, nowMs);
+      if (!heard.has(peer) && kept.row.boot === row.boot) this.#noteLoss(row.node, peer, nowMs);
       kept.changedMs.set(peer, nowMs);
     }
     Object.assign(kept, { row, heard, receivedMs: nowMs });
@@ -60,8 +61,7 @@ export class Matrix {
   /** Who is no member any more is forgotten. */
   keepOnly(members: readonly NodeId[]): void {
     for (const node of this.#rows.keys()) if (!members.includes(node)) this.#rows.delete(node);
-    for (const edge of this.#changes.keys())
-      if (!edge.split(' ').every((node) => members.some((member) => member === node))) this.#changes.delete(edge);
+    this.#forgetLosses((edge) => !edge.every((node) => members.some((member) => member === node)));
   }
 
   row(node: NodeId): Row | undefined {
@@ -113,15 +113,19 @@ export class Matrix {
   }
 
   hasFlapping(nowMs: number): boolean {
-    return [...this.#changes.values()].some((times) => times.length === flapChanges && nowMs - (times[0] ?? 0) <= flapWindowMs);
+    return [...this.#losses.values()].some((times) => times.length === flapLosses && nowMs - (times[0] ?? 0) <= flapWindowMs);
   }
 
   #names(node: NodeId, peer: NodeId): boolean {
     return this.#rows.get(node)?.heard.has(peer) === true;
   }
 
-  #noteChange(node: NodeId, peer: NodeId, nowMs: number): void {
+  #noteLoss(node: NodeId, peer: NodeId, nowMs: number): void {
     const edge = `${node} ${peer}`;
-    this.#changes.set(edge, [...(this.#changes.get(edge) ?? []), nowMs].slice(-flapChanges));
+    this.#losses.set(edge, [...(this.#losses.get(edge) ?? []), nowMs].slice(-flapLosses));
+  }
+
+  #forgetLosses(which: (edge: readonly string[]) => boolean): void {
+    for (const edge of this.#losses.keys()) if (which(edge.split(' '))) this.#losses.delete(edge);
   }
 }

@@ -31,6 +31,11 @@ export class PartitionWatch {
     return this.#standing;
   }
 
+  /** What is seen has yet to stand for a moment. */
+  get isChanging(): boolean {
+    return this.#pending !== undefined;
+  }
+
   /** True when the standing changed. */
   observe(view: View, nowMs: number): boolean {
     const key = keyOf(view);

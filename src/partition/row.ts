@@ -21,12 +21,17 @@ export interface Row {
   readonly signature: Uint8Array;
 }
 
-/** How often rows are told, and how often while any link is not up; an older row than `staleMs` says nothing of the present. */
+/**
+ * How often rows are told; and how often while anything changes, and for `hastyForMs` after: a node that is simply dead costs nothing more. A row that is older than
+ * `staleMs` says nothing of the present.
+ */
 export interface RowPace {
   readonly periodMs: number;
   readonly hastyMs: number;
   readonly staleMs: number;
 }
+
+export const hastyForMs = 2000;
 
 /** Of rows that are told on every direct link. */
 export const directPace: RowPace = { periodMs: 250, hastyMs: 50, staleMs: 1000 };

@@ -503,6 +503,11 @@ export class Raft {
     if (this.#role === 'leader') this.#becomeFollower(this.#term, undefined);
   }
 
+  /** The driver hears a majority again: where there is no leader, nobody need wait out an election timeout to find one. A pre-vote keeps it from disturbing one. */
+  campaignSoon(): void {
+    if (this.#leader === undefined && this.#options.leaseMs === 0 && this.#options.preVote) this.#timer.hasten();
+  }
+
   // Membership (§6; thesis §4).
 
   /** Proposes a change of the members. It takes effect when it is applied; one at a time. */

@@ -1,5 +1,6 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it patches a global, and must do so before libp2p is loaded
 import '../core/polyfill.ts';
+import { setTimeout } from 'node:timers/promises';
 import { createLibp2p } from 'libp2p';
 import type { Libp2p } from 'libp2p';
 import { peerIdFromString } from '@libp2p/peer-id';
@@ -25,6 +26,8 @@ import type { Transport, TransportHandlers, TransportStats } from './transport.t
 const maxConnectionsPerMember = 4;
 
 const strangerLogIntervalMs = 1000;
+/** A heartbeat: so long a connection that is to be replaced may show that it works again. */
+const lastChanceMs = 100;
 
 export interface TransportMember extends HostPort {
   readonly nodeId: NodeId;
@@ -278,6 +281,8 @@ class Libp2pTransport implements PeerTransport {
     const sinceMs = Date.now();
     try {
       const fresh = await this.#dial(peer, AbortSignal.timeout(openTimeoutMs));
+      // The way is open again: what is under way on the connection before has its chance to come.
+      await setTimeout(lastChanceMs);
       if (link.framesReceived !== received) {
         fresh.abort(new Error('the connection before it works again'));
         return;

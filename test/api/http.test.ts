@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { expect } from 'chai';
-import { DevCluster } from '../end-to-end/dev-cluster.ts';
+import { createClient } from '../../src/index.ts';
+import { DevCluster, until } from '../end-to-end/dev-cluster.ts';
 
 interface Answer {
   readonly status: number;
@@ -185,6 +186,50 @@ describe('api: HTTP, as the contract says', function () {
     expect((await call('POST', '/v1/agents/q1/heartbeat', { generation })).body).to.include({ status: 409, code: 'stale_generation' });
     expect((await call('POST', '/v1/agents/q1/claims', { generation })).status).to.equal(409);
     expect((await call('POST', '/v1/agents/nobody/heartbeat', { generation: 1 })).status).to.equal(404);
+  });
+
+  const suspicion = async (id: string): Promise<unknown[]> => {
+    const { status, evidence } = (await call('GET', `/v1/agents/${id}`)).body;
+    return [status, (evidence as { measure: string } | undefined)?.measure];
+  };
+  const suspected = ['suspect', 'socket_closed'];
+  const onceSuspected = (id: string): Promise<unknown> =>
+    until('a suspicion', async () => ((await suspicion(id))[0] === 'suspect' ? suspicion(id) : undefined));
+
+  it('suspects an agent at once whose wait for work breaks off, until it speaks again', async () => {
+    const generation = await register('cut-off');
+    const breaking = new AbortController();
+    const waiting = fetch(`${base}/v1/agents/cut-off/claims`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ generation, waitMs: 30_000 }),
+      signal: breaking.signal,
+    }).catch(() => 'broken off');
+
+    setTimeout(() => breaking.abort(), 100);
+
+    expect(await waiting).to.equal('broken off');
+    expect(await onceSuspected('cut-off')).to.deep.equal(suspected);
+    await call('POST', '/v1/agents/cut-off/heartbeat', { generation });
+    expect(await suspicion('cut-off')).to.deep.equal(['available', undefined]);
+  });
+
+  it('suspects an agent at once whose stream breaks off, and not one that said goodbye', async () => {
+    const ids = ['streaming', 'leaving'] as const;
+    const clients = [];
+    for (const id of ids) {
+      const client = createClient({ endpoints: [base] });
+      clients.push(client);
+      const { generation } = await client.agents.register({ id, capabilities: ['text'], ttlMs: 60_000 });
+      await client.agents.heartbeat(id, generation);
+    }
+
+    clients[1]?.close();
+    clients[0]?.reconnect();
+
+    expect(await onceSuspected('streaming')).to.deep.equal(suspected);
+    expect(await suspicion('leaving')).to.deep.equal(['available', undefined]);
+    clients[0]?.close();
   });
 
   it('gives the first answer again under an idempotency key', async () => {

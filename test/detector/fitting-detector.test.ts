@@ -91,11 +91,4 @@ describe('the detector that fits', () => {
     watcher.run(100, [dead]);
     expect(watcher.detector.state(dead)).to.equal('up');
   });
-
-  it('keeps its distrust of itself', () => {
-    const watcher = new Watcher(small);
-    watcher.detector.health.onLoopDelay(1000);
-    watcher.become(peers);
-    expect(watcher.detector.health.score).to.equal(1);
-  });
 });

@@ -96,11 +96,13 @@ describe('link detector', () => {
     listener.run(10_000);
     for (let i = 0; i < 3; i++) listener.detector.health.onLoopDelay(50);
 
-    listener.run(880, [n1]);
-    expect(listener.detector.state(n1)).to.not.equal('down');
+    for (let i = 0; i < 4; i++) {
+      listener.run(200, [n1]);
+      listener.detector.health.onLoopDelay(50);
+    }
+    expect(listener.detector.state(n1), 'slow all the time').to.not.equal('down');
     listener.run(320, [n1]);
-    // A second of calm has made it a little better meanwhile.
-    expect(listener.detector.evidence(n1)).to.include({ measure: 'silence', bound: 900, score: 2 });
+    expect(listener.detector.evidence(n1), 'a little better').to.include({ measure: 'silence', bound: 900, score: 2 });
   });
 
   it('takes itself for slow when nobody answers its indirect probes', () => {
@@ -112,7 +114,43 @@ describe('link detector', () => {
     expect(listener.detector.health.score).to.equal(3);
   });
 
-  it('holds a link that was lost a third time within ten seconds for ten more, and no other', () => {
+  it('gives a link up within two heartbeats when its connection closed and nobody reaches the peer, however slow it is itself', () => {
+    const listener = new Listener(peers);
+    listener.run(10_000);
+    for (let i = 0; i < 8; i++) listener.detector.health.onMissedAck();
+
+    listener.detector.lost(n1, listener.nowMs);
+    const requests = listener.detector.takeReady()?.messages ?? [];
+    listener.run(120, [n1]);
+    const answer = (type: 'Ack' | 'Nack') => (request: (typeof requests)[number] | undefined) =>
+      request?.message.type === 'ProbeRequest' &&
+      listener.detector.step(request.to, { type, nonce: request.message.nonce, updates: [] }, listener.nowMs);
+    requests.slice(1).forEach(answer('Nack'));
+    expect(listener.detector.state(n1), 'one has not answered yet').to.equal('suspect');
+    answer('Nack')(requests[0]);
+
+    expect(requests.map(({ to }) => to)).to.have.members([n2, n3, n4]);
+    expect(listener.detector.state(n1)).to.equal('down');
+    expect(listener.detector.evidence(n1)).to.include({ measure: 'probe', silenceMs: 120 });
+  });
+
+  it('does not give a link up by probes when one of them reached the peer, or when frames of it came meanwhile', () => {
+    for (const reached of [true, false]) {
+      const listener = new Listener(peers);
+      listener.run(10_000);
+      listener.detector.lost(n1, listener.nowMs);
+      const requests = listener.detector.takeReady()?.messages ?? [];
+
+      if (!reached) listener.run(100);
+      requests.forEach(({ to, message }, i) =>
+        listener.detector.step(to, { type: reached && i === 0 ? 'Ack' : 'Nack', nonce: message.nonce, updates: [] }, listener.nowMs),
+      );
+
+      expect(listener.detector.state(n1)).to.equal(reached ? 'suspect' : 'up');
+    }
+  });
+
+  it('holds a link that was lost a third time within ten seconds for ten more: a cut and the return from it are one flap', () => {
     const listener = new Listener(peers);
     listener.run(10_000);
     const flap = (): void => {
@@ -120,12 +158,47 @@ describe('link detector', () => {
       listener.run(100);
     };
     flap();
+    flap();
     expect(listener.detector.state(n1)).to.equal('up');
     flap();
-    expect(listener.detector.state(n1), 'lost, back, lost: held').to.equal('down');
-    listener.run(7000);
+    expect(listener.detector.state(n1), 'lost for the third time').to.equal('down');
+    listener.run(8000);
     expect(listener.detector.state(n1)).to.equal('down');
-    listener.run(3000);
+    listener.run(2000);
+    expect(listener.detector.state(n1)).to.equal('up');
+  });
+
+  it('holds a link that comes and goes every 400 ms', () => {
+    const listener = new Listener(peers);
+    listener.run(10_000);
+
+    let losses = 0;
+    for (let i = 0; i < 10; i++) {
+      listener.run(400, [n1]);
+      const { messages = [], changes = [] } = listener.detector.takeReady() ?? {};
+      losses += changes.filter(({ to }) => to === 'down').length;
+      for (const { to, message } of messages)
+        listener.detector.step(to, { type: 'Nack', nonce: message.nonce, updates: [] }, listener.nowMs);
+      listener.run(400);
+    }
+
+    expect(losses).to.equal(3);
+    expect(listener.detector.state(n1)).to.equal('down');
+  });
+
+  it('holds nobody for what happened before it began a new life', () => {
+    const listener = new Listener(peers);
+    listener.run(10_000);
+    for (let i = 0; i < 2; i++) {
+      listener.run(2000, [n1]);
+      listener.run(100);
+    }
+    listener.run(2000, [n1]);
+
+    listener.detector.heard(n1, listener.nowMs);
+    expect(listener.detector.state(n1)).to.equal('down');
+    listener.detector.onRestart(n1, listener.nowMs);
+
     expect(listener.detector.state(n1)).to.equal('up');
   });
 

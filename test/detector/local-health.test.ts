@@ -45,6 +45,17 @@ describe('local health (Lifeguard, section 4.A)', () => {
     for (const [atMs, expected] of table) expect(node.listenedMs(atMs), `${atMs} ms`).to.equal(expected);
   });
 
+  it('is well when its start is over, however slow that was', () => {
+    const node = health();
+    for (let nowMs = 100; nowMs <= 1000; nowMs += 100) node.tick(nowMs);
+    expect(node.score).to.equal(8);
+
+    node.onStarted();
+
+    expect(node.score).to.equal(0);
+    expect(node.patience).to.equal(1);
+  });
+
   it('gets worse by late timers, a slow event loop and missed answers, up to eight, and well again by answers and calm', () => {
     const node = health();
     node.onLoopDelay(25);
@@ -57,9 +68,19 @@ describe('local health (Lifeguard, section 4.A)', () => {
 
     node.onAck();
     expect(node.score).to.equal(7);
-    for (let nowMs = 20; nowMs <= 1000; nowMs += 20) node.tick(nowMs);
-    expect(node.score, 'after a second of calm').to.equal(6);
-    for (let nowMs = 1020; nowMs <= 20_000; nowMs += 20) node.tick(nowMs);
-    expect(node.score).to.equal(0);
+    for (let nowMs = 20; nowMs <= 200; nowMs += 20) node.tick(nowMs);
+    expect(node.score, 'after two heartbeats of calm').to.equal(6);
+    for (let nowMs = 220; nowMs <= 800; nowMs += 20) node.tick(nowMs);
+    expect(node.score, 'well under a second').to.equal(0);
+  });
+
+  it('stays distrustful while every heartbeat is slow', () => {
+    const node = health();
+    for (let nowMs = 20; nowMs <= 2000; nowMs += 20) {
+      node.tick(nowMs);
+      if (nowMs % 100 === 0) node.onLoopDelay(30);
+    }
+
+    expect(node.score).to.equal(8);
   });
 });

@@ -103,4 +103,20 @@ describe('end to end: partitions of real processes', function () {
       'number',
     );
   });
+
+  it('refuses at once, on a node that hears all and is heard by nobody, what it can not decide', async () => {
+    const leader = await cluster.leader();
+    const mute = (leader % 5) + 1;
+    const endpoint = cluster.endpoints[mute - 1] ?? '';
+    const others = [1, 2, 3, 4, 5].filter((number) => number !== mute);
+
+    await partition('partition', `${mute}>${others.join(',')}`);
+    await until('it to know', async () => ((await stateOf(endpoint)) === 'minority' ? true : undefined));
+    const startMs = performance.now();
+    const answers = [await put(endpoint, 'simplex', 'no'), await json(`${endpoint}/v1/kv/simplex`)];
+
+    expect(answers.map((answer) => answer?.['code'])).to.deep.equal(['no_quorum', 'no_quorum']);
+    // Far below the time-out of a request, five seconds.
+    expect(performance.now() - startMs).to.be.lessThan(1000);
+  });
 });

@@ -52,4 +52,12 @@ describe('node: address book', () => {
 
     expect(book.peers(nodeId('a'), own(7, ['a', 'b'], [info('b', 2)]))[0]?.peer).to.equal('h:2');
   });
+
+  it('finds one node as it finds all of them', () => {
+    const book = new AddressBook([info('a'), info('b')], { index: 5, members: [voter('b', 2), voter('c')] });
+    const { table } = own(9, ['a'], [info('c', 3), info('d')]);
+
+    for (const [id, member] of book.all(table)) expect(book.get(id, table)).to.include(member);
+    expect(book.get(nodeId('x'), table)).to.equal(undefined);
+  });
 });

@@ -55,4 +55,15 @@ describe('links', () => {
     expect(links.isReachable(n2, 3000)).to.equal(false);
     expect(links.isReachable(n1, 3000)).to.equal(true);
   });
+
+  it('is a minority as long as too few voters hear it, whomever it hears', () => {
+    const links = new Links(n1, 1000, 0);
+    links.onTick(100);
+    for (const voter of voters) links.heard(voter, 100);
+
+    links.onUnheard(true);
+    expect(links.isMinority(voters, 120)).to.equal(true);
+    links.onUnheard(false);
+    expect(links.isMinority(voters, 120)).to.equal(false);
+  });
 });

@@ -97,6 +97,40 @@ describe('node: when agents were last heard', () => {
   });
 });
 
+describe('node: an agent whose connection closed', () => {
+  it('is suspect at once, says by which evidence, and is not given up sooner', () => {
+    const node = new Listener();
+    node.liveness.beat(agent.id, 2, { atMs: 0, by: n1 });
+
+    node.listen(300).liveness.onConnectionLost(agent.id, 2, 300);
+
+    expect(node.liveness.status(agent, 320)).to.equal('suspect');
+    expect(node.liveness.evidence(agent, 320)).to.include({ noticedBy: n1, measure: 'socket_closed', atMs: 300 });
+    expect(node.liveness.accuse(agent, 320)).to.equal(false);
+  });
+
+  it('is cleared by the next sign, wherever it was heard, and by none from before', () => {
+    const node = new Listener();
+    node.liveness.beat(agent.id, 2, { atMs: 0, by: n1 });
+    node.listen(300).liveness.onConnectionLost(agent.id, 2, 300);
+
+    node.liveness.beat(agent.id, 2, { atMs: 290, by: n2 });
+    const late = node.liveness.status(agent, 320);
+    node.liveness.beat(agent.id, 2, { atMs: 310, by: n2 });
+
+    expect([late, node.liveness.status(agent, 320)]).to.deep.equal(['suspect', 'available']);
+  });
+
+  it('is not suspected for a connection of its earlier life', () => {
+    const node = new Listener();
+    node.liveness.beat(agent.id, 2, { atMs: 0, by: n1 });
+
+    node.liveness.onConnectionLost(agent.id, 1, 300);
+
+    expect(node.liveness.status(agent, 320)).to.equal('available');
+  });
+});
+
 describe('node: silence is counted in time in which the node listened', () => {
   it('does not give up an agent for a time in which the node itself stood still', () => {
     const node = new Listener();

@@ -56,13 +56,30 @@ describe('partition: classes (4.2)', () => {
     }
   });
 
-  it('sees an edge flap that changed three times in ten seconds, and no longer', () => {
+  it('sees an edge flap that was lost three times in ten seconds, and no longer: two splits that healed are none', () => {
     const observer = new Observer(n1, all);
     observer.run(1000, everyone);
-    for (const hears of [groups('1,3,4,5/2,3,4,5'), everyone, groups('1,3,4,5/2,3,4,5'), everyone]) observer.run(400, hears);
+    const cutAndHeal = (): void => [groups('1,3,4,5/2,3,4,5'), everyone].forEach((hears) => observer.run(400, hears));
+    cutAndHeal();
+    cutAndHeal();
+    expect(observer.view().class).to.equal('none');
+    cutAndHeal();
     expect(observer.view().class).to.equal('flapping');
     observer.run(10_000, everyone);
     expect(observer.view().class).to.equal('none');
+  });
+
+  it('calls a node that is started again and again no flapping edge', () => {
+    const matrix = new Matrix();
+    let seq = 0;
+    for (let boot = 1; boot <= 5; boot++)
+      for (const heard of [[n1, n2], [n1]]) {
+        matrix.put(row(n1, ++seq, heard), seq * 500);
+        matrix.put(row(n2, seq, heard.includes(n2) ? [n1, n2] : [n2], { boot }), seq * 500);
+        if (heard.length === 1) matrix.put(row(n2, ++seq, [n2], { boot: boot + 1 }), seq * 500);
+      }
+
+    expect(matrix.hasFlapping(seq * 500)).to.equal(false);
   });
 
   it('knows where a Raft leader is possible, and whether this node can follow it', () => {

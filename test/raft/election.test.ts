@@ -228,6 +228,25 @@ describe('raft: pre-vote, check-quorum, stickiness (thesis §4.2.3, §6.2, §9.6
     expect([n2, n3].some((id) => network.at(id).role === 'leader')).to.equal(true);
   });
 
+  it('elects soon when a majority that was cut to pieces hears each other again', () => {
+    const shatter = (): Network => {
+      const network = new Network(three, { ...options, electionTicks: 100, heartbeatTicks: 2 });
+      network.elect(n1);
+      for (const id of three) network.isolate(id);
+      network.tick(300);
+      expect(three.map((id) => network.at(id).leader)).to.deep.equal([undefined, undefined, undefined]);
+      network.heal();
+      return network;
+    };
+    const [patient, hasty] = [shatter(), shatter()];
+
+    for (const id of three) hasty.at(id).campaignSoon();
+    for (const network of [patient, hasty]) network.tick(10);
+
+    const leaders = (network: Network): number => three.filter((id) => network.at(id).role === 'leader').length;
+    expect([leaders(patient), leaders(hasty)]).to.deep.equal([0, 1]);
+  });
+
   it('disturbs no live leader when one node has lost the connection to it', () => {
     const network = new Network(three, options);
     network.elect(n1);

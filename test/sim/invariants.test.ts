@@ -387,8 +387,11 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
   'no-false-loss': [
     {
       of: 'a link whose frames come',
-      good: () => new NoFalseLoss().onLinkLost(node({}), n2, 300),
-      bad: () => new NoFalseLoss().onLinkLost(node({}), n2, 40),
+      good: () => {
+        new NoFalseLoss().onLinkLost(node({}), n2, 300, false);
+        new NoFalseLoss().onLinkLost(node({}), n2, 120, true);
+      },
+      bad: () => new NoFalseLoss().onLinkLost(node({}), n2, 120, false),
     },
   ],
   canary: [{ of: 'anything', good: () => undefined, bad: () => new Canary().onAcknowledged(1) }],

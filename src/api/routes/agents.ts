@@ -94,7 +94,11 @@ export const agentRoutes = (node: NodeService): Route[] => [
     query: noQuery,
     body: claimBody,
     handle: async ({ params: { id }, body: { generation, max, waitMs, types }, signal }) => {
-      const items = await node.claim({ agent: agentId(id), generation, max, waitMs, types }, { signal });
+      const agent = agentId(id);
+      const items = await node.claim({ agent, generation, max, waitMs, types }, { signal }).catch((error: unknown) => {
+        if (signal.aborted) node.onConnectionLost(agent, generation);
+        throw error;
+      });
       return { body: { items: items.map(({ payload, ...item }) => ({ ...item, payload: JSON.parse(payload) })) } };
     },
   }),

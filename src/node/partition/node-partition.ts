@@ -13,9 +13,6 @@ import { Partition } from './partition.ts';
 import { partitionView } from './replica-view.ts';
 import { systemClock } from '../system-clock.ts';
 
-/** Ticks between two looks at the event loop's delay: a second of 100 ms heartbeats. */
-const ticksPerLook = 10 * ticksPerHeartbeat;
-
 export interface NodePartitionPorts {
   readonly replica: Replica;
   send(to: NodeId, frame: Uint8Array): void;
@@ -59,6 +56,8 @@ export class NodePartition {
         onRelayed: (from, frame) => ports.deliver(from, frame),
         publish: (row) => ports.publish(row),
         resign: () => replica.resign(),
+        onUnheard: (isUnheard) => replica.links.onUnheard(isUnheard),
+        campaignSoon: () => replica.campaignSoon(),
         transferTo: (node) => replica.requests.transferLeadership(node, undefined, () => {}),
         keys: ports.keys,
         onStanding: (standing, sides, report) => {
@@ -114,7 +113,8 @@ export class NodePartition {
 
   tick(): void {
     this.#partition.tick();
-    if (++this.#ticks % ticksPerLook !== 0) return;
+    // As often as calm is counted: who is slow in every other heartbeat stays as distrustful as it is.
+    if (++this.#ticks % ticksPerHeartbeat !== 0) return;
     const p99Ms = this.#loopDelay.takeP99Ms();
     this.#partition.onLoopDelay(p99Ms);
     this.#ports.replica.liveness.onLoopDelay(p99Ms);

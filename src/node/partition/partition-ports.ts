@@ -44,6 +44,10 @@ export interface PartitionPorts {
   /** This node leads, and should not. */
   resign(): void;
   transferTo(node: NodeId): void;
+  /** Whether too few voters hear this node, by their own word, so that it can decide nothing. */
+  onUnheard(isUnheard: boolean): void;
+  /** A majority is heard again, and no leader is known. */
+  campaignSoon(): void;
   /** Has the gossip carry this node's row, in place of the one before. */
   publish?(row: Uint8Array): void;
   readonly keys: Pick<NodeKeys, 'sign' | 'verify'>;
@@ -54,8 +58,8 @@ export interface PartitionPorts {
   /** The standing has changed, or a split has healed. */
   onStanding?(standing: Standing, sides: View['sides'], report: HealReport | undefined): void;
   // For the simulator's checks.
-  /** The frames of this peer are taken for lost. */
-  onLost?(peer: NodeId): void;
+  /** The frames of this peer are taken for lost; its connection was, and nobody else heard it. */
+  onLost?(peer: NodeId, isTorn: boolean): void;
   /** This leader says that all voters have the same log up to here. */
   onSettled?(index: LogIndex): void;
 }

@@ -11,7 +11,7 @@ import type { Summary } from '../../partition/heal/summary.ts';
 import { isStableSplit, PartitionWatch, type Standing } from '../../partition/partition-state.ts';
 import { mayLead } from '../../partition/placement.ts';
 import { relayFor } from '../../partition/relay.ts';
-import { directPace, gossipPace, type Row, type RowPace } from '../../partition/row.ts';
+import { directPace, gossipPace, hastyForMs, type Row, type RowPace } from '../../partition/row.ts';
 import { SplitHistory } from '../../partition/split-history.ts';
 import { decodePartitionFrame, encodePartitionFrame, type PartitionFrame, type Relayed } from '../../wire/partition.ts';
 import type { NodeEvent } from '../event-log.ts';
@@ -41,6 +41,7 @@ export class Partition {
   #isLarge = false;
   /** Until then the others may not know yet that the cluster has become large, or small: this node does as both do. */
   #turningUntilMs = -Infinity;
+  #unsettledMs = -Infinity;
   #view: View | undefined;
   /** Peers that were heard since the start, or whose rows go on, in a large cluster: before that, silence is no loss. */
   readonly #met = new Set<NodeId>();
@@ -147,7 +148,7 @@ export class Partition {
 
   /** The event loop's delay since the last call, at its 99th percentile. */
   onLoopDelay(p99Ms: number): void {
-    this.#detector.health.onLoopDelay(p99Ms);
+    if (this.#isIntroduced) this.#detector.health.onLoopDelay(p99Ms);
   }
 
   tick(): void {
@@ -229,11 +230,12 @@ export class Partition {
   }
 
   #onRow(row: Row, from: NodeId | undefined, nowMs: number): void {
-    const heardBefore = this.#matrix.row(row.node)?.heard;
+    const before = this.#matrix.row(row.node);
     const taken = this.#rows.take(row, from, nowMs);
     if (taken === 'forged') this.framesRefused++;
     if (taken !== 'news') return;
-    this.#noteEdges(row, heardBefore ?? row.heard);
+    this.#noteEdges(row, before?.heard ?? row.heard);
+    if (row.node === from && row.boot !== before?.boot) this.#detector.onRestart(from, nowMs);
     if (this.#isLarge && this.#matrix.isFresh(row.node, nowMs)) this.#met.add(row.node);
     if (row.node === from && this.#heal.lost.includes(from) && this.#detector.state(from) === 'up')
       this.#heal.onBack(from, row.heard, nowMs);
@@ -256,24 +258,27 @@ export class Partition {
     const heard = members.filter((peer) => peer === self || (this.#met.has(peer) && this.#detector.isHeard(peer, nowMs)));
     const { term, leader, commitIndex } = facts;
     const electable = facts.isQuorum((node) => heard.includes(node));
-    const before = this.#matrix.row(self)?.heard ?? heard;
+    const before = this.#matrix.row(self);
     const { score, patience } = this.#detector.health;
     const row = this.#rows.tell({ heard, term, leader, commitIndex, electable, healing: this.#heal.isActive, score }, nowMs);
-    this.#noteEdges(row, before);
+    this.#noteEdges(row, before?.heard ?? heard);
+    if (before?.electable === false && electable && leader === undefined) this.#ports.campaignSoon();
     const electorate = { members, voters: facts.voters, byzantineQuorum: byzantineQuorum(members.length) };
     const view = classify(self, electorate, this.#matrix, nowMs, patience);
     this.#view = view;
     this.#tell(row, view, nowMs);
-    const isHasty =
-      view.class !== 'none' ||
-      this.#watch.standing.state !== 'healthy' ||
-      this.#heal.isActive ||
-      nowMs < this.#turningUntilMs ||
-      heard.some((peer) => this.#detector.state(peer) !== 'up');
-    const pace: RowPace = this.#isDirect(nowMs) ? directPace : gossipPace;
-    this.#rowDueMs = nowMs + (isHasty ? pace.hastyMs : pace.periodMs);
     this.#judge(view, nowMs);
-    if (leader === self && isStableSplit(this.standing.state)) this.#keepPlace(view, facts, nowMs);
+    const isTurning = nowMs < this.#turningUntilMs;
+    const isUnsettled = isTurning || this.#watch.isChanging || heard.some((peer) => this.#detector.state(peer) !== 'up');
+    if (isUnsettled) this.#unsettledMs = nowMs;
+    const pace: RowPace = this.#isDirect(nowMs) ? directPace : gossipPace;
+    this.#rowDueMs = nowMs + (nowMs - this.#unsettledMs < hastyForMs ? pace.hastyMs : pace.periodMs);
+    // While links come and go leadership stays where it is: it would have to come back.
+    const isStable = isStableSplit(this.standing.state) && !this.#watch.isChanging;
+    const hasQuorum = facts.isQuorum((voter) => voter === self || !this.#isCut(voter, nowMs));
+    // By way of another node even who hears no majority may reach one.
+    this.#ports.onUnheard(isStable && !hasQuorum && !view.raftOk);
+    if (leader === self && isStable) this.#keepPlace(view, facts.voters, hasQuorum, nowMs);
     this.#noteLog(facts);
   }
 
@@ -293,12 +298,13 @@ export class Partition {
     }
   }
 
-  #keepPlace(view: View, { voters, isQuorum }: PartitionView, nowMs: number): void {
-    const { self } = this.#options;
-    const isCut = (voter: NodeId): boolean =>
-      !this.#detector.isAudible(voter, nowMs) ||
-      (this.#matrix.isFresh(voter, nowMs) && this.#matrix.row(voter)?.heard.includes(self) === false);
-    const hasQuorum = isQuorum((voter) => voter === self || !isCut(voter));
+  /** Not heard, or does not hear this node, by its own word. */
+  #isCut(peer: NodeId, nowMs: number): boolean {
+    if (!this.#detector.isAudible(peer, nowMs)) return true;
+    return this.#matrix.isFresh(peer, nowMs) && this.#matrix.row(peer)?.heard.includes(this.#options.self) === false;
+  }
+
+  #keepPlace(view: View, voters: readonly NodeId[], hasQuorum: boolean, nowMs: number): void {
     const advice = this.#place.advise(view, voters, hasQuorum, nowMs);
     if (advice === undefined) return;
     this.#ports.logger.info({ advice }, 'leadership belongs elsewhere');
@@ -309,8 +315,11 @@ export class Partition {
   // States.
 
   #judge(view: View, nowMs: number): void {
-    if (view.class === 'none' || nowMs - this.#startedMs >= this.#options.graceMs) this.#isIntroduced = true;
-    if (!this.#isIntroduced) return;
+    if (!this.#isIntroduced) {
+      if (view.class !== 'none' && nowMs - this.#startedMs < this.#options.graceMs) return;
+      this.#isIntroduced = true;
+      this.#detector.health.onStarted();
+    }
     const { clock, logger } = this.#ports;
     if (!this.#watch.observe(view, nowMs)) return;
     const { standing } = this.#watch;
@@ -361,9 +370,10 @@ export class Partition {
       if (!this.#met.has(peer)) continue;
       // Told at once: a row in time saves others a quarter of a second.
       this.#rowDueMs = Math.min(this.#rowDueMs, nowMs);
+      this.#unsettledMs = nowMs;
       this.#ports.logger.info({ peer, state: to, ...evidence }, 'link');
       if (to === 'down') {
-        this.#ports.onLost?.(peer);
+        this.#ports.onLost?.(peer, evidence?.measure === 'probe');
         this.#notes ??= this.#newNotes();
         this.#begin(peer);
         this.#heal.onLost(peer, this.#facts(), nowMs);

@@ -120,6 +120,14 @@ describe('daemon: explain agent', () => {
     ]);
   });
 
+  it('says who lost its connection', () => {
+    const closed = { ...silence, measure: 'socket_closed', silenceMs: 40, boundMs: 0, patience: 1 };
+
+    const { reasons } = explainAgent(agent({ status: 'suspect', evidence: closed }), []);
+
+    expect(reasons[0]).to.equal('node-2 lost its connection 300 ms ago, without a goodbye, and has not heard of it since');
+  });
+
   it('tells what the log alone says from what was measured', () => {
     const told = { noticedBy: 'node-3', measure: 'log', silenceMs: null, boundMs: 2000, patience: null, ageMs: 12_000 };
 

@@ -28,10 +28,13 @@ export class PartitionNetwork {
   readonly down = new Set<NodeId>();
   nowMs = 0;
   dials = 0;
+  framesSent = 0;
   readonly relayed: { readonly from: NodeId; readonly to: NodeId; readonly frame: Uint8Array }[] = [];
   /** What the gossip would carry of each. */
   readonly published = new Map<NodeId, Uint8Array>();
   readonly resigned: NodeId[] = [];
+  readonly hastened: NodeId[] = [];
+  readonly unheard = new Set<NodeId>();
   readonly transfers: NodeId[] = [];
   hears: Hears = () => true;
   #leader: NodeId | undefined;
@@ -53,10 +56,15 @@ export class PartitionNetwork {
       new Partition(
         { self: id, clusterTag: 1, heartbeatMs: 100, tickMs, graceMs: 10_000 },
         {
-          send: (to, frame) => this.#queue.push({ from: id, to, frame, atMs: this.nowMs + 2 }),
+          send: (to, frame) => {
+            this.framesSent++;
+            this.#queue.push({ from: id, to, frame, atMs: this.nowMs + 2 });
+          },
           dial: () => this.dials++,
           onRelayed: (from, frame) => this.relayed.push({ from, to: id, frame }),
           publish: (row) => void this.published.set(id, row),
+          onUnheard: (isUnheard) => void (isUnheard ? this.unheard.add(id) : this.unheard.delete(id)),
+          campaignSoon: () => this.hastened.push(id),
           resign: () => this.resigned.push(id),
           transferTo: (node) => this.transfers.push(node),
           keys: simulatedKeys(id),

@@ -100,6 +100,24 @@ describe('node: partitions', () => {
     expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
   });
 
+  it('knows of itself that nobody hears it though it hears all, and not of others, nor before or after', () => {
+    const network = whole();
+    const [n1, , n3] = idsOf(network);
+    network.hears = (hearer, speaker) => hearer === speaker || speaker !== n3;
+    expect([...network.unheard]).to.deep.equal([]);
+    network.run(1000);
+
+    expect(network.of(n3).standing.state).to.equal('minority');
+    expect([...network.unheard]).to.deep.equal([n3]);
+    network.hears = everyone;
+    network.run(1000);
+    expect([...network.unheard]).to.deep.equal([]);
+
+    network.hears = (hearer, speaker) => !(hearer === n1 && speaker === n3);
+    network.run(2000);
+    expect([...network.unheard], 'one link is not all').to.deep.equal([]);
+  });
+
   it('takes a crashed node for lost, dials it, and is whole when it is back', () => {
     const network = whole();
     const [n1, , , , n5] = idsOf(network);
@@ -114,6 +132,68 @@ describe('node: partitions', () => {
 
     expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
     expect(network.of(n1).history.splits[0]?.report).to.include({ class: 'node-loss' });
+  });
+
+  it('heals splits of every kind within a second each, though they follow each other: that is no flapping', () => {
+    const network = whole();
+    for (const text of ['1,2/3,4,5', '1/2,3,4,5', '1,2,3/3,4,5', '2,4/1,3/5', '1/2/3/4/5']) {
+      network.hears = groups(text);
+      network.run(3000);
+      network.hears = everyone;
+      network.run(1000);
+      expect(network.states(), text).to.equal('healthy healthy healthy healthy healthy');
+      network.run(3000);
+    }
+  });
+
+  it('tells rows in haste only while something changes, not for as long as a node is dead', () => {
+    const network = whole();
+    const [, , , , n5] = idsOf(network);
+    const framesIn = (ms: number): number => {
+      const before = network.framesSent;
+      network.run(ms);
+      return network.framesSent - before;
+    };
+    const calm = framesIn(1000);
+    network.down.add(n5);
+
+    const hasty = framesIn(1000);
+    network.run(3000);
+
+    expect(network.states()).to.equal('majority majority majority majority -');
+    expect(hasty).to.be.greaterThan(3 * calm);
+    expect(framesIn(1000)).to.be.at.most(calm);
+  });
+
+  it('has nobody wait for an election who hears a majority again and no leader', () => {
+    const network = whole();
+    const [n1, n2, n3, , n5] = idsOf(network);
+    network.keepLeader(n5);
+    network.hears = groups('1/2/3/4/5');
+    network.run(3000);
+    network.hastened.splice(0);
+
+    network.hears = groups('1,2,3/4/5');
+    network.run(500);
+
+    expect(network.hastened).to.not.deep.equal([]);
+    expect([n1, n2, n3], 'and nobody else').to.include.members(network.hastened);
+  });
+
+  it('leaves leadership where it is while links come back one after the other', () => {
+    const network = whole();
+    const [, , n3] = idsOf(network);
+    network.keepLeader(n3);
+    network.hears = groups('1,2/3,4,5');
+    network.run(3000);
+
+    network.hears = groups('1,2,4,5/2,3,4,5');
+    network.run(200);
+    network.hears = everyone;
+    network.run(2000);
+
+    expect(network.transfers).to.deep.equal([]);
+    expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
   });
 
   it('heals a shatter into five, one by one', () => {
