@@ -36,5 +36,5 @@ export const hastyForMs = 2000;
 /** Of rows that are told on every direct link. */
 export const directPace: RowPace = { periodMs: 250, hastyMs: 50, staleMs: 1000 };
 
-/** Of rows that go by the gossip alone: it brings each to each node as often as the carrier has links, which costs more than the row itself (docs/decisions/0016). */
+/** Of rows that go by the gossip alone: it brings each to each node as often as the carrier has links, which costs more than the row itself (docs/decisions/0017). */
 export const gossipPace: RowPace = { periodMs: 1000, hastyMs: 1000, staleMs: 4000 };

@@ -286,7 +286,7 @@ export class Partition {
   #tell(row: Row, view: View, nowMs: number): void {
     const isDirect = this.#isDirect(nowMs);
     if (!isDirect || nowMs >= this.#publishDueMs) {
-      this.#publishDueMs = nowMs + directPace.periodMs;
+      this.#publishDueMs = nowMs + gossipPace.periodMs;
       this.#ports.publish?.(this.#rows.encode(row));
     }
     if (!isDirect) return;
