@@ -11,6 +11,10 @@ export class NoFalseLoss implements Invariant {
   readonly name = 'no-false-loss';
 
   onLinkLost(node: NodeView, peer: NodeId, quietMs: number, isTorn: boolean): void {
-    hold(quietMs >= (isTorn ? leastTornMs : leastQuietMs), this.name, () => `${node.id} has lost ${peer}, whose last frame came ${quietMs} ms before`);
+    hold(
+      quietMs >= (isTorn ? leastTornMs : leastQuietMs),
+      this.name,
+      () => `${node.id} has lost ${peer}, whose last frame came ${quietMs} ms before`,
+    );
   }
 }

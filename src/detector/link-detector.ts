@@ -82,7 +82,8 @@ export class LinkDetector {
   /** The connection to the peer is gone. */
   lost(peer: NodeId, nowMs: number): void {
     const listenedMs = this.#health.listenedMs(nowMs);
-    if (this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge())) !== undefined) this.#probeIndirectly(peer, listenedMs);
+    this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge()));
+    if (this.state(peer) === 'suspect') this.#probeIndirectly(peer, listenedMs);
   }
 
   /** The peer, which is heard, has begun a new life. */
