@@ -45,7 +45,7 @@ export interface BusyFigures {
 
 const nodes = 5;
 const cuts = ['1,2/3,4,5', '4,5/1,2,3', '1/2,3,4,5', '1,2,3/3,4,5', '2,4/1,3/5', '1/2/3/4/5'] as const;
-/** How long each split lasts, and the quiet after it: so that no link changes three times in ten seconds, which would be called flapping. */
+/** How long each split lasts, and the quiet after it: so that no link is lost three times in ten seconds, which would be called flapping. */
 const splitMs = 3_000;
 const quietMs = 8_000;
 const wholeMs = 60_000;

@@ -70,7 +70,8 @@ export class LinkDetector implements Detector {
 
   lost(peer: NodeId, nowMs: number): void {
     const listenedMs = this.#health.listenedMs(nowMs);
-    if (this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge())) !== undefined) this.#probeIndirectly(peer, listenedMs);
+    this.#change(peer, (watch) => watch.lost(listenedMs, this.#judge()));
+    if (this.state(peer) === 'suspect') this.#probeIndirectly(peer, listenedMs);
   }
 
   onRestart(peer: NodeId, nowMs: number): void {

@@ -72,12 +72,13 @@ export class LinkWatch {
     return true;
   }
 
-  /** The connection closed or was reset: suspect at once, lost if nothing follows. */
+  /** The connection closed or was reset: suspect at once, lost if nothing follows. True when that changed the state. */
   lost(nowMs: number, judge: Judge): boolean {
-    if (this.#state !== 'up') return false;
+    if (this.#state === 'down') return false;
+    const wasUp = this.#state === 'up';
     this.#state = 'suspect';
     this.#accuse('connection', this.silenceMs(nowMs), 0, nowMs, judge);
-    return true;
+    return wasUp;
   }
 
   /** Its connection is gone, and those who probed it for us heard nothing either: it is lost, however well this node listens. True when that changed the state. */

@@ -206,7 +206,10 @@ describe('api: HTTP, as the contract says', function () {
       signal: breaking.signal,
     }).catch(() => 'broken off');
 
-    setTimeout(() => breaking.abort(), 100);
+    await until('the claim to be heard', async () =>
+      (await call('GET', '/v1/agents/cut-off')).body['heardBy'] === 'node-1' ? true : undefined,
+    );
+    breaking.abort();
 
     expect(await waiting).to.equal('broken off');
     expect(await onceSuspected('cut-off')).to.deep.equal(suspected);

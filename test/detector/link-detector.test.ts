@@ -134,6 +134,19 @@ describe('link detector', () => {
     expect(listener.detector.evidence(n1)).to.include({ measure: 'probe', silenceMs: 120 });
   });
 
+  it('does so too when the peer was suspect by its silence before its connection closed', () => {
+    const listener = new Listener(peers);
+    listener.run(10_000);
+    listener.run(220, [n1]);
+    listener.detector.takeReady();
+
+    listener.detector.lost(n1, listener.nowMs);
+    for (const { to, message } of listener.detector.takeReady()?.messages ?? [])
+      listener.detector.step(to, { type: 'Nack', nonce: message.nonce, updates: [] }, listener.nowMs);
+
+    expect(listener.detector.evidence(n1)).to.include({ measure: 'probe', silenceMs: 220 });
+  });
+
   it('does not give a link up by probes when one of them reached the peer, or when frames of it came meanwhile', () => {
     for (const reached of [true, false]) {
       const listener = new Listener(peers);

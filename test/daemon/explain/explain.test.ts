@@ -121,9 +121,9 @@ describe('daemon: explain agent', () => {
   });
 
   it('says who lost its connection', () => {
-    const closed = { ...silence, measure: 'socket_closed', silenceMs: 40, boundMs: 0, patience: 1 };
+    const torn = { ...silence, measure: 'socket_closed', silenceMs: 40, boundMs: 0, patience: 1 };
 
-    const { reasons } = explainAgent(agent({ status: 'suspect', evidence: closed }), []);
+    const { reasons } = explainAgent(agent({ status: 'suspect', evidence: torn }), []);
 
     expect(reasons[0]).to.equal('node-2 lost its connection 300 ms ago, without a goodbye, and has not heard of it since');
   });
