@@ -237,7 +237,10 @@ export class Machine {
         graceMs: 100 * heartbeatMs,
       },
       {
-        send: (to, frame) => this.#send(to, frame),
+        send: (to, frame) => {
+          replica.spoke(to);
+          this.#send(to, frame);
+        },
         // Links of this network are there whenever frames get through.
         dial() {},
         onRelayed: (from, frame) => this.#replica?.onFrame(from, frame),

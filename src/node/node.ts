@@ -203,8 +203,13 @@ export class Node {
   }
 
   #send(to: NodeId, frame: Uint8Array): void {
-    this.#transport?.send(to, frame);
+    this.#transmit(to, frame);
     this.#partition.relay(to, frame);
+  }
+
+  #transmit(to: NodeId, frame: Uint8Array): void {
+    this.#replica.spoke(to);
+    this.#transport?.send(to, frame);
   }
 
   /** A frame that also comes by way of a third node. */
@@ -265,7 +270,7 @@ export class Node {
       { clusterTag: clusterTag(genesis.clusterId), heartbeatMs, electionTimeoutMs },
       {
         replica: this.#replica,
-        send: (to, frame) => this.#transport?.send(to, frame),
+        send: (to, frame) => this.#transmit(to, frame),
         dial: (peer) => this.#transport?.redial(peer),
         deliver: (from, frame) => this.#deliver(from, frame),
         publish: (row) => this.#gossip.tellRow(row),
@@ -288,6 +293,7 @@ export class Node {
       settings: gossip,
       replica: this.#replica,
       transport: () => this.#transport,
+      send: (to, frame) => this.#transmit(to, frame),
       nameOf: (node) => this.peers.nameOf(node),
       onRow: (row) => this.#partition.onGossip(row),
       logger,

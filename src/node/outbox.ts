@@ -30,15 +30,20 @@ export class Outbox {
   }
 
   frame(to: NodeId, frame: Frame): void {
-    this.#spokeAt.set(to, this.#ticks);
+    this.spoke(to);
     this.#send(to, encodeFrame(this.#clusterTag, frame));
+  }
+
+  /** A frame went to the peer, of whatever part of the node: a sign of life. */
+  spoke(to: NodeId): void {
+    this.#spokeAt.set(to, this.#ticks);
   }
 
   tick(): void {
     this.#ticks++;
   }
 
-  /** Whoever heard nothing of this node for so many ticks gets a ping: any other frame is a sign of life too. */
+  /** Whoever heard nothing of this node for so many ticks gets a ping. */
   ping(peers: readonly NodeId[], silentTicks: number): void {
     for (const peer of peers) {
       if (this.#ticks - (this.#spokeAt.get(peer) ?? Number.NEGATIVE_INFINITY) >= silentTicks) this.frame(peer, { kind: 'ping' });

@@ -280,6 +280,11 @@ export class Replica {
     this.#turns.ask();
   }
 
+  /** Another part of this node has sent the peer something. */
+  spoke(to: NodeId): void {
+    this.#outbox.spoke(to);
+  }
+
   /** A majority is heard again. */
   campaignSoon(): void {
     this.#raft.campaignSoon();

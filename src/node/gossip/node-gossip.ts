@@ -19,6 +19,7 @@ export interface NodeGossipParts {
   readonly replica: Replica;
   /** Undefined until it has started. */
   readonly transport: () => PeerTransport | undefined;
+  readonly send: (to: NodeId, frame: Uint8Array) => void;
   readonly nameOf: (node: NodeId) => string | undefined;
   /** Another node's row came. */
   readonly onRow: (row: Uint8Array) => void;
@@ -37,7 +38,7 @@ export class NodeGossip {
   #timer: NodeJS.Timeout | undefined;
   #unsubscribe = (): void => {};
 
-  constructor({ name, boot, keys, clusterTag, settings, replica, transport, nameOf, onRow, logger }: NodeGossipParts) {
+  constructor({ name, boot, keys, clusterTag, settings, replica, transport, send, nameOf, onRow, logger }: NodeGossipParts) {
     this.#replica = replica;
     this.#agents = new AgentGossip({
       self: replica.id,
@@ -54,7 +55,7 @@ export class NodeGossip {
       boot,
       clusterTag,
       settings,
-      send: (to, frame) => transport()?.send(to, frame),
+      send,
       joinTopic: async (options, changes) => {
         const started = transport();
         if (started === undefined) throw new Error('the transport has not started');
