@@ -6,11 +6,13 @@ import { SeededRandom } from '../src/core/random.ts';
 import type { Guard } from '../src/node/guarding/guard.ts';
 import { Partition } from '../src/node/partition/partition.ts';
 import { partitionView } from '../src/node/partition/replica-view.ts';
+import type { SplitGossip } from '../src/node/partition/split-gossip.ts';
 import { Replica } from '../src/node/replica.ts';
 import { ticksPerHeartbeat } from '../src/node/replica-options.ts';
 import { restoreState } from '../src/node/snapshots.ts';
 import type { PartitionState } from '../src/partition/partition-state.ts';
 import { StorageError } from '../src/storage/storage-error.ts';
+import { isGossipFrame } from '../src/wire/gossip.ts';
 import { isPartitionFrame } from '../src/wire/partition.ts';
 import { ClusterState } from '../src/tasks/state.ts';
 import { ClientHistory } from './client-history.ts';
@@ -23,6 +25,7 @@ import { isQuorum } from './invariants/quorums.ts';
 import { VirtualNetwork } from './network.ts';
 import { Operator } from './operator.ts';
 import { calmDisk, type Plan } from './plan.ts';
+import { SimulatedGossip } from './simulated-gossip.ts';
 import { simulatedKeys } from './simulated-keys.ts';
 import { LevelDisk } from './storage/level-disk.ts';
 import { MemoryDisk } from './storage/memory-disk.ts';
@@ -45,6 +48,7 @@ interface SimulatedNode {
   replica: Replica | undefined;
   /** As long as the replica is there. */
   partition: Partition | undefined;
+  gossip: SimulatedGossip | undefined;
   /** When a frame of each other node last reached this machine. */
   readonly reachedUs: number[];
   /** Its store is being opened. */
@@ -52,6 +56,8 @@ interface SimulatedNode {
   paused: boolean;
   /** Rises with every start: what was scheduled by an earlier life does nothing. */
   life: number;
+  /** As a node counts them on its disk. */
+  starts: number;
   /** Work that a paused node has not got to. */
   held: (() => void)[];
   /** The node's wall clock against true time, in milliseconds. */
@@ -95,6 +101,7 @@ const streams = {
   rewrites: 11,
   nodes: 16,
   partitions: 4096,
+  gossip: 8192,
 } as const;
 
 export interface WorldOptions extends Listeners {
@@ -175,10 +182,12 @@ export class World {
       disk: options.plan.storage === 'level' ? new LevelDisk(id, this.#crashRandom) : new MemoryDisk(this.#crashRandom),
       replica: undefined,
       partition: undefined,
+      gossip: undefined,
       reachedUs: Array.from({ length: nodes }, () => 0),
       isStarting: false,
       paused: false,
       life: 0,
+      starts: 0,
       held: [],
       clockOffsetMs: 0,
       tickUs,
@@ -329,11 +338,17 @@ export class World {
       if (!isDiskFailure(error)) throw error;
       soon(() => this.#endAfterDiskFailure(index));
     };
-    node.disk.open({ later, soon }, (opened) => this.#begin(index, opened, soon, onFatal), onFatal);
+    const after = (job: () => void, ms: number): void => this.queue.after(Math.max(1, Math.round(ms * 1000)), alive(job));
+    node.disk.open({ later, soon }, (opened) => this.#begin(index, opened, after, onFatal), onFatal);
   }
 
   /** The disk is open: the node runs. */
-  #begin(index: number, { store, state, chunks }: OpenedDisk, defer: (job: () => void) => void, onFatal: (error: Error) => void): void {
+  #begin(
+    index: number,
+    { store, state, chunks }: OpenedDisk,
+    after: (job: () => void, ms: number) => void,
+    onFatal: (error: Error) => void,
+  ): void {
     const node = this.#at(index);
     const { life } = node;
     node.isStarting = false;
@@ -363,8 +378,10 @@ export class World {
         keys: simulatedKeys(node.id),
         mayLead: (candidate) => node.partition?.mayLead(candidate) ?? true,
         logger: silent,
-        defer,
+        defer: (job) => after(job, 0),
         onFatal,
+        onHeard: (agent) => node.gossip?.heard(agent),
+        onMembers: () => node.gossip?.followMembers(),
         approvalOf: (action) => this.#options.approvalOf?.(node.id, action),
         ...this.#checks(index),
       },
@@ -372,7 +389,17 @@ export class World {
       state.snapshot === undefined ? new ClusterState() : restoreState(chunks),
     );
     this.observer.started(node.id, node.replica);
-    const partition = this.#partition(index, node, node.replica);
+    const gossip = new SimulatedGossip({
+      replica: node.replica,
+      boot: ++node.starts,
+      send: (to, frame) => this.#send(index, this.#indexOf(to), frame),
+      defer: after,
+      clock: this.#clock(node),
+      random: this.stream(streams.gossip + index),
+      logger: silent,
+    });
+    node.gossip = gossip;
+    const partition = this.#partition(index, node, node.replica, gossip.driver);
     node.partition = partition;
     node.replica.events.subscribe((events) => partition.onEvents(events));
     const tick = (): void => {
@@ -386,7 +413,7 @@ export class World {
     this.queue.after(node.random.below(tickUs), tick);
   }
 
-  #partition(index: number, node: SimulatedNode, replica: Replica): Partition {
+  #partition(index: number, node: SimulatedNode, replica: Replica, gossip: SplitGossip): Partition {
     return new Partition(
       {
         self: node.id,
@@ -403,6 +430,7 @@ export class World {
         resign: () => replica.resign(),
         transferTo: (to) => replica.requests.transferLeadership(to, undefined, () => {}),
         keys: simulatedKeys(node.id),
+        gossip,
         view: () => partitionView(replica, [node.id]),
         clock: this.#clock(node),
         random: this.stream(streams.partitions + index),
@@ -442,6 +470,7 @@ export class World {
     node.disk.crash();
     node.replica = undefined;
     node.partition = undefined;
+    node.gossip = undefined;
     node.isStarting = false;
     node.paused = false;
     node.held = [];
@@ -679,7 +708,8 @@ export class World {
         return;
       }
       node.partition?.heard(id);
-      node.replica?.onFrame(id, frame);
+      if (isGossipFrame(frame)) node.gossip?.driver.onFrame(id, frame);
+      else node.replica?.onFrame(id, frame);
     };
     // A paused process finds its sockets full when it wakes, up to a point.
     if (!node.paused) job();
@@ -690,6 +720,10 @@ export class World {
     const checks = this.observer.checks(this.#at(index).id);
     return {
       ...checks,
+      onConfiguration: (at, configuration) => {
+        checks.onConfiguration(at, configuration);
+        this.#at(index).gossip?.followMembers(at);
+      },
       onApplied: (entry) => {
         this.trace.event('apply', index, entry.index, entry.term);
         this.trace.bytes(entry.data);

@@ -63,7 +63,7 @@ import { isVoteFrame } from './votes/vote-links.ts';
 import type { OpenedVote, VoteQuestion, VoteRequest } from './votes/vote-service.ts';
 import { VoteEpochs } from './votes/vote-epochs.ts';
 import type { Votes } from './votes/votes.ts';
-import { systemClock } from './system-clock.ts';
+import { runLater, systemClock } from './system-clock.ts';
 import { waitUntil } from './wait-until.ts';
 
 export const version = '0.1.0';
@@ -189,7 +189,6 @@ export class Node implements NodeService {
       stored,
       state,
     );
-    this.partition = this.#makePartition(keys);
     this.#gossip = new NodeGossip({
       name: config.name,
       boot,
@@ -201,6 +200,7 @@ export class Node implements NodeService {
       nameOf: (node) => this.#addresses.all(this.#replica.state.members).get(node)?.name,
       logger,
     });
+    this.partition = this.#makePartition(keys);
     this.#epochs = this.#makeEpochs(opened);
   }
 
@@ -290,6 +290,7 @@ export class Node implements NodeService {
         deliver: (from, frame) => this.#deliver(from, frame),
         keys,
         votes: () => this.votes?.counters,
+        gossip: this.#gossip.driver,
         nameOf: (node) => this.#infoOf(node)?.name ?? node,
         ownNames: () => [name, this.#infoOf(this.#replica.id)?.http ?? ''],
         logger,
@@ -320,7 +321,7 @@ export class Node implements NodeService {
           createKey: createAgreementKey,
           isReachable: (node) => replica.links.isReachable(node, performance.now()),
           onEvent: (event) => replica.events.append([{ ...event, index: replica.appliedIndex, ts: Date.now() }]),
-          defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
+          defer: runLater,
           onFatal,
         },
       },

@@ -10,6 +10,7 @@ import { LoopDelay } from './loop-delay.ts';
 import { type NameOf, type PartitionStatus, partitionStatus, splitView } from './partition-views.ts';
 import { Partition, type PartitionView } from './partition.ts';
 import { partitionView } from './replica-view.ts';
+import type { SplitGossip } from './split-gossip.ts';
 import { systemClock } from '../system-clock.ts';
 
 /** Ticks between two looks at the event loop's delay: a second of 100 ms heartbeats. */
@@ -25,6 +26,7 @@ export interface NodePartitionPorts {
   readonly keys: NodeKeys;
   /** None at a node that does not vote. */
   votes(): PartitionView['votes'] | undefined;
+  readonly gossip: SplitGossip;
   readonly nameOf: NameOf;
   /** What agents that are attached to this node may call it. */
   ownNames(): readonly string[];
@@ -57,6 +59,7 @@ export class NodePartition {
         resign: () => replica.resign(),
         transferTo: (node) => replica.requests.transferLeadership(node, undefined, () => {}),
         keys: ports.keys,
+        gossip: ports.gossip,
         onStanding: (standing, sides, report) => {
           if (report !== undefined) this.counts.healSeconds += report.durationMs / 1000;
           if (report !== undefined) this.counts.heals++;

@@ -1,6 +1,6 @@
 import { byzantineQuorum } from '../../byzantine/quorum.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { LogIndex, NodeId, Term } from '../../core/ids.ts';
+import type { LogIndex, NodeId, TaskId, Term } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Random } from '../../core/random.ts';
 import { LinkDetector } from '../../detector/link-detector.ts';
@@ -28,6 +28,8 @@ import type { NodeEvent } from '../event-log.ts';
 import type { NodeKeys } from '../log-head.ts';
 import { LeaderPlace } from './leader-place.ts';
 import { Relays } from './relays.ts';
+import type { Hold } from './returned-leases.ts';
+import { gossipPart, type SplitGossip } from './split-gossip.ts';
 import { isRequeue, SplitNotes, type Tallies } from './split-notes.ts';
 
 /** A signature costs 60 us: so many rows of others are looked at between two ticks. */
@@ -54,8 +56,9 @@ export interface PartitionView extends Tallies {
   readonly matchIndex: (voter: NodeId) => LogIndex;
   /** Held by agents that are attached to this node. */
   readonly leases: () => readonly Lease[];
-  /** Who holds the task now, and by which fence; undefined when nobody does. */
-  readonly holder: (task: Lease['task']) => { readonly fence: number; readonly agent: string } | undefined;
+  /** Undefined for a task that is not known, or not any more. */
+  readonly hold: (task: TaskId) => Hold | undefined;
+  readonly appliedIndex: LogIndex;
 }
 
 export interface PartitionPorts {
@@ -68,6 +71,7 @@ export interface PartitionPorts {
   resign(): void;
   transferTo(node: NodeId): void;
   readonly keys: Pick<NodeKeys, 'sign' | 'verify'>;
+  readonly gossip: SplitGossip;
   view(): PartitionView;
   readonly clock: Clock;
   readonly random: Random;
@@ -119,8 +123,6 @@ export class Partition {
   /** Signatures of rows that were checked since the last tick. */
   #checks = 0;
   framesRelayed = 0;
-  #fenced: HealPart['tasks']['fenced'] = [];
-  #kept = 0;
   /** What the record of the open split was last told of the log. */
   #told: Pick<PartitionView, 'leader' | 'term' | 'commitIndex'> | undefined;
   framesRefused = 0;
@@ -412,6 +414,7 @@ export class Partition {
         this.#ports.onLost?.(peer);
         this.#notes ??= this.#newNotes();
         this.#begin(peer);
+        this.#ports.gossip.lostPeer(peer);
         this.#heal.onLost(peer, this.#facts(), nowMs);
       } else if (to === 'up' && this.#heal.lost.includes(peer)) {
         this.#heal.onBack(peer, this.#matrix.row(peer)?.heard ?? [], nowMs);
@@ -429,15 +432,11 @@ export class Partition {
       this.history.note({ kind: 'edge', node: self, peer: lost, heard: false }, atMs);
   }
 
-  /** H5: what the agents of a returning node hold is compared with the log. The log has decided; this only tells. */
-  #onSummary(peer: NodeId, { leases }: Summary): void {
-    const { holder } = this.#ports.view();
+  /** H4 and H5: what the peer knows by gossip is taken in, and what its agents hold is compared with the log. */
+  #onSummary(peer: NodeId, { leases, gossip, commitIndex }: Summary): void {
+    this.#ports.gossip.meetPeer(peer, gossip);
+    this.#notes?.returned.add(leases, Math.max(commitIndex, this.#ports.view().commitIndex));
     this.history.note({ kind: 'merge', peer, what: `${leases.length} leases` }, this.#ports.clock.unixMs());
-    for (const { task, fence } of leases) {
-      const now = holder(task);
-      if (now?.fence === fence) this.#kept++;
-      else this.#fenced = [...this.#fenced, { task, agent: now?.agent ?? '', oldFence: fence, newFence: now?.fence ?? 0 }];
-    }
   }
 
   #onReport(report: HealReport): void {
@@ -447,8 +446,6 @@ export class Partition {
     this.history.classified(report.class, report.sides, nowMs);
     this.history.end(nowMs, report);
     this.#notes = undefined;
-    this.#fenced = [];
-    this.#kept = 0;
     this.#becomeHealthy();
   }
 
@@ -456,7 +453,8 @@ export class Partition {
     const view = this.#ports.view();
     // What gave way before is not of this split.
     view.takeTruncated();
-    return new SplitNotes(view);
+    this.#ports.gossip.beginSplit();
+    return new SplitNotes(view, view.leases());
   }
 
   #becomeHealthy(): void {
@@ -478,11 +476,11 @@ export class Partition {
       chainAt: view.chainAt,
       matchIndex,
       voters,
-      summary: () => summaryOf(view),
+      summary: () => summaryOf(view, this.#ports.gossip.digest, this.#notes?.heldBefore ?? view.leases()),
       rowsComplete: seen?.class === 'none',
       isHealing: (peer) => this.#matrix.row(peer)?.healing === true,
-      isGossipMerged: () => true,
-      pendingLeases: 0,
+      isGossipMerged: (peer) => this.#ports.gossip.isMerged(peer),
+      pendingLeases: this.#notes?.returned.pending(view.appliedIndex) ?? 0,
       part: () => this.#part(view),
       class: this.history.open?.class ?? 'none',
       sides: this.history.open?.sides ?? [],
@@ -493,8 +491,8 @@ export class Partition {
 
   #part(view: PartitionView): HealPart {
     this.#notes?.addTruncated(view.takeTruncated());
-    const { raft, tasks, bft } = this.#notes?.part(view, view.leader === this.#options.self) ?? emptyPart;
-    return { ...emptyPart, raft, bft, tasks: { ...tasks, kept: this.#kept, fenced: this.#fenced } };
+    const own = this.#notes?.part(view, view.leader === this.#options.self, view.hold);
+    return own === undefined ? emptyPart : { ...own, gossip: gossipPart(this.#ports.gossip.merged) };
   }
 
   #send(to: NodeId, frame: PartitionFrame): void {
@@ -506,8 +504,7 @@ export class Partition {
   }
 }
 
-/** The gossip is compared by its own protocol. */
-const summaryOf = (view: PartitionView): Summary => ({
+const summaryOf = (view: PartitionView, gossip: Summary['gossip'], leases: readonly Lease[]): Summary => ({
   epoch: view.epoch,
   term: view.term,
   lastIndex: view.lastIndex(),
@@ -516,7 +513,7 @@ const summaryOf = (view: PartitionView): Summary => ({
   commitTerm: view.termAt(view.commitIndex) ?? 0,
   head: view.head,
   snapshotIndex: view.snapshotIndex(),
-  gossip: '',
+  gossip,
   openVotes: view.votes.open,
-  leases: view.leases(),
+  leases,
 });
