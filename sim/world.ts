@@ -377,6 +377,7 @@ export class World {
         random: node.random,
         keys: simulatedKeys(node.id),
         mayLead: (candidate) => node.partition?.mayLead(candidate) ?? true,
+        campaignDelay: () => node.partition?.campaignDelay ?? 0,
         logger: silent,
         defer: (job) => after(job, 0),
         onFatal,

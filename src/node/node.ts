@@ -178,6 +178,7 @@ export class Node implements NodeService {
         random: { below: (bound) => randomInt(bound) },
         keys,
         mayLead: (candidate) => this.partition.mayLead(candidate),
+        campaignDelay: () => this.partition.campaignDelay,
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),

@@ -28,7 +28,9 @@ export class ElectionTimer {
   /** True when the wait is over. */
   tick(): boolean {
     this.#unheardTicks++;
-    return ++this.#elapsed >= this.#timeout;
+    if (++this.#elapsed < this.#timeout) return false;
+    const { electionTicks, campaignDelay } = this.#options;
+    return this.#elapsed >= this.#timeout + Math.min(electionTicks, campaignDelay?.() ?? 0);
   }
 
   /** Waits anew, for as long as is drawn now. */

@@ -106,6 +106,10 @@ export class NodePartition {
     return this.#partition.mayLead(candidate);
   }
 
+  get campaignDelay(): number {
+    return this.#partition.campaignDelay;
+  }
+
   tick(): void {
     this.#partition.tick();
     if (++this.#ticks % ticksPerLook !== 0) return;

@@ -10,7 +10,7 @@ import { Heal, type HealFacts } from '../../partition/heal/heal.ts';
 import type { Lease, OwnLog, Summary } from '../../partition/heal/summary.ts';
 import { Matrix } from '../../partition/matrix.ts';
 import { isStableSplit, PartitionWatch, type Standing } from '../../partition/partition-state.ts';
-import { mayLead } from '../../partition/placement.ts';
+import { campaignDelay, mayLead } from '../../partition/placement.ts';
 import { relayFor } from '../../partition/relay.ts';
 import { hastyRowPeriodMs, type Row, rowPeriodMs } from '../../partition/row.ts';
 import { SplitHistory } from '../../partition/split-history.ts';
@@ -209,6 +209,16 @@ export class Partition {
   /** False when this candidate's row shows that it hears no majority, so that it could not lead (4.5). */
   mayLead(candidate: NodeId): boolean {
     return mayLead(candidate, this.#matrix, this.#ports.clock.monotonicMs());
+  }
+
+  /**
+   * How much of an election timeout this node lets better placed ones go first (4.5). Only once it is sure that some links are lost and no node: right after a leader's death rows
+   * differ for a moment.
+   */
+  get campaignDelay(): number {
+    const { view, standing } = this;
+    if (view === undefined || !standing.degraded || !isStableSplit(standing.state)) return 0;
+    return campaignDelay(this.#options.self, this.#ports.view().voters, view.graph);
   }
 
   /** The event loop's delay since the last call, at its 99th percentile. */
