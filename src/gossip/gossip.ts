@@ -348,6 +348,7 @@ export class Gossip {
       this.#project(now);
     }
     this.#store.noteDigest(from, message.have);
+    this.#reunion.onDigest(from, message.have);
     this.#messages.push(...this.#antiEntropy.onDigest(from, message, now.ms));
     return taken;
   }

@@ -78,6 +78,12 @@ export class Reunion {
     this.settle(peer, (dot) => dot.node === node && bootOf(dot.counter) === bootOf(counter) && dot.counter <= counter);
   }
 
+  /** What the peer has now: a stream that it has forgotten since, because all of it is replaced, it will not tell any more. */
+  onDigest(peer: NodeId, have: Digest): void {
+    const isKept = (dot: Dot): boolean => have.some(({ node, counter }) => node === dot.node && bootOf(counter) === bootOf(dot.counter));
+    this.settle(peer, (dot) => !isKept(dot));
+  }
+
   /** A key has changed by what this peer sent. */
   onTaken(peer: NodeId, key: string, before: Entry | undefined, after: Entry | undefined, unixMs: number): void {
     if (!this.#missing.has(peer)) return;

@@ -124,6 +124,17 @@ describe('gossip: meeting a lost peer (protocol design 4.7, H4)', () => {
     expect(circle.node(n1).isMerged(n2)).to.equal(true);
   });
 
+  it('does not wait for what the peer itself has forgotten meanwhile', () => {
+    const circle = apart();
+    const forgotten = [...circle.node(n2).digest, dot(n3, 9, 1)];
+    circle.node(n1).meetPeer(n2, forgotten, circle.now);
+    circle.meet(n2, n1);
+    circle.node(n2).linkUp(n1, circle.now);
+    for (const { message } of circle.messages(n2)) circle.step(n1, n2, message);
+
+    expect(circle.node(n1).isMerged(n2)).to.equal(true);
+  });
+
   it('awaits nothing of a node that has left', () => {
     const circle = apart();
     reunite(circle);
