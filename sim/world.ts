@@ -418,6 +418,7 @@ export class World {
     return new Partition(
       {
         self: node.id,
+        boot: node.starts,
         clusterTag: 7,
         heartbeatMs,
         tickMs: heartbeatMs / ticksPerHeartbeat,

@@ -25,7 +25,6 @@ import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { isPartitionFrame } from '../wire/partition.ts';
 import { AddressBook, type OwnView } from './address-book.ts';
 import type { NodeEvent } from './event-log.ts';
-import { nextBoot } from './gossip/boot.ts';
 import type { GossipSettings } from './gossip/driver.ts';
 import { NodeGossip } from './gossip/node-gossip.ts';
 import { clusterTag, type Genesis, type MemberInfo, type Roster } from './genesis.ts';
@@ -59,6 +58,7 @@ import type {
 import { writeSnapshotFile } from './snapshot-file.ts';
 import { loadState, readChunk } from './snapshot-reading.ts';
 import { settle } from './settle.ts';
+import { nextBoot } from './starts.ts';
 import { isVoteFrame } from './votes/vote-links.ts';
 import type { OpenedVote, VoteQuestion, VoteRequest } from './votes/vote-service.ts';
 import { VoteEpochs } from './votes/vote-epochs.ts';
@@ -201,7 +201,7 @@ export class Node implements NodeService {
       nameOf: (node) => this.#addresses.all(this.#replica.state.members).get(node)?.name,
       logger,
     });
-    this.partition = this.#makePartition(keys);
+    this.partition = this.#makePartition(keys, boot);
     this.#epochs = this.#makeEpochs(opened);
   }
 
@@ -280,10 +280,10 @@ export class Node implements NodeService {
     return this.#epochs.current;
   }
 
-  #makePartition(keys: NodeKeys): NodePartition {
+  #makePartition(keys: NodeKeys, boot: number): NodePartition {
     const { name, genesis, heartbeatMs, electionTimeoutMs, logger } = this.#config;
     return new NodePartition(
-      { clusterTag: clusterTag(genesis.clusterId), heartbeatMs, electionTimeoutMs },
+      { boot, clusterTag: clusterTag(genesis.clusterId), heartbeatMs, electionTimeoutMs },
       {
         replica: this.#replica,
         send: (to, frame) => this.#transport?.send(to, frame),

@@ -44,14 +44,14 @@ export class NodePartition {
   #unsubscribe = (): void => {};
 
   constructor(
-    options: { readonly clusterTag: number; readonly heartbeatMs: number; readonly electionTimeoutMs: number },
+    options: { readonly boot: number; readonly clusterTag: number; readonly heartbeatMs: number; readonly electionTimeoutMs: number },
     ports: NodePartitionPorts,
   ) {
     this.#ports = ports;
-    const { clusterTag, heartbeatMs, electionTimeoutMs } = options;
+    const { boot, clusterTag, heartbeatMs, electionTimeoutMs } = options;
     const { replica, logger } = ports;
     this.#partition = new Partition(
-      { self: replica.id, clusterTag, heartbeatMs, tickMs: heartbeatMs / ticksPerHeartbeat, graceMs: 10 * electionTimeoutMs },
+      { self: replica.id, boot, clusterTag, heartbeatMs, tickMs: heartbeatMs / ticksPerHeartbeat, graceMs: 10 * electionTimeoutMs },
       {
         send: (to, frame) => ports.send(to, frame),
         dial: (peer) => ports.dial(peer),

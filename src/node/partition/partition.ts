@@ -87,6 +87,8 @@ export interface PartitionPorts {
 
 export interface PartitionOptions {
   readonly self: NodeId;
+  /** This start of the node, counted durably: its rows outrank those of earlier ones. */
+  readonly boot: number;
   readonly clusterTag: number;
   readonly heartbeatMs: number;
   /** How often `tick` is called. */
@@ -107,7 +109,6 @@ export class Partition {
   readonly #watch = new PartitionWatch();
   readonly #heal: Heal;
   readonly #startedMs: number;
-  readonly #boot: number;
   readonly history: SplitHistory;
   #places: Places = placesOf([]);
   #seq = 0;
@@ -132,15 +133,14 @@ export class Partition {
     this.#ports = ports;
     const nowMs = ports.clock.monotonicMs();
     this.#startedMs = nowMs;
-    this.#boot = ports.clock.unixMs();
-    this.history = new SplitHistory(this.#boot);
+    this.history = new SplitHistory(options.boot);
     this.#detector = new LinkDetector(
       { self: options.self, tickMs: options.tickMs, heartbeatMs: options.heartbeatMs, random: ports.random },
       nowMs,
     );
-    const { self, clusterTag } = options;
-    this.#relays = new Relays({ self, clusterTag, boot: this.#boot, keys: ports.keys, nowMs });
-    this.#heal = new Heal({ self: options.self, boot: this.#boot, random: ports.random });
+    const { self, boot, clusterTag } = options;
+    this.#relays = new Relays({ self, clusterTag, boot, keys: ports.keys, nowMs });
+    this.#heal = new Heal({ self, boot, random: ports.random });
   }
 
   // What happens to the node.
@@ -315,7 +315,7 @@ export class Partition {
     const { term, leader, commitIndex } = facts;
     const electable = facts.isQuorum((node) => heard.includes(node));
     const own = { electable, healing: this.#heal.isActive, score: this.#detector.health.score };
-    const unsigned = { node: self, boot: this.#boot, seq: ++this.#seq, heard, term, leader, commitIndex, ...own };
+    const unsigned = { node: self, boot: this.#options.boot, seq: ++this.#seq, heard, term, leader, commitIndex, ...own };
     const signature = this.#ports.keys.sign(signedRow(this.#options.clusterTag, this.#places, unsigned));
     const row: Row = { ...unsigned, signature };
     const before = this.#matrix.row(self)?.heard ?? heard;

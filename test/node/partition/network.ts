@@ -39,6 +39,8 @@ export class PartitionNetwork {
   readonly transfers: NodeId[] = [];
   hears: Hears = () => true;
   isGossipLost = false;
+  /** Of all wall clocks. */
+  clockOffsetMs = 0;
   #leader: NodeId | undefined;
   #isLeaderKept = false;
   #term = 1;
@@ -54,15 +56,16 @@ export class PartitionNetwork {
     this.down.delete(id);
     this.logs.set(id, { terms: [1], committed: 1, truncated: [] });
     const random = new SeededRandom(this.ids.indexOf(id) + 1);
-    const gossip = new Gossip({ self: id, boot: (this.boots.get(id) ?? 0) + 1, sealer: this.#seals.sealer(id), random }, this.#now);
-    this.boots.set(id, (this.boots.get(id) ?? 0) + 1);
+    const boot = (this.boots.get(id) ?? 0) + 1;
+    this.boots.set(id, boot);
+    const gossip = new Gossip({ self: id, boot, sealer: this.#seals.sealer(id), random }, this.#now);
     gossip.setMembers(this.ids, 1, this.#now);
     for (const peer of this.ids) if (peer !== id) gossip.linkUp(peer, this.#now);
     this.gossips.set(id, gossip);
     this.drivers.set(
       id,
       new Partition(
-        { self: id, clusterTag: 1, heartbeatMs: 100, tickMs, graceMs: 10_000 },
+        { self: id, boot, clusterTag: 1, heartbeatMs: 100, tickMs, graceMs: 10_000 },
         {
           send: (to, frame) => this.#queue.push({ from: id, to, frame, atMs: this.nowMs + 2 }),
           dial: () => this.dials++,
@@ -144,7 +147,7 @@ export class PartitionNetwork {
   }
 
   get #now() {
-    return { ms: this.nowMs, unixMs: 1_000_000 + this.nowMs };
+    return { ms: this.nowMs, unixMs: 1_000_000 + this.nowMs + this.clockOffsetMs };
   }
 
   write(id: NodeId, key: string, value: string): void {

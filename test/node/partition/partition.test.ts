@@ -156,6 +156,18 @@ describe('node: partitions', () => {
     expect(network.of(n1).history.splits[0]?.report).to.include({ class: 'node-loss' });
   });
 
+  it('believes the rows of a new start at once, though the clock was set back before it', () => {
+    const network = whole();
+    const [n1, , , , n5] = idsOf(network);
+    const before = network.of(n1).row(n5)?.row.boot ?? 0;
+    network.clockOffsetMs = -500_000;
+
+    network.start(n5);
+    network.run(300);
+
+    expect(network.of(n1).row(n5)?.row.boot).to.equal(before + 1);
+  });
+
   it('heals a shatter into five, one by one', () => {
     const network = whole();
     network.hears = groups('1/2/3/4/5');
