@@ -32,7 +32,7 @@ export class Matrix {
     const kept = this.#rows.get(node)?.row;
     if (kept === undefined) return true;
     if (boot === kept.boot) return seq > kept.seq;
-    // A node that lost its count of starts may begin anew with a lower number, once the old life has fallen silent.
+    // A node whose files were put back from a copy counts on from there: it is believed once its other life has fallen silent.
     return boot > kept.boot || !this.isFresh(node, nowMs);
   }
 
