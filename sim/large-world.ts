@@ -10,6 +10,8 @@ import { Partition } from '../src/node/partition/partition.ts';
 import { pinged } from '../src/node/pinged.ts';
 import { ticksPerHeartbeat } from '../src/node/replica-options.ts';
 import { EventQueue } from './event-queue.ts';
+import type { SplitGossip } from '../src/node/partition/split-gossip.ts';
+import type { Gossip } from '../src/gossip/gossip.ts';
 import { type GossipListener, GossipProcess } from './gossip/gossip-process.ts';
 import { LightSeals } from './gossip/light-seals.ts';
 import { simulatedKeys } from './simulated-keys.ts';
@@ -96,7 +98,7 @@ export class LargeWorld implements GossipListener {
 
   start(id: NodeId): void {
     const node = this.#at(id);
-    node.partition = this.#partition(id);
+    node.partition = this.#partition(id, node.life + 1);
     node.isUp = true;
     const life = ++node.life;
     node.gossip.start();
@@ -168,16 +170,16 @@ export class LargeWorld implements GossipListener {
       spread,
       listener: this,
     });
-    return { id, gossip, rows, partition: this.#partition(id), members, life: 0, isUp: false };
+    return { id, gossip, rows, partition: this.#partition(id, 0), members, life: 0, isUp: false };
   }
 
-  #partition(self: NodeId): Partition {
+  #partition(self: NodeId, boot: number): Partition {
     const note = (fields: Readonly<Record<string, unknown>>, message: string): void => {
       if (message === 'link') this.news.push({ atMs: this.nowMs, by: self, peer: nodeId(String(fields['peer'])), state: fields['state'] });
     };
     const logger: Logger = { debug() {}, info: note, warn() {}, error() {} };
     return new Partition(
-      { self, clusterTag: 7, heartbeatMs, tickMs, graceMs: 100 * heartbeatMs },
+      { self, boot, clusterTag: 7, heartbeatMs, tickMs, graceMs: 100 * heartbeatMs },
       {
         send: (to, frame) => {
           this.sent.partition++;
@@ -194,6 +196,7 @@ export class LargeWorld implements GossipListener {
           this.#at(self).gossip.pump();
         },
         keys: simulatedKeys(self),
+        gossip: splitGossipOf(() => this.#at(self).gossip),
         view: () => viewOf(this.#at(self)),
         clock: this.#clock,
         random: this.#random,
@@ -235,6 +238,22 @@ export class LargeWorld implements GossipListener {
   }
 }
 
+function splitGossipOf(process: () => GossipProcess): SplitGossip {
+  const gossip = (): Gossip => defined(process().gossip, 'who watches is up');
+  return {
+    get digest() {
+      return gossip().digest;
+    },
+    get merged() {
+      return gossip().merged;
+    },
+    beginSplit: () => gossip().beginSplit(),
+    lostPeer: (peer) => gossip().lostPeer(peer),
+    meetPeer: (peer, have) => gossip().meetPeer(peer, have, process().now),
+    isMerged: (peer) => gossip().isMerged(peer),
+  };
+}
+
 const votersOf = (members: readonly NodeId[]): readonly NodeId[] => members.slice(0, 5);
 
 function viewOf({ members }: LargeNode): PartitionView {
@@ -255,7 +274,8 @@ function viewOf({ members }: LargeNode): PartitionView {
     epoch: 0,
     matchIndex: () => 1,
     leases: () => [],
-    holder: () => undefined,
+    hold: () => undefined,
+    appliedIndex: 1,
     snapshots: 0,
     lateResults: 0,
     votes: { open: 0, decided: 0, noConsensus: 0 },

@@ -10,11 +10,13 @@ import { Replica } from '../src/node/replica.ts';
 import { type ReplicaPorts, ticksPerHeartbeat } from '../src/node/replica-options.ts';
 import { restoreState } from '../src/node/snapshots.ts';
 import { StorageError } from '../src/storage/storage-error.ts';
+import { isGossipFrame } from '../src/wire/gossip.ts';
 import { isPartitionFrame } from '../src/wire/partition.ts';
 import { ClusterState } from '../src/tasks/state.ts';
 import { DriftingClock } from './drifting-clock.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Observer } from './invariants/observer.ts';
+import { SimulatedGossip } from './simulated-gossip.ts';
 import { simulatedKeys } from './simulated-keys.ts';
 import type { OpenedDisk, SimulatedDisk } from './storage/simulated-disk.ts';
 import type { Trace } from './trace.ts';
@@ -72,6 +74,7 @@ export interface MachineParts {
   readonly disk: SimulatedDisk;
   readonly random: SeededRandom;
   readonly partitionRandom: () => SeededRandom;
+  readonly gossipRandom: () => SeededRandom;
 }
 
 /**
@@ -98,11 +101,14 @@ export class Machine {
   #replica: Replica | undefined;
   /** As long as the replica is there. */
   #partition: Partition | undefined;
+  #gossip: SimulatedGossip | undefined;
   /** Its store is being opened. */
   #isStarting = false;
   #isPaused = false;
   /** Rises with every start. */
   #life = 0;
+  /** As a node counts them on its disk. */
+  #starts = 0;
   /** Work that a paused node has not got to. */
   #held: (() => void)[] = [];
   /** Virtual microseconds between two ticks. */
@@ -161,20 +167,35 @@ export class Machine {
       if (!isDiskFailure(error)) throw error;
       soon(() => this.#world.onDiskFailure(this.index));
     };
-    this.disk.open({ later, soon }, (opened) => this.#begin(opened, soon, onFatal), onFatal);
+    const after = (job: () => void, ms: number): void => queue.after(Math.max(1, Math.round(ms * 1000)), alive(job));
+    this.disk.open({ later, soon }, (opened) => this.#begin(opened, after, onFatal), onFatal);
   }
 
   /** The disk is open: the node runs. */
-  #begin(opened: OpenedDisk, defer: (job: () => void) => void, onFatal: (error: Error) => void): void {
+  #begin(opened: OpenedDisk, after: (job: () => void, ms: number) => void, onFatal: (error: Error) => void): void {
     const { queue, observer } = this.#world;
     const life = this.#life;
     const { random } = this.#parts;
     this.#isStarting = false;
     observer.starting(this.id, opened.state);
-    const replica = this.#makeReplica(opened, defer, onFatal);
+    const replica = this.#makeReplica(opened, (job) => after(job, 0), onFatal);
     this.#replica = replica;
     observer.started(this.id, replica);
-    const partition = this.#makePartition(replica);
+    const gossip = new SimulatedGossip({
+      replica,
+      boot: ++this.#starts,
+      send: (to, frame) => {
+        replica.spoke(to);
+        this.#send(to, frame);
+      },
+      onRow: (row) => this.#partition?.onGossip(row),
+      defer: after,
+      clock: this.#wallClock(),
+      random: this.#parts.gossipRandom(),
+      logger: silent,
+    });
+    this.#gossip = gossip;
+    const partition = this.#makePartition(replica, gossip);
     this.#partition = partition;
     replica.events.subscribe((events) => partition.onEvents(events));
     const tick = (): void => {
@@ -215,9 +236,12 @@ export class Machine {
         random: this.#parts.random,
         keys: simulatedKeys(this.id),
         mayLead: (candidate) => this.#partition?.mayLead(candidate) ?? true,
+        campaignDelay: () => this.#partition?.campaignDelay ?? 0,
         logger: silent,
         defer,
         onFatal,
+        onHeard: (agent) => this.#gossip?.heard(agent),
+        onMembers: () => this.#gossip?.followMembers(),
         approvalOf: (action) => this.#world.approvalOf(this.id, action),
         ...this.#checks(),
       },
@@ -226,11 +250,12 @@ export class Machine {
     );
   }
 
-  #makePartition(replica: Replica): Partition {
+  #makePartition(replica: Replica, gossip: SimulatedGossip): Partition {
     const { queue, trace, observer } = this.#world;
     return new Partition(
       {
         self: this.id,
+        boot: this.#starts,
         clusterTag: 7,
         heartbeatMs,
         tickMs: heartbeatMs / ticksPerHeartbeat,
@@ -248,7 +273,9 @@ export class Machine {
         onUnheard: (isUnheard) => replica.links.onUnheard(isUnheard),
         campaignSoon: () => replica.campaignSoon(),
         transferTo: (to) => replica.requests.transferLeadership(to, undefined, () => {}),
+        publish: (row) => gossip.tellRow(row),
         keys: simulatedKeys(this.id),
+        gossip: gossip.driver,
         view: () => partitionView(replica, [this.id]),
         clock: this.#wallClock(),
         random: this.#parts.partitionRandom(),
@@ -277,6 +304,10 @@ export class Machine {
     const checks = observer.checks(this.id);
     return {
       ...checks,
+      onConfiguration: (at, configuration) => {
+        checks.onConfiguration(at, configuration);
+        this.#gossip?.followMembers(at);
+      },
       onApplied: (entry) => {
         trace.event('apply', this.index, entry.index, entry.term);
         trace.bytes(entry.data);
@@ -290,6 +321,7 @@ export class Machine {
     this.disk.crash();
     this.#replica = undefined;
     this.#partition = undefined;
+    this.#gossip = undefined;
     this.#isStarting = false;
     this.#isPaused = false;
     this.#held = [];
@@ -360,7 +392,8 @@ export class Machine {
         return;
       }
       this.#partition?.heard(id);
-      this.#replica?.onFrame(id, frame);
+      if (isGossipFrame(frame)) this.#gossip?.driver.onFrame(id, frame);
+      else this.#replica?.onFrame(id, frame);
     };
     // A paused process finds its sockets full when it wakes, up to a point.
     if (!this.#isPaused) job();

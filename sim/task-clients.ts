@@ -105,7 +105,7 @@ export class TaskClients {
       ttlMs: 3000,
       role: undefined,
       group: undefined,
-      node: 'simulated',
+      node: replica.id,
     };
     connection.submit(replica, command, (result) => {
       if (result?.ok !== true || result.value.kind !== 'agent') return retry();

@@ -36,6 +36,7 @@ const streams = {
   rewrites: 11,
   nodes: 16,
   partitions: 4096,
+  gossip: 8192,
 } as const;
 
 export interface WorldOptions extends Listeners {
@@ -152,6 +153,7 @@ export class World {
             disk: plan.storage === 'level' ? new LevelDisk(id, this.#crashRandom) : new MemoryDisk(this.#crashRandom),
             random: this.stream(streams.nodes + index),
             partitionRandom: () => this.stream(streams.partitions + index),
+            gossipRandom: () => this.stream(streams.gossip + index),
           },
           world,
         ),

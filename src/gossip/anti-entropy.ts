@@ -55,7 +55,7 @@ export class AntiEntropy {
   linkUp(peer: NodeId, nowMs: number): OutgoingGossip {
     if (!this.#linked.includes(peer)) this.#linked.push(peer);
     this.hurry(nowMs);
-    return { to: peer, message: this.#digest(false) };
+    return this.ask(peer);
   }
 
   linkDown(peer: NodeId): void {
@@ -68,11 +68,17 @@ export class AntiEntropy {
     this.#dueMs = Math.min(this.#dueMs, nowMs + this.#pause(nowMs));
   }
 
-  tick(nowMs: number): OutgoingGossip | undefined {
+  /** `awaited`: peers from whom something is known to be missing, who are asked before others. */
+  tick(nowMs: number, awaited: readonly NodeId[]): OutgoingGossip | undefined {
     if (nowMs < this.wakeAtMs) return undefined;
     this.#dueMs = nowMs + this.#pause(nowMs);
-    const to = this.#linked[this.#random.below(this.#linked.length)];
-    return to === undefined ? undefined : { to, message: this.#digest(false) };
+    const candidates = awaited.length > 0 ? awaited : this.#linked;
+    const to = candidates[this.#random.below(candidates.length)];
+    return to === undefined ? undefined : this.ask(to);
+  }
+
+  ask(to: NodeId): OutgoingGossip {
+    return { to, message: this.#digest(false) };
   }
 
   onDigest(from: NodeId, { have, buckets, isAnswer }: DigestMessage, nowMs: number): OutgoingGossip[] {

@@ -3,7 +3,7 @@ import type { NodeId } from '../core/ids.ts';
 import type { Random } from '../core/random.ts';
 import { AntiEntropy, goneFrom } from './anti-entropy.ts';
 import type { BatchHeader, SealedBatch, Sealer, Update } from './batch.ts';
-import { bootOf, counterOf, heldOf, maxBoot, numberOf, vectorOf } from './dot.ts';
+import { bootOf, counterOf, type Dot, heldOf, maxBoot, numberOf, vectorOf } from './dot.ts';
 import { type Entry, type WriterRole, write } from './entry.ts';
 import { FlushPace } from './flush-pace.ts';
 import { Gatekeeper, type Refusal } from './gatekeeper.ts';
@@ -12,7 +12,9 @@ import { gossipLimits } from './limits.ts';
 import type { DeltaMessage, DigestMessage, GossipMessage, OutgoingGossip } from './messages.ts';
 import { batchId, Outbox } from './outbox.ts';
 import type { GossipReady, GossipVerdict, SpoofSuspected } from './ready.ts';
+import { type Merged, Reunion } from './reunion.ts';
 import { Store } from './store.ts';
+import type { Digest } from './streams.ts';
 
 /** A moment by two clocks. */
 export interface Moment {
@@ -62,6 +64,7 @@ export class Gossip {
   readonly #gate = new Gatekeeper();
   readonly #clock = new HybridClock();
   readonly #outbox: Outbox;
+  readonly #reunion = new Reunion();
   readonly #epochs = new Map<NodeId, number>();
   /** Ids of batches that came before others that are missing: those are not known by `have`. The oldest go. */
   readonly #early = new Set<string>();
@@ -145,6 +148,7 @@ export class Gossip {
     const isMember = (node: NodeId): boolean => this.#members.has(node);
     this.#gate.keepOnly(isMember);
     this.#antiEntropy.setMembers(isMember, epoch);
+    this.#reunion.keepOnly(isMember);
     for (const known of [this.#epochs, this.#neededMs]) for (const node of known.keys()) if (!isMember(node)) known.delete(node);
     this.#project(now);
   }
@@ -156,6 +160,44 @@ export class Gossip {
   linkDown(peer: NodeId): void {
     this.#antiEntropy.linkDown(peer);
   }
+
+  // Splits (protocol design 4.7, H4).
+
+  /** How much of each node's writes is here. */
+  get digest(): Digest {
+    return this.#store.streams.digest();
+  }
+
+  /** A split begins for this node: what is merged from now on is of it. */
+  beginSplit(): void {
+    this.#reunion.begin();
+  }
+
+  lostPeer(peer: NodeId): void {
+    if (this.#members.has(peer)) this.#reunion.onLost(peer);
+  }
+
+  /** A lost peer is back, with this digest: the two exchange what they have at once. */
+  meetPeer(peer: NodeId, have: Digest, now: Moment): void {
+    if (!this.#members.has(peer)) return;
+    this.#reunion.onMet(peer, have, this.#isHere);
+    this.#messages.push(this.#antiEntropy.ask(peer));
+    this.#antiEntropy.hurry(now.ms);
+  }
+
+  /** Whether all is here that the peer had when it came back; true of one that was never lost. */
+  isMerged(peer: NodeId): boolean {
+    this.#reunion.settle(peer, this.#isHere);
+    return !this.#reunion.isApart(peer);
+  }
+
+  /** What lost peers have brought since the split began. */
+  get merged(): Merged {
+    return this.#reunion.merged;
+  }
+
+  /** Of a node that is no member here nothing is taken in, and nothing awaited. */
+  readonly #isHere = (dot: Dot): boolean => this.#store.streams.isSeen(dot) || !this.#members.has(dot.node);
 
   /** Writes a key; `undefined` removes it. False when the key or the value is beyond the bounds. */
   write(key: string, value: Uint8Array | undefined, { generation, role }: { generation: number; role: WriterRole }, now: Moment): boolean {
@@ -206,7 +248,7 @@ export class Gossip {
       this.#pace.onLate(now.ms - this.#flushAtMs);
       this.#flush(now);
     }
-    const message = this.#antiEntropy.tick(now.ms);
+    const message = this.#antiEntropy.tick(now.ms, this.#reunion.awaited);
     if (message !== undefined) this.#messages.push(message);
     if (now.ms >= this.#collectAtMs) {
       this.#store.dropTombstones(this.#others(), now.ms);
@@ -258,7 +300,7 @@ export class Gossip {
     const { origin, low, high } = header;
     if (!this.#clock.observe(header.stamp, now.unixMs)) this.counters.fastClocks++;
     const fair = updates.filter(({ key, generation, role }) => this.#mayWrite(origin, key, generation, role));
-    for (const update of fair) this.#takeEntry(update.key, entryOf(origin, update), now);
+    for (const update of fair) this.#takeEntry(from, update.key, entryOf(origin, update), now);
     this.counters.updatesTaken += fair.length;
     this.counters.batchesTaken++;
     if (this.#store.streams.haveOf(origin, bootOf(high)) >= low - 1) this.#store.streams.advance({ node: origin, counter: high });
@@ -306,6 +348,7 @@ export class Gossip {
       this.#project(now);
     }
     this.#store.noteDigest(from, message.have);
+    this.#reunion.onDigest(from, message.have);
     this.#messages.push(...this.#antiEntropy.onDigest(from, message, now.ms));
     return taken;
   }
@@ -315,9 +358,10 @@ export class Gossip {
     for (const [key, entry] of message.entries) {
       const fair = this.#fairPart(key, entry);
       if (fair === undefined) this.counters.spoofed++;
-      else if (this.#takeEntry(key, fair, now)) repaired++;
+      else if (this.#takeEntry(from, key, fair, now)) repaired++;
     }
     for (const key of goneFrom(this.#store, message)) {
+      this.#reunion.onTaken(from, key, this.#store.get(key), undefined, now.unixMs);
       this.#store.delete(key);
       this.#changed.add(key);
       repaired++;
@@ -325,7 +369,9 @@ export class Gossip {
     this.counters.repaired += repaired;
     for (const { node, after, upTo } of message.ranges) {
       const isNext = this.#store.streams.haveOf(node, bootOf(upTo)) >= after;
-      if (isNext && (node !== this.#self || upTo <= this.#counter)) this.#store.streams.advance({ node, counter: upTo });
+      if (!isNext || (node === this.#self && upTo > this.#counter)) continue;
+      this.#store.streams.advance({ node, counter: upTo });
+      this.#reunion.onTold(from, { node, counter: upTo });
     }
     if (message.isPart) this.#messages.push(this.#antiEntropy.askOn(from));
     return taken;
@@ -338,10 +384,12 @@ export class Gossip {
     return fair.length === entry.siblings.length ? entry : { vector: entry.vector, siblings: fair };
   }
 
-  #takeEntry(key: string, entry: Entry, now: Moment): boolean {
+  #takeEntry(from: NodeId, key: string, entry: Entry, now: Moment): boolean {
+    const before = this.#store.get(key);
     const came = this.#store.take(key, entry, now.ms);
     if (came === 'full') this.counters.full++;
     if (came !== 'changed') return false;
+    this.#reunion.onTaken(from, key, before, this.#store.get(key), now.unixMs);
     this.#note(key, entry, now);
     return true;
   }

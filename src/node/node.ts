@@ -15,7 +15,6 @@ import { type LinkFaults, type PeerTransport, startLibp2pTransport } from '../tr
 import { isGossipFrame } from '../wire/gossip.ts';
 import { maxEntryBytes, snapshotChunkBytes } from '../wire/limits.ts';
 import { isPartitionFrame } from '../wire/partition.ts';
-import { nextBoot } from './gossip/boot.ts';
 import type { GossipSettings } from './gossip/driver.ts';
 import { NodeGossip } from './gossip/node-gossip.ts';
 import { clusterTag, type Genesis, type Roster } from './genesis.ts';
@@ -29,10 +28,11 @@ import { Peers } from './peers.ts';
 import { Replica } from './replica.ts';
 import { ticksPerHeartbeat } from './replica-options.ts';
 import { loadState } from './snapshot-reading.ts';
+import { nextBoot } from './starts.ts';
 import { isVoteFrame } from './votes/vote-links.ts';
 import { VoteEpochs } from './votes/vote-epochs.ts';
 import type { Votes } from './votes/votes.ts';
-import { systemClock } from './system-clock.ts';
+import { runLater, systemClock } from './system-clock.ts';
 
 export const version = '0.1.0';
 
@@ -128,8 +128,8 @@ export class Node {
     const replica = this.#replica;
     const { roster, electionTimeoutMs: farewellMs, onRoster = () => {} } = config;
     this.peers = new Peers({ genesis, roster, replica, farewellMs, onRoster, logger });
-    this.#partition = this.#makePartition(config, keys);
     this.#gossip = this.#makeGossip(origin, keys);
+    this.#partition = this.#makePartition(origin, keys);
     this.#epochs = this.#makeEpochs(origin, guard);
     this.service = new LocalService({
       genesis,
@@ -249,6 +249,7 @@ export class Node {
         random: { below: (bound) => randomInt(bound) },
         keys,
         mayLead: (candidate) => this.#partition.mayLead(candidate),
+        campaignDelay: () => this.#partition.campaignDelay,
         logger,
         defer: (job) => void setImmediate(job),
         onFatal: (error) => config.onFatal(error),
@@ -265,9 +266,10 @@ export class Node {
     );
   }
 
-  #makePartition({ name, genesis, heartbeatMs, electionTimeoutMs, logger }: NodeConfig, keys: NodeKeys): NodePartition {
+  #makePartition({ config, boot }: NodeOrigin, keys: NodeKeys): NodePartition {
+    const { name, genesis, heartbeatMs, electionTimeoutMs, logger } = config;
     return new NodePartition(
-      { clusterTag: clusterTag(genesis.clusterId), heartbeatMs, electionTimeoutMs },
+      { boot, clusterTag: clusterTag(genesis.clusterId), heartbeatMs, electionTimeoutMs },
       {
         replica: this.#replica,
         send: (to, frame) => this.#transmit(to, frame),
@@ -276,6 +278,7 @@ export class Node {
         publish: (row) => this.#gossip.tellRow(row),
         keys,
         votes: () => this.#votes?.counters,
+        gossip: this.#gossip.driver,
         nameOf: (node) => this.peers.nameOf(node) ?? node,
         ownNames: () => [name, this.peers.infoOf(this.#replica.id)?.http ?? ''],
         logger,
@@ -323,7 +326,7 @@ export class Node {
           createKey: createAgreementKey,
           isReachable: (node) => replica.links.isReachable(node, performance.now()),
           onNews: (news) => replica.events.append([{ ...news, index: replica.appliedIndex, ts: Date.now() }]),
-          defer: (job, ms) => void (ms < 1 ? setImmediate(job) : setTimeout(job, ms)),
+          defer: runLater,
           onFatal,
         },
       },

@@ -5,6 +5,7 @@ import type { Raft } from '../raft/raft.ts';
 import type { Command } from '../tasks/commands.ts';
 import { decodeSessionCommand, encodeEntry, encodeSessionCommand } from '../wire/commands.ts';
 import { maxCommandsPerEntry, maxEntryBytes } from '../wire/limits.ts';
+import { LogTime } from './log-time.ts';
 import type { Outbox } from './outbox.ts';
 import type { Proposals } from './proposals.ts';
 
@@ -21,17 +22,17 @@ export interface ProposerPorts {
 /** Makes entries of commands: of what this node's clients wait for, of what followers forward, and of the leader's own decisions. */
 export class Proposer {
   readonly #ports: ProposerPorts;
-  #lastTs = 0;
+  readonly #time: LogTime;
   #commands: Uint8Array[] = [];
 
   constructor(ports: ProposerPorts) {
     this.#ports = ports;
+    this.#time = new LogTime(ports.clock);
   }
 
-  /** The leader's clock for stamps: never behind what the log has seen (`protocols`: ts = max(previous, wall clock)). */
+  /** The leader's clock for stamps. */
   now(): number {
-    this.#lastTs = Math.max(this.#lastTs, this.#ports.stateTs(), this.#ports.clock.unixMs());
-    return this.#lastTs;
+    return this.#time.now(this.#ports.stateTs());
   }
 
   /** The leader's own decisions, at once. */

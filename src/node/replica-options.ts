@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { LogIndex, NodeId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Random } from '../core/random.ts';
+import type { RaftOptions } from '../raft/config.ts';
 import type { Configuration, Entry, RaftMessage, SnapshotMeta } from '../raft/messages.ts';
 import type { Role } from '../raft/status.ts';
 import type { Agent } from '../registry/agent.ts';
@@ -59,6 +60,8 @@ export interface ReplicaPorts {
   onFatal(error: Error): void;
   /** False when this candidate can't lead, by what it says itself: its pre-vote is not heeded. */
   mayLead?(candidate: NodeId): boolean;
+  /** How much of an election timeout this node lets better placed ones go first, from 0 to 1. */
+  campaignDelay?(): number;
   /** Who is a member, or where, has changed. */
   onMembers?(): void;
   /** On a leader that wants a change of the voters: the members' certificate for it in base64, once there is one; until then it sees to it that they vote. */
@@ -95,7 +98,10 @@ export interface ReplicaCounters {
 }
 
 /** What a replica's Raft is told. */
-export function raftOptions({ id, heartbeatMs, electionTimeoutMs, appendBytes, readMode }: ReplicaOptions, random: Random) {
+export function raftOptions(
+  { id, heartbeatMs, electionTimeoutMs, appendBytes, readMode }: ReplicaOptions,
+  { random, campaignDelay }: Pick<ReplicaPorts, 'random' | 'campaignDelay'>,
+): RaftOptions {
   const electionTicks = Math.round((electionTimeoutMs / heartbeatMs) * ticksPerHeartbeat);
   return {
     id,
@@ -109,5 +115,6 @@ export function raftOptions({ id, heartbeatMs, electionTimeoutMs, appendBytes, r
     maxUncommittedBytes: 128 * 1024 * 1024,
     leaseMs: readMode === 'lease' ? leaseMsOf(heartbeatMs, electionTicks) : 0,
     random,
+    campaignDelay: () => Math.round((campaignDelay?.() ?? 0) * electionTicks),
   };
 }

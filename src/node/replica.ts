@@ -101,7 +101,7 @@ export class Replica {
     const snapshot = stored.snapshot?.meta;
     const start = { index: snapshot?.index ?? 0, term: snapshot?.term ?? 0 };
     this.events = new EventLog(start.index);
-    const raft = new Raft(raftOptions(options, ports.random), {
+    const raft = new Raft(raftOptions(options, ports), {
       hardState: stored.hardState,
       configuration: snapshot?.configuration ?? configurationOf(options.members),
       snapshot: start,

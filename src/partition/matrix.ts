@@ -34,7 +34,7 @@ export class Matrix {
     const kept = this.#rows.get(node)?.row;
     if (kept === undefined) return true;
     if (boot === kept.boot) return seq > kept.seq;
-    // A node whose clock was set back may begin a new life with a lower number, once the old one has fallen silent.
+    // A node whose files were put back from a copy counts on from there: it is believed once its other life has fallen silent.
     return boot > kept.boot || !this.isFresh(node, nowMs);
   }
 

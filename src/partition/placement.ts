@@ -31,3 +31,16 @@ export function preferredLeaders(self: NodeId, voters: readonly NodeId[], graph:
         (a < b ? -1 : Number(a !== b)),
     );
 }
+
+/** Voters that a node may reach fewer than the best connected before it lets that one go first for as long as it can. */
+const fullDelayAt = 2;
+
+/**
+ * How much of an election timeout this node waits for those to stand first that are connected with more voters, from 0 to 1. As timeouts are drawn from one to two of them, a whole
+ * one is enough to be surely later than the best.
+ */
+export function campaignDelay(self: NodeId, voters: readonly NodeId[], graph: ReachGraph): number {
+  const component = graph.componentOf(self);
+  const best = Math.max(0, ...voters.filter((voter) => component.includes(voter)).map((voter) => graph.star(voter, voters)));
+  return Math.min(1, Math.max(0, best - graph.star(self, voters)) / fullDelayAt);
+}

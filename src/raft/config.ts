@@ -28,6 +28,11 @@ export interface RaftOptions {
    */
   readonly leaseMs: number;
   readonly random: Random;
+  /**
+   * Ticks more that this node waits at the moment before it stands for election, from 0 to `electionTicks`: to let others go first who would lead better. A hint that costs
+   * as much availability when they don't stand. By default 0.
+   */
+  readonly campaignDelay?: () => number;
 }
 
 /** What a node remembers when it starts. */

@@ -28,7 +28,9 @@ export class ElectionTimer {
   /** True when the wait is over. */
   tick(): boolean {
     this.#unheardTicks++;
-    return ++this.#elapsed >= this.#timeout;
+    if (++this.#elapsed < this.#timeout) return false;
+    const { electionTicks, campaignDelay } = this.#options;
+    return this.#elapsed >= this.#timeout + Math.min(electionTicks, campaignDelay?.() ?? 0);
   }
 
   /** Waits anew, for as long as is drawn now. */
@@ -71,7 +73,9 @@ export class ElectionTimer {
 
   /** The leader's connection was lost. Two that lost it together may tie, hence short waits that double. */
   hasten(): void {
-    const { heartbeatTicks, random } = this.#options;
+    const { heartbeatTicks, random, campaignDelay } = this.#options;
+    // Who had better let others go first doesn't hurry: they may not know yet.
+    if ((campaignDelay?.() ?? 0) > 0) return;
     this.#hastenedTicks = heartbeatTicks;
     this.#elapsed = 0;
     this.#timeout = 1 + random.below(heartbeatTicks);

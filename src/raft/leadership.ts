@@ -25,8 +25,8 @@ export class Leadership {
   #configuration: Configuration;
   readonly #progress = new Map<NodeId, Progress>();
   #heartbeatElapsed = 0;
-  /** Ticks since the quorum was checked, or a transfer began. */
-  #checkElapsed = 0;
+  /** Ticks since a transfer began. */
+  #transferElapsed = 0;
   #uncommittedBytes = 0;
   /** No configuration change is proposed before this index is applied. */
   #pendingChangeIndex: LogIndex;
@@ -76,17 +76,15 @@ export class Leadership {
   /** False when too few were heard: the node must step down. */
   tick(): boolean {
     const { heartbeatTicks, electionTicks, checkQuorum } = this.#options;
-    if (++this.#checkElapsed >= electionTicks) {
-      this.#checkElapsed = 0;
-      // Given up: the target may be dead, and proposals are refused meanwhile (thesis §3.10).
-      this.#transferee = undefined;
-      if (checkQuorum && !this.#heardMajority()) return false;
-    }
+    // Given up: the target may be dead, and proposals are refused meanwhile (thesis §3.10).
+    if (++this.#transferElapsed >= electionTicks) this.#transferee = undefined;
     for (const [id, progress] of this.#progress) {
+      progress.silentTicks++;
       progress.readmission.tick();
       // A chunk, or its acknowledgement, was lost.
       if (progress.state === 'snapshot' && ++progress.chunkTicks >= electionTicks) this.#sendChunk(id, progress);
     }
+    if (checkQuorum && !this.#hearsMajority()) return false;
     if (++this.#heartbeatElapsed >= heartbeatTicks) {
       this.#heartbeatElapsed = 0;
       this.#broadcastHeartbeat();
@@ -95,11 +93,11 @@ export class Leadership {
   }
 
   /** Thesis §6.2: a leader that has heard from no majority for an election timeout steps down, so that its clients don't wait in vain. */
-  #heardMajority(): boolean {
-    const isHeard = (progress: Progress | undefined): boolean => progress?.recentActive === true && progress.readmission.nonce === 0;
-    const heard = jointVote(this.#configuration, (id) => id === this.#id || isHeard(this.#progress.get(id)));
-    for (const progress of this.#progress.values()) progress.recentActive = false;
-    return heard === 'won';
+  #hearsMajority(): boolean {
+    const { electionTicks } = this.#options;
+    const isHeard = (progress: Progress | undefined): boolean =>
+      progress !== undefined && progress.silentTicks < electionTicks && progress.readmission.nonce === 0;
+    return jointVote(this.#configuration, (id) => id === this.#id || isHeard(this.#progress.get(id))) === 'won';
   }
 
   /** Whatever has to happen before a turn's work is handed out. */
@@ -161,7 +159,7 @@ export class Leadership {
     const { success, index, conflictIndex, conflictTerm, rejoining } = message;
     const progress = this.#progress.get(from);
     if (progress === undefined) return;
-    progress.recentActive = true;
+    progress.silentTicks = 0;
     this.#hearRejoining(from, progress, rejoining, success ? index : 0);
     if (!success) {
       // Back to the last place where both logs may agree: never past its conflict, nor past our own last entry with a term that low.
@@ -258,7 +256,7 @@ export class Leadership {
   onHeartbeatResponse(from: NodeId, { context, rejoining, leaseMs }: HeartbeatResponse): void {
     const progress = this.#progress.get(from);
     if (progress === undefined) return;
-    progress.recentActive = true;
+    progress.silentTicks = 0;
     this.#hearRejoining(from, progress, rejoining, 0);
     // A probe, or the answer to it, may have been lost: another finds out.
     progress.probeSent = false;
@@ -311,7 +309,7 @@ export class Leadership {
   onInstallSnapshotResponse(from: NodeId, { index, nextChunk }: InstallSnapshotResponse): void {
     const progress = this.#progress.get(from);
     if (progress === undefined) return;
-    progress.recentActive = true;
+    progress.silentTicks = 0;
     if (progress.state !== 'snapshot' || progress.snapshot?.index !== index) return;
     progress.chunk = nextChunk;
     this.#sendChunk(from, progress);
@@ -357,7 +355,7 @@ export class Leadership {
     if (progress === undefined || to === this.#id || !this.#configuration.voters.includes(to)) return false;
     if (progress.readmission.nonce !== 0) return false;
     this.#transferee = to;
-    this.#checkElapsed = 0;
+    this.#transferElapsed = 0;
     if (progress.match === this.#log.lastIndex) this.#sendTimeoutNow(to);
     return true;
   }
@@ -369,9 +367,12 @@ export class Leadership {
     this.#outbox.send(to, { type: 'TimeoutNow', term: this.#term, leaderCommit });
   }
 
-  /** A configuration came into force in which this leader has no vote (thesis §4.2.2). The voter that is furthest is asked to campaign at once, so that nobody has to notice the silence first. */
+  /**
+   * This leader goes: it has no vote any more (thesis §4.2.2), or hears too few. The voter that is furthest is asked to campaign at once, so that nobody has to notice the
+   * silence first: it may be that only the way back is broken.
+   */
   resign({ voters }: Configuration): void {
-    const [best] = voters.toSorted((a, b) => this.#counted(b) - this.#counted(a));
+    const [best] = voters.filter((voter) => voter !== this.#id).toSorted((a, b) => this.#counted(b) - this.#counted(a));
     if (best !== undefined) this.#sendTimeoutNow(best);
   }
 
@@ -411,10 +412,7 @@ export class Leadership {
     }
     for (const id of current) {
       if (this.#progress.has(id)) continue;
-      const progress = new Progress(this.#log.lastIndex + 1, maxInflight, maxInflightBytes);
-      // A newcomer has had no time to be heard.
-      progress.recentActive = true;
-      this.#progress.set(id, progress);
+      this.#progress.set(id, new Progress(this.#log.lastIndex + 1, maxInflight, maxInflightBytes));
     }
   }
 

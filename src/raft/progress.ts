@@ -11,8 +11,8 @@ export class Progress {
   state: ProgressState = 'probe';
   match: LogIndex = 0;
   next: LogIndex;
-  /** Heard since the last check of the quorum. */
-  recentActive = false;
+  /** The leader's ticks since an answer came, or since it began to count on one. */
+  silentTicks = 0;
   /** A probe is on its way: nothing more until it is answered. */
   probeSent = false;
   /** The newest commit index this member was told. */

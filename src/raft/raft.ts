@@ -139,7 +139,7 @@ export class Raft {
       if (!this.#mayVote) this.#setLeader(undefined);
       this.campaign();
     } else if (!this.#leadership.tick()) {
-      this.#becomeFollower(this.#term, undefined);
+      this.resign();
     }
   }
 
@@ -498,9 +498,11 @@ export class Raft {
     return this.#leadership?.transfer(to) ?? false;
   }
 
-  /** A leader knows that it is not connected with a majority: it need not wait for CheckQuorum. */
+  /** A leader goes by itself: it is no voter any more, or not connected with a majority. */
   resign(): void {
-    if (this.#role === 'leader') this.#becomeFollower(this.#term, undefined);
+    if (this.#leadership === undefined) return;
+    this.#leadership.resign(this.#configuration);
+    this.#becomeFollower(this.#term, undefined);
   }
 
   /** The driver hears a majority again: where there is no leader, nobody need wait out an election timeout to find one. A pre-vote keeps it from disturbing one. */
@@ -530,8 +532,7 @@ export class Raft {
       this.#leadership?.follow(configuration);
     } else if (this.#leadership !== undefined) {
       // It has seen its own removal through (thesis §4.2.2).
-      this.#leadership.resign(configuration);
-      this.#becomeFollower(this.#term, undefined);
+      this.resign();
     }
   }
 

@@ -7,14 +7,14 @@ import { splitClasses } from '../partition/classify.ts';
 import type { HealPart, HealReport } from '../partition/heal/heal-report.ts';
 import { maxListed } from '../partition/heal/heal-report.ts';
 import type { HealMessage } from '../partition/heal/messages.ts';
-import { maxLeases, type Summary } from '../partition/heal/summary.ts';
+import { maxDots, maxLeases, type Summary } from '../partition/heal/summary.ts';
 import type { Row } from '../partition/row.ts';
 import { partitionMark } from './marks.ts';
 import { pack, unpack } from './pack.ts';
 import { FieldReader } from './reader.ts';
 import { type Places, readRow, rowFields, signatureBytes } from './rows.ts';
 
-const partitionVersion = 2;
+const partitionVersion = 3;
 const chainBytes = 32;
 /** What is passed on for others: control frames. Bulk waits for the real link. */
 export const maxRelayedBytes = 64 * 1024;
@@ -151,7 +151,8 @@ function healFields(message: HealMessage): readonly unknown[] {
       const { epoch, term, lastIndex, lastTerm, commitIndex, commitTerm, head, snapshotIndex, gossip, openVotes, leases } = message.summary;
       const held = leases.map(({ task, fence }) => [task, fence]);
       const log = [term, lastIndex, lastTerm, commitIndex, commitTerm, head.index, head.chain, snapshotIndex];
-      const summary = [epoch, ...log, gossip, openVotes, held];
+      const dots = gossip.slice(0, maxDots).map(({ node, counter }) => [node, counter]);
+      const summary = [epoch, ...log, dots, openVotes, held];
       return [summary, message.isAnswer];
     }
     case 'Mended':
@@ -199,7 +200,12 @@ const readSummary = (r: FieldReader): Summary => ({
   commitTerm: r.int(),
   head: { index: r.int(), chain: copyBytes(r.bytes(chainBytes)) },
   snapshotIndex: r.int(),
-  gossip: r.text(128),
+  gossip: r
+    .list(maxDots, (item) => {
+      const [node, counter] = [item.name(nodeId), item.int()];
+      return node && { node, counter };
+    })
+    .filter((dot) => dot !== undefined),
   openVotes: r.int(),
   leases: r
     .list(maxLeases, (item) => {

@@ -126,6 +126,8 @@ describe('partition: the matrix of rows (4.1)', () => {
     expect(matrix.row(n1)?.heard).to.deep.equal([n1, n2]);
     expect(matrix.put(row(n1, 1, [n1], { boot: 3 }), 20)).to.equal(true);
     expect(matrix.ageMs(n1, 25)).to.equal(5);
+    expect(matrix.put(row(n1, 1, [n1], { boot: 1 }), 1020), 'its files were put back from a copy').to.equal(false);
+    expect(matrix.put(row(n1, 1, [n1], { boot: 1 }), 1021), 'and nothing came of the other life for a second').to.equal(true);
   });
 
   it('takes a row for stale after a second, stretched by the slowness of who looks', () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { NodeId } from '../../src/core/ids.ts';
-import { mayLead, isMisplaced, preferredLeaders } from '../../src/partition/placement.ts';
+import { campaignDelay, isMisplaced, mayLead, preferredLeaders } from '../../src/partition/placement.ts';
 import { RelayBudget, relayFor } from '../../src/partition/relay.ts';
 import { Matrix } from '../../src/partition/matrix.ts';
 import { ReachGraph } from '../../src/partition/reach-graph.ts';
@@ -18,6 +18,16 @@ describe('partition: where a leader belongs (4.5)', () => {
     expect(mayLead(n1, matrix, 1001), 'a stale row').to.equal(true);
     matrix.put(row(n1, 2, [n1, n2], { electable: true }), 0);
     expect(mayLead(n1, matrix, 0), 'two are enough in its configuration').to.equal(true);
+  });
+
+  it('lets those stand first that are connected with more voters, and nobody wait when all are alike', () => {
+    const graph = new ReachGraph(all, groups('1,2,3/3,4,5/2,3,4'));
+    expect(all.map((node) => campaignDelay(node, all, graph))).to.deep.equal([1, 0.5, 0, 0.5, 1]);
+
+    const whole = new ReachGraph(all, () => true);
+    expect(all.map((node) => campaignDelay(node, all, whole))).to.deep.equal([0, 0, 0, 0, 0]);
+    const split = new ReachGraph(all, groups('1,2/3,4,5'));
+    expect(campaignDelay(n1, all, split), 'others out of reach').to.equal(0);
   });
 
   it('moves the leader of a quorum-loss split to the only node that hears a majority (OmniPaxos, figure 1a)', () => {

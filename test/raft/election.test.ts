@@ -46,6 +46,23 @@ describe('raft: leader election (§5.2)', () => {
     expect(timeouts.size).to.equal(electionTicks);
   });
 
+  it('waits for as long as it lets others go first, and an election timeout more at most', () => {
+    for (const [delay, expected] of [
+      [0, electionTicks],
+      [3, electionTicks + 3],
+      [5 * electionTicks, 2 * electionTicks],
+    ] as const) {
+      const raft = makeRaft(n1, three, {}, { campaignDelay: () => delay });
+      raft.setRandomizedElectionTimeout(electionTicks);
+
+      for (let i = 1; i < expected; i++) raft.tick();
+      expect(raft.role).to.equal('follower');
+      raft.tick();
+
+      expect(raft.role, `${delay}`).to.equal('candidate');
+    }
+  });
+
   it('becomes leader with the votes of a majority, its own included, and not before', () => {
     const raft = makeRaft(n1, [n1, n2, n3, n4, n5]);
     raft.campaign();

@@ -453,6 +453,18 @@ describe('raft: pre-vote and check-quorum (thesis §6.2, §9.6)', () => {
     expect(network.at(n1)).to.include({ role: 'leader', term: 1 });
   });
 
+  it('a leader that is heard and hears nobody gives way within an election timeout, to a voter that it asks to stand at once', () => {
+    const network = new Network(three, options);
+    network.elect(n1);
+    network.tick(electionTicks);
+    for (const other of [n2, n3]) network.cut.add(`${other} ${n1}`);
+
+    network.tick(electionTicks + 1);
+
+    expect(network.at(n1).role).to.not.equal('leader');
+    expect([n2, n3].filter((id) => network.at(id).role === 'leader')).to.have.length(1);
+  });
+
   it('a leader that is cut off steps down before the rest can do without it for long', () => {
     const network = new Network(three, options);
     network.elect(n1);

@@ -94,7 +94,7 @@ describe('raft: a member that lost its disk', () => {
     expect(leader.commitIndex).to.equal(committed);
     expect(lost.status().rejoining).to.equal(nonce);
     expect(network.reads).to.deep.equal([]);
-    network.tick(2 * electionTicks);
+    network.tick(electionTicks - 2);
     expect(leader.role).to.equal('follower');
   });
 

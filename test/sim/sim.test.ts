@@ -72,6 +72,44 @@ describe('simulator', () => {
     expect([0, 1, 2].some((i) => world.replica(i)?.isServing === true)).to.equal(true);
   });
 
+  it('has another leader within a second when the leader hears nobody and everybody hears it', () => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const world = new World({ seed, plan: { ...calmPlan, nodes: 5, founders: 5, snapshotBytes: 1_000_000 } });
+      for (const node of world.indices) world.start(node);
+      world.runUntil(5_000_000 + 77_000 * seed);
+      const deaf = world.leader ?? 0;
+
+      for (const node of world.indices) if (node !== deaf) world.cut(node, deaf);
+      world.runUntil(6_000_000 + 77_000 * seed);
+
+      expect(world.leader, `seed ${seed}`).to.not.be.oneOf([deaf, undefined]);
+    }
+  }).timeout(30_000);
+
+  it('leaves leadership to the best connected voter that is left, when links are lost and then the leader is', () => {
+    const [near, far] = [
+      [0, 3, 4],
+      [5, 6],
+    ];
+    for (let seed = 1; seed <= 4; seed++) {
+      const world = new World({ seed, plan: { ...calmPlan, nodes: 7, founders: 7, snapshotBytes: 1_000_000 } });
+      for (const node of world.indices) world.start(node);
+      world.runUntil(5_000_000);
+      // Only 1 and 2 hear everyone; the near ones still hear a majority without one of them.
+      for (const a of near) for (const b of far) for (const [from, to] of [[a, b] as const, [b, a] as const]) world.cut(from, to);
+      world.runUntil(15_000_000);
+      const first = world.leader ?? -1;
+      expect([1, 2], `seed ${seed}`).to.include(first);
+
+      const elected: number[] = [];
+      world.onElected = (node) => elected.push(node);
+      world.crash(first);
+      world.runUntil(20_000_000);
+
+      expect(elected, `seed ${seed}`).to.deep.equal([first === 1 ? 2 : 1]);
+    }
+  }).timeout(30_000);
+
   it("tells the steps of every node's Raft for validation against a specification, and is the same run", () => {
     const lines: string[] = [];
     const options = { seed: 3, scenario: 'random', plan: drawPlan(3, 3, 3000) };

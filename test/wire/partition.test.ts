@@ -49,7 +49,7 @@ const summary = {
   commitTerm: 1,
   head: { index: 2, chain: new Uint8Array(32).fill(4) },
   snapshotIndex: 1,
-  gossip: 'abc',
+  gossip: [{ node: n3, counter: 2 ** 32 + 7 }],
   openVotes: 1,
   leases: [{ task: taskId('t'), fence: 5 }],
 };

@@ -8,9 +8,12 @@ import type { Carrier } from '../../gossip/carrier.ts';
 import type { Entry, WriterRole } from '../../gossip/entry.ts';
 import { Gossip, type GossipCounters, type MayWrite, type Moment } from '../../gossip/gossip.ts';
 import type { GossipVerdict } from '../../gossip/ready.ts';
+import type { Merged } from '../../gossip/reunion.ts';
+import type { Digest } from '../../gossip/streams.ts';
 import type { Pubsub, PubsubChanges, PubsubOptions } from '../../transport/pubsub.ts';
 import { createSealer, type SealerParts } from '../../wire/gossip-batch.ts';
 import { decodeGossip, encodeGossip } from '../../wire/gossip.ts';
+import type { SplitGossip } from '../partition/split-gossip.ts';
 import { MeshCarrier } from './mesh-carrier.ts';
 import { type PubsubCarrier, startPubsubCarrier } from './pubsub-carrier.ts';
 
@@ -37,12 +40,14 @@ export interface GossipDriverParts extends Pick<SealerParts, 'clusterTag' | 'sig
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Runs the job after so many milliseconds; with 0 after everything else that this turn of the event loop brings. */
+  readonly defer: (job: () => void, ms: number) => void;
   /** Keys whose values may have changed. Called once a turn. */
   readonly onChanged: (keys: ReadonlySet<string>) => void;
 }
 
 /** The gossip of one node with real time and real links: wakes it when it wants to be woken, and carries out what it wants done, once a turn of the event loop. */
-export class GossipDriver {
+export class GossipDriver implements SplitGossip {
   readonly #parts: GossipDriverParts;
   readonly #gossip: Gossip;
   readonly #mesh: MeshCarrier;
@@ -50,7 +55,7 @@ export class GossipDriver {
   #pubsub: PubsubCarrier | undefined;
   #joined: Promise<void> | undefined;
   #wantsPubsub = false;
-  #timer: NodeJS.Timeout | undefined;
+  #wakesAtMs = Number.POSITIVE_INFINITY;
   #isPumpDue = false;
   #isStopped = false;
 
@@ -74,6 +79,35 @@ export class GossipDriver {
   get conflicts(): number {
     return this.#gossip.conflicts;
   }
+
+  // Splits: see `SplitGossip`.
+
+  get digest(): Digest {
+    return this.#gossip.digest;
+  }
+
+  get merged(): Merged {
+    return this.#gossip.merged;
+  }
+
+  beginSplit(): void {
+    this.#gossip.beginSplit();
+  }
+
+  lostPeer(peer: NodeId): void {
+    this.#gossip.lostPeer(peer);
+  }
+
+  meetPeer(peer: NodeId, have: Digest): void {
+    this.#gossip.meetPeer(peer, have, this.#now());
+    this.#pumpSoon();
+  }
+
+  isMerged(peer: NodeId): boolean {
+    return this.#gossip.isMerged(peer);
+  }
+
+  // Keys.
 
   get(key: string): Entry | undefined {
     return this.#gossip.get(key);
@@ -117,7 +151,6 @@ export class GossipDriver {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
     await this.#joined;
   }
 
@@ -156,14 +189,13 @@ export class GossipDriver {
     return { ms: clock.monotonicMs(), unixMs: clock.unixMs() };
   }
 
-  /** After everything else that this turn of the event loop brings. */
   #pumpSoon(): void {
     if (this.#isPumpDue) return;
     this.#isPumpDue = true;
-    setImmediate(() => {
+    this.#parts.defer(() => {
       this.#isPumpDue = false;
       this.#pump();
-    });
+    }, 0);
   }
 
   #pump(): void {
@@ -177,9 +209,19 @@ export class GossipDriver {
     for (const { to, message } of ready?.messages ?? []) send(to, encodeGossip(clusterTag, message));
     for (const { node, why } of ready?.suspects ?? []) logger.warn({ node, why }, 'a node is not heard for a minute: spoof suspected');
     if (ready !== undefined && ready.changed.size > 0) onChanged(ready.changed);
-    clearTimeout(this.#timer);
-    const { wakeAtMs } = this.#gossip;
-    if (wakeAtMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(() => this.#pump(), Math.max(1, wakeAtMs - now.ms));
+    this.#wakeAt(this.#gossip.wakeAtMs, now.ms);
+  }
+
+  /** An earlier call that is due anyway sees to it, too. */
+  #wakeAt(atMs: number, nowMs: number): void {
+    if (atMs >= this.#wakesAtMs) return;
+    this.#wakesAtMs = atMs;
+    this.#parts.defer(
+      () => {
+        if (this.#wakesAtMs === atMs) this.#wakesAtMs = Number.POSITIVE_INFINITY;
+        this.#pump();
+      },
+      Math.max(1, atMs - nowMs),
+    );
   }
 }

@@ -7,7 +7,7 @@ import { isGossipFrame } from '../../wire/gossip.ts';
 import { clusterTag } from '../genesis.ts';
 import { nodeKeys } from '../log-head.ts';
 import { GossipDriver, type GossipSettings } from './driver.ts';
-import { systemClock } from '../system-clock.ts';
+import { runLater, systemClock } from '../system-clock.ts';
 
 export interface GossipHostOptions {
   readonly clusterId: string;
@@ -55,6 +55,7 @@ export class GossipHost {
       clock: systemClock,
       random: { below: (bound) => randomInt(bound) },
       logger,
+      defer: runLater,
       onChanged,
     });
     const transport = await startLibp2pTransport({

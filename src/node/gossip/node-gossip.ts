@@ -8,7 +8,7 @@ import type { NodeKeys } from '../log-head.ts';
 import type { Replica } from '../replica.ts';
 import { AgentGossip } from './agent-gossip.ts';
 import { GossipDriver, type GossipSettings } from './driver.ts';
-import { systemClock } from '../system-clock.ts';
+import { runLater, systemClock } from '../system-clock.ts';
 
 export interface NodeGossipParts {
   readonly name: string;
@@ -65,6 +65,7 @@ export class NodeGossip {
       clock: systemClock,
       random: { below: (bound) => randomInt(bound) },
       logger,
+      defer: runLater,
       onChanged: (changed) => this.#agents.onChanged(this.driver, changed),
     });
   }

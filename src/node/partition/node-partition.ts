@@ -11,6 +11,7 @@ import { type NameOf, type PartitionStatus, partitionStatus, splitView } from '.
 import type { PartitionView } from './partition-ports.ts';
 import { Partition } from './partition.ts';
 import { partitionView } from './replica-view.ts';
+import type { SplitGossip } from './split-gossip.ts';
 import { systemClock } from '../system-clock.ts';
 
 export interface NodePartitionPorts {
@@ -25,6 +26,7 @@ export interface NodePartitionPorts {
   readonly keys: NodeKeys;
   /** None at a node that does not vote. */
   votes(): PartitionView['votes'] | undefined;
+  readonly gossip: SplitGossip;
   readonly nameOf: NameOf;
   /** What agents that are attached to this node may call it. */
   ownNames(): readonly string[];
@@ -42,14 +44,14 @@ export class NodePartition {
   #unsubscribe = (): void => {};
 
   constructor(
-    options: { readonly clusterTag: number; readonly heartbeatMs: number; readonly electionTimeoutMs: number },
+    options: { readonly boot: number; readonly clusterTag: number; readonly heartbeatMs: number; readonly electionTimeoutMs: number },
     ports: NodePartitionPorts,
   ) {
     this.#ports = ports;
-    const { clusterTag, heartbeatMs, electionTimeoutMs } = options;
+    const { boot, clusterTag, heartbeatMs, electionTimeoutMs } = options;
     const { replica, logger } = ports;
     this.#partition = new Partition(
-      { self: replica.id, clusterTag, heartbeatMs, tickMs: heartbeatMs / ticksPerHeartbeat, graceMs: 10 * electionTimeoutMs },
+      { self: replica.id, boot, clusterTag, heartbeatMs, tickMs: heartbeatMs / ticksPerHeartbeat, graceMs: 10 * electionTimeoutMs },
       {
         send: (to, frame) => ports.send(to, frame),
         dial: (peer) => ports.dial(peer),
@@ -60,6 +62,7 @@ export class NodePartition {
         campaignSoon: () => replica.campaignSoon(),
         transferTo: (node) => replica.requests.transferLeadership(node, undefined, () => {}),
         keys: ports.keys,
+        gossip: ports.gossip,
         onStanding: (standing, sides, report) => {
           if (report !== undefined) this.counts.healSeconds += report.durationMs / 1000;
           if (report !== undefined) this.counts.heals++;
@@ -109,6 +112,10 @@ export class NodePartition {
 
   mayLead(candidate: NodeId): boolean {
     return this.#partition.mayLead(candidate);
+  }
+
+  get campaignDelay(): number {
+    return this.#partition.campaignDelay;
   }
 
   tick(): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import type { LogIndex, NodeId, Term } from '../../core/ids.ts';
+import type { LogIndex, NodeId, TaskId, Term } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Random } from '../../core/random.ts';
 import type { View } from '../../partition/classify.ts';
@@ -8,6 +8,8 @@ import type { Lease, OwnLog, Summary } from '../../partition/heal/summary.ts';
 import type { Standing } from '../../partition/partition-state.ts';
 import type { Entry } from '../../raft/messages.ts';
 import type { NodeKeys } from '../log-head.ts';
+import type { Hold } from './returned-leases.ts';
+import type { SplitGossip } from './split-gossip.ts';
 import type { Tallies } from './split-notes.ts';
 
 /** What the rest of the node tells of itself. */
@@ -31,8 +33,9 @@ export interface PartitionView extends Tallies {
   readonly matchIndex: (voter: NodeId) => LogIndex;
   /** Held by agents that are attached to this node. */
   readonly leases: () => readonly Lease[];
-  /** Who holds the task now, and by which fence; undefined when nobody does. */
-  readonly holder: (task: Lease['task']) => { readonly fence: number; readonly agent: string } | undefined;
+  /** Undefined for a task that is not known, or not any more. */
+  readonly hold: (task: TaskId) => Hold | undefined;
+  readonly appliedIndex: LogIndex;
 }
 
 export interface PartitionPorts {
@@ -51,6 +54,7 @@ export interface PartitionPorts {
   /** Has the gossip carry this node's row, in place of the one before. */
   publish?(row: Uint8Array): void;
   readonly keys: Pick<NodeKeys, 'sign' | 'verify'>;
+  readonly gossip: SplitGossip;
   view(): PartitionView;
   readonly clock: Clock;
   readonly random: Random;
@@ -66,6 +70,8 @@ export interface PartitionPorts {
 
 export interface PartitionOptions {
   readonly self: NodeId;
+  /** This start of the node, counted durably: its rows outrank those of earlier ones. */
+  readonly boot: number;
   readonly clusterTag: number;
   readonly heartbeatMs: number;
   /** How often `tick` is called. */

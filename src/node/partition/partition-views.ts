@@ -1,7 +1,8 @@
-import type { NodeId } from '../../core/ids.ts';
+import { isName, type NodeId, nodeId } from '../../core/ids.ts';
 import type { LinkState } from '../../detector/link-watch.ts';
 import type { Evidence } from '../../detector/evidence.ts';
 import type { SplitClass } from '../../partition/classify.ts';
+import type { HealReport } from '../../partition/heal/heal-report.ts';
 import { preferredLeaders } from '../../partition/placement.ts';
 import type { PartitionState } from '../../partition/partition-state.ts';
 import type { Split } from '../../partition/split-history.ts';
@@ -91,6 +92,11 @@ export function partitionStatus(
   };
 }
 
+function namedConflict({ key, winnerDot, losers }: HealReport['gossip']['conflicts'][number], nameOf: NameOf) {
+  const named = (dot: string): string => dot.replace(/^.+(?=:)/, (node) => (isName(node) ? nameOf(nodeId(node)) : node));
+  return { key, winnerDot: named(winnerDot), losers: losers.map(named) };
+}
+
 /** A split with its nodes named. */
 export function splitView(split: Split, nameOf: NameOf): Record<string, unknown> {
   const named = (node: NodeId | undefined): string | null => (node === undefined ? null : nameOf(node));
@@ -114,6 +120,7 @@ export function splitView(split: Split, nameOf: NameOf): Record<string, unknown>
         ? null
         : {
             ...report,
+            gossip: { ...report.gossip, conflicts: report.gossip.conflicts.map((conflict) => namedConflict(conflict, nameOf)) },
             sides: sideNames(report.sides, nameOf),
             leaderBefore: named(report.leaderBefore),
             leaderAfter: named(report.leaderAfter),

@@ -7,9 +7,9 @@ import { adoptionHeartbeats } from '../../detector/link-detector.ts';
 import { classify, type View } from '../../partition/classify.ts';
 import { emptyPart, type HealPart, type HealReport } from '../../partition/heal/heal-report.ts';
 import { Heal, type HealFacts } from '../../partition/heal/heal.ts';
-import type { Summary } from '../../partition/heal/summary.ts';
+import type { Lease, Summary } from '../../partition/heal/summary.ts';
 import { isStableSplit, PartitionWatch, type Standing } from '../../partition/partition-state.ts';
-import { mayLead } from '../../partition/placement.ts';
+import { campaignDelay, mayLead } from '../../partition/placement.ts';
 import { relayFor } from '../../partition/relay.ts';
 import { directPace, gossipPace, hastyForMs, type Row, type RowPace } from '../../partition/row.ts';
 import { SplitHistory } from '../../partition/split-history.ts';
@@ -19,6 +19,7 @@ import { LeaderPlace } from './leader-place.ts';
 import type { PartitionOptions, PartitionPorts, PartitionView } from './partition-ports.ts';
 import { Relays } from './relays.ts';
 import { Rows } from './rows.ts';
+import { gossipPart } from './split-gossip.ts';
 import { isRequeue, SplitNotes } from './split-notes.ts';
 
 /**
@@ -33,7 +34,6 @@ export class Partition {
   readonly #watch = new PartitionWatch();
   readonly #heal: Heal;
   readonly #startedMs: number;
-  readonly #boot: number;
   readonly history: SplitHistory;
   #rowDueMs = -Infinity;
   #publishDueMs = -Infinity;
@@ -51,8 +51,6 @@ export class Partition {
   readonly #relays: Relays;
   readonly #place = new LeaderPlace();
   framesRelayed = 0;
-  #fenced: HealPart['tasks']['fenced'] = [];
-  #kept = 0;
   /** What the record of the open split was last told of the log. */
   #told: Pick<PartitionView, 'leader' | 'term' | 'commitIndex'> | undefined;
   framesRefused = 0;
@@ -62,13 +60,12 @@ export class Partition {
     this.#ports = ports;
     const nowMs = ports.clock.monotonicMs();
     this.#startedMs = nowMs;
-    this.#boot = ports.clock.unixMs();
-    this.history = new SplitHistory(this.#boot);
+    this.history = new SplitHistory(options.boot);
     this.#detector = this.#detectorFor([], undefined, nowMs);
-    const { self, clusterTag } = options;
-    this.#rows = new Rows({ self, clusterTag, boot: this.#boot, keys: ports.keys });
-    this.#relays = new Relays({ self, clusterTag, boot: this.#boot, keys: ports.keys, nowMs });
-    this.#heal = new Heal({ self: options.self, boot: this.#boot, random: ports.random });
+    const { self, boot, clusterTag } = options;
+    this.#rows = new Rows({ self, clusterTag, boot, keys: ports.keys });
+    this.#relays = new Relays({ self, clusterTag, boot, keys: ports.keys, nowMs });
+    this.#heal = new Heal({ self, boot, random: ports.random });
   }
 
   // What happens to the node.
@@ -146,6 +143,16 @@ export class Partition {
     return mayLead(candidate, this.#matrix, this.#ports.clock.monotonicMs());
   }
 
+  /**
+   * How much of an election timeout this node lets better placed ones go first (4.5). Only once it is sure that some links are lost and no node: right after a leader's death rows
+   * differ for a moment.
+   */
+  get campaignDelay(): number {
+    const { view, standing } = this;
+    if (view === undefined || !standing.degraded || !isStableSplit(standing.state)) return 0;
+    return campaignDelay(this.#options.self, this.#ports.view().voters, view.graph);
+  }
+
   /** The event loop's delay since the last call, at its 99th percentile. */
   onLoopDelay(p99Ms: number): void {
     if (this.#isIntroduced) this.#detector.health.onLoopDelay(p99Ms);
@@ -217,8 +224,10 @@ export class Partition {
   }
 
   #detectorFor(peers: readonly NodeId[], before: Detector | undefined, nowMs: number): Detector {
-    const { self, tickMs, heartbeatMs } = this.#options;
-    const options = { self, tickMs, heartbeatMs, random: this.#ports.random, incarnation: this.#boot };
+    const { self, boot, tickMs, heartbeatMs } = this.#options;
+    // A life has room for a million refutations before the next one's number.
+    const incarnation = boot * 2 ** 20;
+    const options = { self, tickMs, heartbeatMs, random: this.#ports.random, incarnation };
     return fittingDetector(options, before, peers, nowMs);
   }
 
@@ -376,6 +385,7 @@ export class Partition {
         this.#ports.onLost?.(peer, evidence?.measure === 'probe');
         this.#notes ??= this.#newNotes();
         this.#begin(peer);
+        this.#ports.gossip.lostPeer(peer);
         this.#heal.onLost(peer, this.#facts(), nowMs);
       } else if (to === 'up' && this.#heal.lost.includes(peer)) {
         this.#heal.onBack(peer, this.#matrix.row(peer)?.heard ?? [], nowMs);
@@ -393,15 +403,11 @@ export class Partition {
       this.history.note({ kind: 'edge', node: self, peer: lost, heard: false }, atMs);
   }
 
-  /** H5: what the agents of a returning node hold is compared with the log. The log has decided; this only tells. */
-  #onSummary(peer: NodeId, { leases }: Summary): void {
-    const { holder } = this.#ports.view();
+  /** H4 and H5: what the peer knows by gossip is taken in, and what its agents hold is compared with the log. */
+  #onSummary(peer: NodeId, { leases, gossip, commitIndex }: Summary): void {
+    this.#ports.gossip.meetPeer(peer, gossip);
+    this.#notes?.returned.add(leases, Math.max(commitIndex, this.#ports.view().commitIndex));
     this.history.note({ kind: 'merge', peer, what: `${leases.length} leases` }, this.#ports.clock.unixMs());
-    for (const { task, fence } of leases) {
-      const now = holder(task);
-      if (now?.fence === fence) this.#kept++;
-      else this.#fenced = [...this.#fenced, { task, agent: now?.agent ?? '', oldFence: fence, newFence: now?.fence ?? 0 }];
-    }
   }
 
   #onReport(report: HealReport): void {
@@ -411,8 +417,6 @@ export class Partition {
     this.history.classified(report.class, report.sides, nowMs);
     this.history.end(nowMs, report);
     this.#notes = undefined;
-    this.#fenced = [];
-    this.#kept = 0;
     this.#becomeHealthy();
   }
 
@@ -420,7 +424,8 @@ export class Partition {
     const view = this.#ports.view();
     // What gave way before is not of this split.
     view.takeTruncated();
-    return new SplitNotes(view);
+    this.#ports.gossip.beginSplit();
+    return new SplitNotes(view, view.leases());
   }
 
   #becomeHealthy(): void {
@@ -442,11 +447,11 @@ export class Partition {
       chainAt: view.chainAt,
       matchIndex,
       voters,
-      summary: () => summaryOf(view),
+      summary: () => summaryOf(view, this.#ports.gossip.digest, this.#notes?.heldBefore ?? view.leases()),
       rowsComplete: seen?.class === 'none',
       isHealing: (peer) => this.#matrix.row(peer)?.healing === true,
-      isGossipMerged: () => true,
-      pendingLeases: 0,
+      isGossipMerged: (peer) => this.#ports.gossip.isMerged(peer),
+      pendingLeases: this.#notes?.returned.pending(view.appliedIndex) ?? 0,
       part: () => this.#part(view),
       class: this.history.open?.class ?? 'none',
       sides: this.history.open?.sides ?? [],
@@ -457,8 +462,8 @@ export class Partition {
 
   #part(view: PartitionView): HealPart {
     this.#notes?.addTruncated(view.takeTruncated());
-    const { raft, tasks, bft } = this.#notes?.part(view, view.leader === this.#options.self) ?? emptyPart;
-    return { ...emptyPart, raft, bft, tasks: { ...tasks, kept: this.#kept, fenced: this.#fenced } };
+    const own = this.#notes?.part(view, view.leader === this.#options.self, view.hold);
+    return own === undefined ? emptyPart : { ...own, gossip: gossipPart(this.#ports.gossip.merged) };
   }
 
   #send(to: NodeId, frame: PartitionFrame): void {
@@ -470,8 +475,7 @@ export class Partition {
   }
 }
 
-/** The gossip is compared by its own protocol. */
-const summaryOf = (view: PartitionView): Summary => ({
+const summaryOf = (view: PartitionView, gossip: Summary['gossip'], leases: readonly Lease[]): Summary => ({
   epoch: view.epoch,
   term: view.term,
   lastIndex: view.lastIndex(),
@@ -480,7 +484,7 @@ const summaryOf = (view: PartitionView): Summary => ({
   commitTerm: view.termAt(view.commitIndex) ?? 0,
   head: view.head,
   snapshotIndex: view.snapshotIndex(),
-  gossip: '',
+  gossip,
   openVotes: view.votes.open,
-  leases: view.leases(),
+  leases,
 });

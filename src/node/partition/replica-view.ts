@@ -2,12 +2,13 @@ import { type Lease, maxLeases } from '../../partition/heal/summary.ts';
 import { members } from '../../raft/configuration.ts';
 import { jointVote } from '../../raft/quorum.ts';
 import type { ClusterState } from '../../tasks/state.ts';
+import { isTerminal } from '../../tasks/task.ts';
 import type { Replica } from '../replica.ts';
 import type { PartitionView } from './partition-ports.ts';
 
 /** What a replica tells to the watch over partitions. `names`: what the agents that are attached to this node call it. */
 export function partitionView(
-  { raft, state, counters, divergence, guard }: Replica,
+  { raft, state, counters, divergence, guard, appliedIndex }: Replica,
   names: readonly string[],
   votes: PartitionView['votes'] = { open: 0, decided: 0, noConsensus: 0 },
 ): PartitionView {
@@ -32,10 +33,11 @@ export function partitionView(
     votes,
     matchIndex: (voter) => raft.status().progress.get(voter)?.match ?? 0,
     leases: () => [...leasesAt(state, names)],
-    holder: (task) => {
+    hold: (task) => {
       const found = state.tasks.get(task);
-      return found?.agent === undefined ? undefined : { fence: found.fence, agent: found.agent };
+      return found && { fence: found.fence, agent: found.agent, hasEnded: isTerminal(found.state) };
     },
+    appliedIndex,
   };
 }
 

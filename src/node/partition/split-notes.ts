@@ -1,8 +1,10 @@
-import type { LogIndex } from '../../core/ids.ts';
-import { type HealPart, maxListed, type Truncated } from '../../partition/heal/heal-report.ts';
+import type { LogIndex, TaskId } from '../../core/ids.ts';
+import { emptyPart, type HealPart, maxListed, type Truncated } from '../../partition/heal/heal-report.ts';
+import type { Lease } from '../../partition/heal/summary.ts';
 import type { Entry } from '../../raft/messages.ts';
 import type { StateEvent } from '../../tasks/events.ts';
 import { decodeEntry } from '../../wire/commands.ts';
+import { type Hold, ReturnedLeases } from './returned-leases.ts';
 
 /** What is counted in a node's life, before and after. */
 export interface Tallies {
@@ -16,36 +18,42 @@ export interface Tallies {
 /** A node's notes of one split, to say afterwards what it was given and what it had to give up. */
 export class SplitNotes {
   readonly #before: Tallies;
+  /** What agents of this node held when it began: by the time that it meets the others again, its log may already say otherwise. */
+  readonly heldBefore: readonly Lease[];
+  /** Of the nodes that it met again. */
+  readonly returned = new ReturnedLeases();
   #truncated: readonly Truncated[] = [];
+  #unlisted = 0;
   #requeued = 0;
 
-  constructor(before: Tallies) {
+  constructor(before: Tallies, heldBefore: readonly Lease[]) {
     this.#before = before;
+    this.heldBefore = heldBefore;
   }
 
   /** These entries, which nobody had committed, gave way to a leader's. */
   addTruncated(entries: readonly Entry[]): void {
-    if (entries.length > 0) this.#truncated = [...this.#truncated, ...entries.flatMap(truncatedOf)].slice(0, maxListed);
+    if (entries.length === 0) return;
+    const all = [...this.#truncated, ...entries.flatMap(truncatedOf)];
+    this.#truncated = all.slice(0, maxListed);
+    this.#unlisted += all.length - this.#truncated.length;
   }
 
   onRequeue(): void {
     this.#requeued++;
   }
 
-  /** What all nodes see alike, of the log, is told by one of them: the leader. */
-  part(now: Tallies, isLeader: boolean): Omit<HealPart, 'gossip' | 'discarded'> {
+  /** What all nodes see alike, of the log, is told by one of them: the leader. `hold`: how a task stands now. */
+  part(now: Tallies, isLeader: boolean, hold: (task: TaskId) => Hold | undefined): Omit<HealPart, 'gossip'> {
     const { commitIndex, snapshots, lateResults, votes } = this.#before;
+    const raft = { caughtUpEntries: now.commitIndex - commitIndex, truncated: this.#truncated, snapshots: now.snapshots - snapshots };
+    const discarded = this.#unlisted === 0 ? [] : [`${this.#unlisted} more commands that were not committed`];
+    if (!isLeader) return { ...emptyPart, raft, discarded };
     return {
-      raft: { caughtUpEntries: now.commitIndex - commitIndex, truncated: this.#truncated, snapshots: now.snapshots - snapshots },
-      tasks: {
-        kept: 0,
-        fenced: [],
-        requeued: isLeader ? this.#requeued : 0,
-        orphanResults: isLeader ? now.lateResults - lateResults : 0,
-      },
-      bft: isLeader
-        ? { resumed: votes.open, decided: now.votes.decided - votes.decided, expired: now.votes.noConsensus - votes.noConsensus }
-        : { resumed: 0, decided: 0, expired: 0 },
+      raft,
+      tasks: { ...this.returned.compared(hold), requeued: this.#requeued, orphanResults: now.lateResults - lateResults },
+      bft: { resumed: votes.open, decided: now.votes.decided - votes.decided, expired: now.votes.noConsensus - votes.noConsensus },
+      discarded,
     };
   }
 }

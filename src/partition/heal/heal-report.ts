@@ -17,19 +17,23 @@ export interface Truncated {
 export interface HealPart {
   readonly raft: { readonly caughtUpEntries: number; readonly truncated: readonly Truncated[]; readonly snapshots: number };
   readonly gossip: {
+    /** Values that came from lost peers, added up over the nodes that took them in. */
     readonly merged: number;
+    /** Keys written on both sides, by writers that did not know of each other; a dot is `node:counter`. */
     readonly conflicts: readonly { readonly key: string; readonly winnerDot: string; readonly losers: readonly string[] }[];
+    /** Keys that had been removed on the other side, added up likewise. */
     readonly tombstoned: number;
   };
   readonly tasks: {
-    /** Held as before, by the same fence. */
+    /** Of what agents of returning nodes held: still theirs, by the same fence. */
     readonly kept: number;
+    /** Or given to another; with no agent and fence 0 while it waits. */
     readonly fenced: readonly { readonly task: string; readonly agent: string; readonly oldFence: number; readonly newFence: number }[];
     readonly requeued: number;
     readonly orphanResults: number;
   };
   readonly bft: { readonly resumed: number; readonly decided: number; readonly expired: number };
-  /** In words, what was given up. Nothing is overwritten silently. */
+  /** In words, what was given up and is in no list. Nothing is overwritten silently. */
   readonly discarded: readonly string[];
 }
 
@@ -64,8 +68,9 @@ export const emptyPart: HealPart = {
 export function mergeParts(parts: readonly HealPart[]): { readonly part: HealPart; readonly notes: readonly string[] } {
   const notes: string[] = [];
   const sum = (value: (part: HealPart) => number): number => parts.reduce((total, part) => total + value(part), 0);
-  const list = <T>(name: string, items: (part: HealPart) => readonly T[]): T[] => {
-    const all = parts.flatMap((part) => [...items(part)]);
+  const list = <T>(name: string, items: (part: HealPart) => readonly T[], keyOf?: (item: T) => string): T[] => {
+    const found = parts.flatMap((part) => [...items(part)]);
+    const all = keyOf === undefined ? found : [...new Map(found.map((item) => [keyOf(item), item])).values()];
     if (all.length > maxListed) notes.push(`${name}: ${all.length - maxListed} more`);
     return all.slice(0, maxListed);
   };
@@ -77,7 +82,12 @@ export function mergeParts(parts: readonly HealPart[]): { readonly part: HealPar
     },
     gossip: {
       merged: sum(({ gossip }) => gossip.merged),
-      conflicts: list('conflicts', ({ gossip }) => gossip.conflicts),
+      // Every node that met another side finds the same.
+      conflicts: list(
+        'conflicts',
+        ({ gossip }) => gossip.conflicts,
+        ({ key }) => key,
+      ),
       tombstoned: sum(({ gossip }) => gossip.tombstoned),
     },
     tasks: {

@@ -29,7 +29,7 @@ export interface HealFacts {
   readonly rowsComplete: boolean;
   /** By its newest row, the peer has not been told yet that all is whole. */
   readonly isHealing: (peer: NodeId) => boolean;
-  /** What was gossiped has been exchanged with this peer since it is back. */
+  /** All is here that this peer knew by gossip when it came back. */
   readonly isGossipMerged: (peer: NodeId) => boolean;
   /** Leases that came with returning nodes and are not judged yet (H5). */
   readonly pendingLeases: number;
@@ -72,9 +72,7 @@ interface Course {
 export interface HealReady {
   readonly dials: readonly NodeId[];
   readonly messages: readonly OutgoingHeal[];
-  /** Peers with which gossip is to be exchanged now (H4). */
-  readonly gossipWith: readonly NodeId[];
-  /** Peers whose summaries came, with the leases they report (H5). */
+  /** Of peers that are back: what they know by gossip is to be exchanged now (H4), and the leases they report to be compared (H5). */
   readonly summaries: readonly { readonly peer: NodeId; readonly summary: Summary }[];
   /** Peers that committed something else than we did: they get nothing from us and we nothing from them. */
   readonly diverged: readonly NodeId[];
@@ -200,9 +198,8 @@ export class Heal {
   }
 
   takeReady(): HealReady | undefined {
-    const { dials, messages, gossipWith, summaries, diverged, report } = this.#ready;
-    if (dials.length + messages.length + gossipWith.length + summaries.length + diverged.length === 0 && report === undefined)
-      return undefined;
+    const { dials, messages, summaries, diverged, report } = this.#ready;
+    if (dials.length + messages.length + summaries.length + diverged.length === 0 && report === undefined) return undefined;
     const ready = this.#ready;
     this.#ready = empty();
     return ready;
@@ -256,7 +253,6 @@ export class Heal {
     }
     peer.way = 'whole';
     this.#raiseTarget(summary, facts.commitIndex);
-    this.#ready.gossipWith.push(node);
     this.#ready.summaries.push({ peer: node, summary });
   }
 
@@ -348,7 +344,6 @@ function empty() {
   return {
     dials: [] as NodeId[],
     messages: [] as OutgoingHeal[],
-    gossipWith: [] as NodeId[],
     summaries: [] as { readonly peer: NodeId; readonly summary: Summary }[],
     diverged: [] as NodeId[],
     report: undefined as HealReport | undefined,

@@ -1,8 +1,11 @@
 import { equalBytes } from '../../core/bytes.ts';
-import type { LogIndex, TaskId, Term } from '../../core/ids.ts';
+import type { LogIndex, NodeId, TaskId, Term } from '../../core/ids.ts';
 
 /** Leases that one summary may name; an agent beyond that learns of its old fence when it next uses it. */
 export const maxLeases = 1024;
+
+/** Counters of gossip that one summary may name: some of every member of the largest cluster. Of what is beyond it nothing is awaited. */
+export const maxDots = 4096;
 
 export interface Lease {
   readonly task: TaskId;
@@ -22,10 +25,10 @@ export interface Summary {
   /** The hash chain over all that it has applied. */
   readonly head: { readonly index: LogIndex; readonly chain: Uint8Array };
   readonly snapshotIndex: LogIndex;
-  /** A hash of all that it knows by gossip. */
-  readonly gossip: string;
+  /** How much of each node's gossip it has: of every start of a node the last counter (`Digest` of the gossip). */
+  readonly gossip: readonly { readonly node: NodeId; readonly counter: number }[];
   readonly openVotes: number;
-  /** What the agents attached to it hold. */
+  /** What the agents attached to it held when its split began. */
   readonly leases: readonly Lease[];
 }
 

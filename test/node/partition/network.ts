@@ -1,8 +1,11 @@
 import type { NodeId } from '../../../src/core/ids.ts';
 import { SeededRandom } from '../../../src/core/random.ts';
 import { majority } from '../../../src/core/quorum.ts';
+import { Gossip } from '../../../src/gossip/gossip.ts';
+import type { GossipMessage } from '../../../src/gossip/messages.ts';
 import { Partition } from '../../../src/node/partition/partition.ts';
 import type { Entry } from '../../../src/raft/messages.ts';
+import { LightSeals } from '../../../sim/gossip/light-seals.ts';
 import { simulatedKeys } from '../../../sim/simulated-keys.ts';
 import { isPartitionFrame } from '../../../src/wire/partition.ts';
 import { type Hears, nodes } from '../../partition/support.ts';
@@ -24,6 +27,9 @@ interface Log {
 export class PartitionNetwork {
   readonly ids: readonly NodeId[];
   readonly drivers = new Map<NodeId, Partition>();
+  readonly gossips = new Map<NodeId, Gossip>();
+  readonly boots = new Map<NodeId, number>();
+  readonly #seals = new LightSeals();
   readonly logs = new Map<NodeId, Log>();
   readonly down = new Set<NodeId>();
   nowMs = 0;
@@ -37,10 +43,13 @@ export class PartitionNetwork {
   readonly unheard = new Set<NodeId>();
   readonly transfers: NodeId[] = [];
   hears: Hears = () => true;
+  isGossipLost = false;
+  /** Of all wall clocks. */
+  clockOffsetMs = 0;
   #leader: NodeId | undefined;
   #isLeaderKept = false;
   #term = 1;
-  #queue: { readonly from: NodeId; readonly to: NodeId; readonly frame: Uint8Array; readonly atMs: number }[] = [];
+  #queue: { readonly from: NodeId; readonly to: NodeId; readonly frame: Uint8Array | GossipMessage; readonly atMs: number }[] = [];
 
   constructor(count: number) {
     this.ids = nodes(count);
@@ -51,10 +60,17 @@ export class PartitionNetwork {
   start(id: NodeId): void {
     this.down.delete(id);
     this.logs.set(id, { terms: [1], committed: 1, truncated: [] });
+    const random = new SeededRandom(this.ids.indexOf(id) + 1);
+    const boot = (this.boots.get(id) ?? 0) + 1;
+    this.boots.set(id, boot);
+    const gossip = new Gossip({ self: id, boot, sealer: this.#seals.sealer(id), random }, this.#now);
+    gossip.setMembers(this.ids, 1, this.#now);
+    for (const peer of this.ids) if (peer !== id) gossip.linkUp(peer, this.#now);
+    this.gossips.set(id, gossip);
     this.drivers.set(
       id,
       new Partition(
-        { self: id, clusterTag: 1, heartbeatMs: 100, tickMs, graceMs: 10_000 },
+        { self: id, boot, clusterTag: 1, heartbeatMs: 100, tickMs, graceMs: 10_000 },
         {
           send: (to, frame) => {
             this.framesSent++;
@@ -68,9 +84,21 @@ export class PartitionNetwork {
           resign: () => this.resigned.push(id),
           transferTo: (node) => this.transfers.push(node),
           keys: simulatedKeys(id),
+          gossip: {
+            get digest() {
+              return gossip.digest;
+            },
+            get merged() {
+              return gossip.merged;
+            },
+            beginSplit: () => gossip.beginSplit(),
+            lostPeer: (peer) => gossip.lostPeer(peer),
+            meetPeer: (peer, have) => gossip.meetPeer(peer, have, this.#now),
+            isMerged: (peer) => gossip.isMerged(peer),
+          },
           view: () => this.#view(id),
-          clock: { monotonicMs: () => this.nowMs, unixMs: () => 1_000_000 + this.nowMs },
-          random: new SeededRandom(this.ids.indexOf(id) + 1),
+          clock: { monotonicMs: () => this.#now.ms, unixMs: () => this.#now.unixMs },
+          random,
           logger: { debug() {}, info() {}, warn() {}, error() {} },
         },
       ),
@@ -102,7 +130,9 @@ export class PartitionNetwork {
       this.#queue = this.#queue.filter(({ atMs }) => atMs > this.nowMs);
       for (const { from, to, frame } of due) {
         if (this.down.has(to) || this.down.has(from) || !this.hears(to, from)) continue;
-        if (isPartitionFrame(frame)) this.of(to).onFrame(from, frame);
+        if ('type' in frame && this.isGossipLost) continue;
+        if ('type' in frame) this.gossips.get(to)?.step(from, frame, this.#now);
+        else if (isPartitionFrame(frame)) this.of(to).onFrame(from, frame);
         else this.of(to).heard(from);
       }
       for (const [i, id] of this.ids.entries()) if (!this.down.has(id) && (this.nowMs + 2 * i) % tickMs === 0) this.#tick(id);
@@ -115,6 +145,25 @@ export class PartitionNetwork {
     this.#elect();
     this.#follow(id);
     this.of(id).tick();
+    this.#gossip(id);
+  }
+
+  #gossip(id: NodeId): void {
+    const gossip = this.gossips.get(id) ?? raise();
+    gossip.tick(this.#now);
+    const { batches, messages } = gossip.takeReady() ?? { batches: [], messages: [] };
+    const atMs = this.nowMs + 2;
+    for (const { to, message: frame } of messages) this.#queue.push({ from: id, to, frame, atMs });
+    for (const to of this.ids) for (const batch of batches) this.#queue.push({ from: id, to, frame: { type: 'batch', batch }, atMs });
+  }
+
+  get #now() {
+    return { ms: this.nowMs, unixMs: 1_000_000 + this.nowMs + this.clockOffsetMs };
+  }
+
+  write(id: NodeId, key: string, value: string): void {
+    const gossip = this.gossips.get(id) ?? raise();
+    gossip.write(key, new TextEncoder().encode(value), { generation: 1, role: 'owner' }, this.#now);
   }
 
   #linked(a: NodeId, b: NodeId): boolean {
@@ -169,7 +218,8 @@ export class PartitionNetwork {
       termAt: (index: number) => terms[index - 1],
       matchIndex: (voter: NodeId) => this.log(voter).terms.length,
       leases: () => [],
-      holder: () => undefined,
+      hold: () => undefined,
+      appliedIndex: committed,
     };
   }
 }

@@ -74,6 +74,47 @@ describe('node: partitions', () => {
     expect(report?.raft.caughtUpEntries).to.be.greaterThan(0);
   });
 
+  it('is not whole before what both sides gossiped is merged, and lists what both wrote of one key', () => {
+    const network = whole();
+    const [n1, , , n4] = idsOf(network);
+    network.write(n1, 'k', 'before');
+    network.run(500);
+    network.hears = groups('1,2/3,4,5');
+    network.run(2000);
+    network.write(n1, 'k', 'one');
+    network.write(n4, 'k', 'four');
+    network.write(n4, 'other', 'four');
+    network.run(500);
+    network.hears = everyone;
+    network.run(1000);
+
+    expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
+    const { gossip } = network.of(n1).history.splits[0]?.report ?? raise();
+    const nth = (node: string, number: number): string => `${node}:${2 ** 32 + number}`;
+    expect(gossip.conflicts).to.deep.equal([{ key: 'k', winnerDot: nth('n4', 1), losers: [nth('n1', 2)] }]);
+    // Each side has something that the other takes in from whomever of it is first.
+    expect(gossip.merged).to.be.greaterThan(4);
+  });
+
+  it('goes on healing as long as a peer does not give what it has', () => {
+    const network = whole();
+    const [n1, n2] = idsOf(network);
+    network.hears = groups('1/2,3,4,5');
+    network.run(2000);
+    network.write(n2, 'k', 'two');
+    network.run(500);
+    network.isGossipLost = true;
+    network.hears = everyone;
+    network.run(3000);
+    expect(network.of(n1).isHealing).to.equal(true);
+
+    network.isGossipLost = false;
+    network.run(1000);
+
+    expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
+    expect(network.of(n1).isHealing).to.equal(false);
+  });
+
   it('knows by hearsay what it can not hear: at both ends of a bridge', () => {
     const network = whole();
     const [n1, n2, n3, n4, n5] = idsOf(network);
@@ -194,6 +235,18 @@ describe('node: partitions', () => {
 
     expect(network.transfers).to.deep.equal([]);
     expect(network.states()).to.equal('healthy healthy healthy healthy healthy');
+  });
+
+  it('believes the rows of a new start at once, though the clock was set back before it', () => {
+    const network = whole();
+    const [n1, , , , n5] = idsOf(network);
+    const before = network.of(n1).row(n5)?.row.boot ?? 0;
+    network.clockOffsetMs = -500_000;
+
+    network.start(n5);
+    network.run(300);
+
+    expect(network.of(n1).row(n5)?.row.boot).to.equal(before + 1);
   });
 
   it('heals a shatter into five, one by one', () => {

@@ -155,7 +155,7 @@ export class HealNetwork {
         commitTerm: terms.at(-1) ?? 0,
         head: { index: 0, chain: new Uint8Array(32) },
         snapshotIndex: 0,
-        gossip: '',
+        gossip: [],
         openVotes: 0,
         leases: [],
       }),

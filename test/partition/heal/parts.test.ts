@@ -109,7 +109,7 @@ describe('heal: comparing logs (H2)', () => {
     commitTerm,
     head: { index: 0, chain: new Uint8Array(32) },
     snapshotIndex: 0,
-    gossip: '',
+    gossip: [],
     openVotes: 0,
     leases: [],
   });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { nextBoot } from '../../../src/node/gossip/boot.ts';
+import { nextBoot } from '../../src/node/starts.ts';
 
 describe('node: the count of starts', () => {
   let directory = '';

@@ -1,11 +1,12 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
+/** Named by who needed it first. */
 const fileName = 'gossip-boot';
 
 /**
- * The count of this node's starts, one more than at the last; on disk before anything is said under it, since a count that is used twice would name two writes
- * alike. It lies beside the store and not in it: a node whose store was lost counts on.
+ * The count of this node's starts, one more than at the last; on disk before anything is said under it: gossip would name two writes alike, and rows of this start would
+ * look older than those of the last. It lies beside the store and not in it: a node whose store was lost counts on.
  *
  * @throws Error when the file holds no count.
  */
