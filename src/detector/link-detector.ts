@@ -37,6 +37,8 @@ export class LinkDetector implements Detector {
   readonly #asked = new Map<number, { readonly peer: NodeId; readonly via: NodeId; readonly askedMs: number }>();
   /** Peers with a lost link that others have reached for us. */
   readonly #reached = new Set<NodeId>();
+  /** Peers that others failed to reach for us. The verdict is the next tick's: after a pause their frames may wait behind the answers. */
+  readonly #unreached = new Set<NodeId>();
   #nonce: number;
   #messages: OutgoingProbe[] = [];
   #changes: LinkChange[] = [];
@@ -56,7 +58,7 @@ export class LinkDetector implements Detector {
     for (const peer of this.#watches.keys()) {
       if (peers.includes(peer)) continue;
       this.#watches.delete(peer);
-      this.#reached.delete(peer);
+      this.#forgetProbes(peer);
     }
     const listenedMs = this.#health.listenedMs(nowMs);
     for (const peer of peers)
@@ -86,6 +88,8 @@ export class LinkDetector implements Detector {
       this.#messages.push({ to: asker, message: { type: 'Nack', nonce, updates: [] } });
     this.#missAnswers(listenedMs);
     if (!mayJudge) return;
+    for (const peer of this.#unreached) this.#change(peer, (watch) => watch.giveUp(listenedMs, this.#judge()));
+    this.#unreached.clear();
     for (const peer of this.#watches.keys()) {
       if (this.#change(peer, (watch) => watch.judge(listenedMs, this.#judge(peer, missedBy))) === 'down')
         this.#probeIndirectly(peer, listenedMs);
@@ -116,7 +120,7 @@ export class LinkDetector implements Detector {
       case 'Nack': {
         const asked = this.#asked.get(message.nonce);
         this.#asked.delete(message.nonce);
-        if (asked !== undefined) this.#onNack(asked.peer, listenedMs);
+        if (asked !== undefined) this.#onNack(asked.peer);
       }
     }
   }
@@ -173,15 +177,21 @@ export class LinkDetector implements Detector {
     if (watch === undefined) return undefined;
     const from = watch.state;
     if (!act(watch)) return undefined;
-    if (watch.state === 'up') this.#reached.delete(peer);
+    if (watch.state === 'up') this.#forgetProbes(peer);
     this.#changes.push({ peer, from, to: watch.state, evidence: watch.evidence });
     return watch.state;
   }
 
+  /** What others find out for us of a silence that is over says nothing of the next. */
+  #forgetProbes(peer: NodeId): void {
+    this.#reached.delete(peer);
+    this.#unreached.delete(peer);
+    for (const [nonce, asked] of this.#asked) if (asked.peer === peer) this.#asked.delete(nonce);
+  }
+
   /** The last answer counts: one who reaches the peer outweighs all who don't. */
-  #onNack(peer: NodeId, listenedMs: number): void {
-    if (this.#reached.has(peer) || this.#isAsking(peer)) return;
-    this.#change(peer, (watch) => watch.giveUp(listenedMs, this.#judge()));
+  #onNack(peer: NodeId): void {
+    if (!this.#reached.has(peer) && !this.#isAsking(peer)) this.#unreached.add(peer);
   }
 
   /** Somebody who is heard has yet to answer whether it reaches the peer. */

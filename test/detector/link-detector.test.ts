@@ -128,10 +128,11 @@ describe('link detector', () => {
     requests.slice(1).forEach(answer('Nack'));
     expect(listener.detector.state(n1), 'one has not answered yet').to.equal('suspect');
     answer('Nack')(requests[0]);
+    listener.run(tickMs, [n1]);
 
     expect(requests.map(({ to }) => to)).to.have.members([n2, n3, n4]);
     expect(listener.detector.state(n1)).to.equal('down');
-    expect(listener.detector.evidence(n1)).to.include({ measure: 'probe', silenceMs: 120 });
+    expect(listener.detector.evidence(n1)).to.include({ measure: 'probe', silenceMs: 120 + tickMs });
   });
 
   it('does so too when the peer was suspect by its silence before its connection closed', () => {
@@ -143,8 +144,33 @@ describe('link detector', () => {
     listener.detector.lost(n1, listener.nowMs);
     for (const { to, message } of listener.detector.takeReady()?.messages ?? [])
       listener.detector.step(to, { type: 'Nack', nonce: message.nonce, updates: [] }, listener.nowMs);
+    listener.run(tickMs, [n1]);
 
-    expect(listener.detector.evidence(n1)).to.include({ measure: 'probe', silenceMs: 220 });
+    expect(listener.detector.evidence(n1)).to.include({ measure: 'probe', silenceMs: 220 + tickMs });
+  });
+
+  it('does not give a link up by answers about an earlier silence, nor by any that lie before frames of it after a pause', () => {
+    const listener = new Listener(peers);
+    listener.run(10_000);
+    listener.detector.lost(n1, listener.nowMs);
+    const early = listener.detector.takeReady()?.messages ?? [];
+    listener.detector.heard(n1, listener.nowMs);
+    listener.detector.lost(n1, listener.nowMs);
+    const late = listener.detector.takeReady()?.messages ?? [];
+    const nack = ({ to, message }: (typeof early)[number]): void =>
+      listener.detector.step(to, { type: 'Nack', nonce: message.nonce, updates: [] }, listener.nowMs);
+
+    early.forEach(nack);
+    listener.run(20, [n1]);
+    const byOldAnswers = listener.detector.state(n1);
+    late.forEach(nack);
+    listener.detector.heard(n1, listener.nowMs);
+    listener.run(20, [n1]);
+
+    expect(early).to.not.deep.equal([]);
+    expect(late).to.not.deep.equal([]);
+    expect(byOldAnswers).to.equal('suspect');
+    expect(listener.detector.state(n1)).to.equal('up');
   });
 
   it('does not give a link up by probes when one of them reached the peer, or when frames of it came meanwhile', () => {
