@@ -50,6 +50,8 @@ interface Peer {
   readonly check: EdgeCheck;
   summary: Summary | undefined;
   saidMs: number;
+  /** Its summary came after it had been lost. */
+  hasMet: boolean;
 }
 
 /** One heal, from the first lost link to the leader's word that all is whole. */
@@ -129,7 +131,8 @@ export class Heal {
       this.#plan.forget(peer);
     }
     for (const peer of peers)
-      if (!this.#peers.has(peer)) this.#peers.set(peer, { way: 'whole', check: new EdgeCheck(), summary: undefined, saidMs: -Infinity });
+      if (!this.#peers.has(peer))
+        this.#peers.set(peer, { way: 'whole', check: new EdgeCheck(), summary: undefined, saidMs: -Infinity, hasMet: false });
   }
 
   onLost(peer: NodeId, facts: HealFacts, nowMs: number): void {
@@ -252,6 +255,7 @@ export class Heal {
       return;
     }
     peer.way = 'whole';
+    peer.hasMet = true;
     this.#raiseTarget(summary, facts.commitIndex);
     this.#ready.summaries.push({ peer: node, summary });
   }
@@ -269,7 +273,8 @@ export class Heal {
       peers.every(([, { way }]) => way === 'whole') &&
       facts.commitIndex >= course.targetIndex &&
       facts.pendingLeases === 0 &&
-      peers.every(([node]) => facts.isGossipMerged(node))
+      // Of a member that was removed while it was lost, and taken in again, there was no meeting: it is as any that is new.
+      peers.every(([node, { hasMet }]) => !hasMet || facts.isGossipMerged(node))
     );
   }
 

@@ -63,6 +63,32 @@ describe('heal: all of it (4.7)', () => {
     for (const id of network.ids) expect(network.log(id).terms).to.have.length(30_003);
   });
 
+  it('waits for the gossip of whom it met again, and not for that of a member that was taken in anew instead', () => {
+    const network = split('1,2,3/4,5');
+    const [n1, , , , n5] = network.ids as [NodeId, NodeId, NodeId, NodeId, NodeId];
+    network.unmerged.add(n5);
+    for (const id of network.ids.slice(0, 3)) {
+      const peers = network.ids.filter((peer) => peer !== id);
+      network.heal(id).setPeers(peers.filter((peer) => peer !== n5));
+      network.heal(id).setPeers(peers);
+    }
+
+    network.set(everyone);
+    network.run(3000);
+    const anew = newest(network, n1);
+    network.set(groups('1,2,3,4/5'));
+    network.run(3000);
+    network.set(everyone);
+    network.run(3000);
+    const waiting = newest(network, n1);
+    network.unmerged.clear();
+    network.untilWhole(3000);
+
+    expect(anew, 'n5 was never met').to.not.equal(undefined);
+    expect(waiting, 'n5 was met').to.equal(anew);
+    expect(newest(network, n1)).to.not.equal(anew);
+  });
+
   it('begins again when a second split comes during the heal, and ends once with one report', () => {
     const network = split('1,2,3/4,5');
     network.commit(network.leader, 20_000, 2);

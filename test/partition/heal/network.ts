@@ -29,6 +29,8 @@ export class HealNetwork {
   /** Loses this share of the messages, in hundredths. */
   lossPercent = 0;
   catchUpPerMs = 100;
+  /** Whose gossip has not all come since they were lost. */
+  readonly unmerged = new Set<NodeId>();
   #hears: Hears = everyone;
   readonly #cutMs = new Map<string, number>();
   readonly #noticed = new Set<string>();
@@ -163,7 +165,7 @@ export class HealNetwork {
       voters: this.ids,
       rowsComplete: this.ids.every((a) => this.ids.every((b) => this.#hears(a, b))),
       isHealing: (peer) => this.heal(peer).isActive,
-      isGossipMerged: () => true,
+      isGossipMerged: (peer) => !this.unmerged.has(peer),
       pendingLeases: 0,
       part: () => ({ ...emptyPart, raft: { ...emptyPart.raft, caughtUpEntries: 1 } }),
       class: 'complete',
